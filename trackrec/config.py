@@ -8,14 +8,22 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from trackrec.errors import BadInputError
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+# Aware, for PySpark reads a naive datetime in the machine's own time zone. Without an offset UTC is meant.
+UtcTime = Annotated[datetime, AfterValidator(_utc)]
 
 
 class _Section(BaseModel):
@@ -57,7 +65,8 @@ class HistorySettings(_Section):
 
     policy: Literal["every_n_events", "nightly"] = "every_n_events"
     every_n: int = Field(10, ge=1)
-    as_of: datetime | None = None  # nightly: the night (UTC); nothing at or after it is seen
+    windows: tuple[str, ...] = ("ctr_train", "ctr_validation", "ctr_test")  # snapshots that a sample of these joins
+    as_of: UtcTime | None = None  # nightly: the night (UTC); nothing at or after it is seen
     last_n: int = Field(50, ge=1)  # newest events that lists and tallies are made of
     listed: int = Field(8, ge=1)  # titles a list, liked and disliked each
     tallied: int = Field(8, ge=0)  # attributes in the tally, most frequent first
@@ -68,7 +77,7 @@ class HistorySettings(_Section):
 class WindowSettings(_Section):
     """Alignment < CTR train < CTR validation < CTR test, by event_time."""
 
-    boundaries: tuple[datetime, datetime, datetime] | None = None  # first instants of the last three windows, UTC
+    boundaries: tuple[UtcTime, UtcTime, UtcTime] | None = None  # first instants of the last three windows, UTC
     fractions: tuple[float, float, float, float] = (0.5, 0.3, 0.1, 0.1)  # used where boundaries are not given
 
 
@@ -136,7 +145,13 @@ class CtrSettings(_Section):
     seeds: tuple[int, ...] = (1, 2, 3)
     adaptor: Literal["linear", "mlp", "hea"] = "hea"
     history: int = Field(30, ge=1)  # the backbone's own events before each sample, fresh to the event
+    feature_version: str | None = None  # which reccot_vectors; None: the version published last
+    train_users: Literal["all", "in_scope"] = "all"
     embedding_dim: int = Field(16, ge=1)
+    embedding_l2: float = Field(1e-4, ge=0)
+    hidden_units: tuple[int, ...] = (64, 32)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    adaptor_dim: int = Field(8, ge=1)  # inputs of the backbone made of each vector
     epochs: int = Field(10, ge=1)
     patience: int = Field(2, ge=1)  # epochs without a better validation AUC
     batch_size: int = Field(512, ge=1)
@@ -150,6 +165,7 @@ class Settings(_Section):
     env: str = "local"
     warehouse: str = "warehouse/local"  # a folder, or catalog.schema
     cache: str = "~/.cache/trackrec"  # weights and example data
+    spark_conf: str = "local"  # folder beside the settings file that holds spark-defaults.conf
     log: str = "logs/trackrec.log"  # Spark's and vLLM's own output
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()
@@ -170,7 +186,10 @@ class Settings(_Section):
 
 
 def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
-    """Read ``base.yaml`` beside ``conf``, then ``conf``, then ``key=value`` overrides; BadInputError names what is wrong."""
+    """Read ``base.yaml`` beside ``conf``, then ``conf``, then ``key=value`` overrides.
+
+    Raises BadInputError that names the file or the setting that is wrong and, for an unknown one, the nearest known.
+    """
     conf = Path(conf)
     if not conf.is_file():
         raise BadInputError(f"settings file {conf} does not exist.", "Give one of conf/*.yaml with --conf.")
@@ -181,9 +200,10 @@ def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
     for override in overrides:
         tree = _merge(tree, _parse_override(override))
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise BadInputError(_first_fault(error), f"Correct it in {conf} or in --set.") from None
+    return settings.model_copy(update={"spark_conf": str((conf.parent / settings.spark_conf).resolve())})
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -1,69 +1,15 @@
 """Every table of trackrec: columns, types, comments, keys and constraints.
 
-This file is the one source: DDL (``ddl``), constraints, validation of a frame against a contract
-(``check_columns``) and ``docs/tables.md`` (``python -m trackrec.schemas``) all come from here. It imports neither
-pyspark nor deltalake, so that consumers and documentation can read it anywhere.
+This file is the one source: DDL, CHECK constraints, validation (``trackrec.contract``) and ``docs/tables.md``
+(``python -m trackrec.schemas``) all come from here. It imports neither pyspark nor deltalake, so that consumers and
+documentation can read it anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from trackrec.errors import BadInputError
+from trackrec.contract import Column, Table
 
 VECTOR_SIZE = 384  # floats of all-MiniLM-L6-v2, the default encoder
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: name, Spark SQL type, what it means, and whether NULL may stand in it."""
-
-    name: str
-    type: str
-    comment: str
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: its columns, the key that is unique in it, CHECK constraints (name, SQL), and who writes it.
-
-    ``external`` tables belong to the team that runs trackrec; we read them and never create them.
-    """
-
-    name: str
-    comment: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    writer: str
-    checks: tuple[tuple[str, str], ...] = ()
-    external: bool = False
-
-    @property
-    def column_names(self) -> list[str]:
-        """Names in the table's order."""
-        return [c.name for c in self.columns]
-
-    def column(self, name: str) -> Column:
-        """The column called ``name``; KeyError when there is none."""
-        return {c.name: c for c in self.columns}[name]
-
-    def spark_schema(self) -> str:
-        """The schema string for ``createDataFrame`` and ``mapInPandas``, e.g. ``user_id string, as_of timestamp``."""
-        return ", ".join(f"{c.name} {c.type}" for c in self.columns)
-
-    def ddl_columns(self) -> str:
-        """The column list of CREATE TABLE, with NOT NULL and comments."""
-        return ",\n".join(
-            f"  {c.name} {c.type}{'' if c.nullable else ' NOT NULL'} COMMENT '{_sql_text(c.comment)}'"
-            for c in self.columns
-        )
-
-
-def _sql_text(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
-
 
 USER = Column("user_id", "string", "whose row this is; a deletion request removes every row by it")
 RUN = Column("run_id", "string", "the run that wrote the row")
@@ -124,7 +70,7 @@ SAMPLES = Table(
         Column("label", "int", "1 liked, 0 not"),
         Column("window", "string", "alignment, ctr_train, ctr_validation or ctr_test, by event_time"),
         Column("in_scope", "boolean", "whether RecCoTs are made for this user (histories.max_users)"),
-        Column("as_of", "timestamp", "newest snapshot with as_of <= event_time; NULL when there is none", nullable=True),
+        Column("as_of", "timestamp", "newest snapshot with as_of <= event_time; NULL: there is none", nullable=True),
         RUN,
         CREATED,
     ),
@@ -283,7 +229,7 @@ FEATURE_GAIN = Table(
     "What the features are worth: one row an arm, seed and run of the CTR job; floors have no seed.",
     (
         Column("run_id", "string", "the run of the CTR job"),
-        Column("arm", "string", "plain, random_vector, two_numbers, reccot, or a floor: item_mean, item_mean_user_share"),
+        Column("arm", "string", "plain, random_vector, two_numbers, reccot; floors: item_mean, item_mean_user_share"),
         Column("seed", "int", "seed of the arm, paired across arms; NULL for floors", nullable=True),
         Column("feature_version", "string", "the features used; NULL where none", nullable=True),
         Column("backbone", "string", "the CTR model, e.g. DIN; floor for a floor"),
@@ -307,31 +253,6 @@ TABLES: dict[str, Table] = {
         RECCOT_VECTORS, QUARANTINE, RUNS, FEATURE_GAIN,
     )
 }  # fmt: skip
-
-
-def check_columns(table: Table, present: Iterable[tuple[str, str]], *, where: str) -> None:
-    """Raise BadInputError naming every missing, extra or wrongly typed column of a frame meant for ``table``.
-
-    ``present`` holds (name, Spark SQL type) pairs, e.g. ``df.dtypes``; ``where`` says where the frame came from.
-    """
-    have = dict(present)
-    faults = []
-    missing = [c.name for c in table.columns if c.name not in have]
-    extra = [name for name in have if name not in table.column_names]
-    if missing:
-        faults.append(f"missing {', '.join(missing)}")
-    if extra:
-        faults.append(f"unexpected {', '.join(extra)}")
-    faults += [
-        f"{c.name} is {have[c.name]}, expected {c.type}"
-        for c in table.columns
-        if c.name in have and have[c.name] != c.type
-    ]
-    if faults:
-        raise BadInputError(
-            f"table {table.name} ({where}): {'; '.join(faults)}. Present: {', '.join(have) or 'no column'}.",
-            "Map the columns under source.<table>.columns in conf/, or rebuild the table.",
-        )
 
 
 def markdown() -> str:

@@ -1,0 +1,48 @@
+# `make` lists the targets. Everything runs from .venv, which `make install` builds; nothing is installed elsewhere.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+DEMO := conf/demo.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format type docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
+
+.venv/installed: requirements/cpu.txt setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps -r requirements/cpu.txt
+	touch $@
+
+demo: install ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain table
+	$(BIN)/python -m jobs.nightly --conf $(DEMO)
+	$(BIN)/python -m trackrec.report reccots --conf $(DEMO)
+	$(BIN)/python -m jobs.train_ctr --conf $(DEMO)
+	$(BIN)/python -m trackrec.report tables --conf $(DEMO)
+
+test: install ## all tiers that run on this machine
+	$(BIN)/python -m pytest
+
+lint: install ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install ## let ruff rewrite
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+type: install ## mypy, strict on trackrec/
+	$(BIN)/mypy
+
+docs: install ## docs/tables.md from trackrec/schemas.py
+	$(BIN)/python -m trackrec.schemas > docs/tables.md
+
+lock: install ## requirements/cpu.txt from setup.py
+	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt
+
+clean: ## remove what runs wrote here; weights and data stay in the cache
+	rm -rf warehouse logs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,160 @@
+"""Any team's tables come out as the contract's columns, or one clear line says why not."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from trackrec import schemas
+from trackrec.config import Settings, SourceSettings, TableSource
+from trackrec.errors import BadInputError
+from trackrec.sources.cleaning import clean_interactions, clean_items
+from trackrec.sources.reader import read_sources, read_table
+
+pytestmark = pytest.mark.spark
+
+MODELS = {"generator": {"model": {"source": "path:/g"}}, "encoder": {"model": {"source": "path:/e"}}}
+
+
+@pytest.fixture
+def stored(spark, tmp_path):
+    """Store rows as parquet (or another format) and return its TableSource."""
+
+    def store(rows, schema, format="parquet", **settings):
+        path = str(tmp_path / "table")
+        spark.createDataFrame(rows, schema).write.format(format).mode("overwrite").save(path)
+        return TableSource(format=format, path=path, **settings)
+
+    return store
+
+
+def refused(spark, source, table):
+    with pytest.raises(BadInputError) as caught:
+        read_table(spark, source, table)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("format", ["delta", "parquet"])
+def test_columns_are_renamed_and_unknown_ones_dropped(spark, stored, format):
+    source = stored(
+        [("u1", 7, 1704067200, 4.0, "x")], "uid string, `item.id` bigint, ts bigint, rating double, extra string",
+        format, columns={"user_id": "uid", "item_id": "item.id", "event_time": "ts"},
+    )  # fmt: skip
+    frame = read_table(spark, source, schemas.INTERACTIONS)
+    assert frame.columns == schemas.INTERACTIONS.column_names
+    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None)]
+
+
+def test_absent_nullable_columns_are_null_of_their_type(spark, stored):
+    frame = read_table(spark, stored([("1", "a")], "item_id string, title string"), schemas.ITEMS)
+    assert frame.dtypes == [("item_id", "string"), ("title", "string"), ("attributes", "array<string>")]
+
+
+def test_a_csv_is_read_as_strings_whatever_its_options_say(spark, tmp_path):
+    (tmp_path / "t.csv").write_text("user_id|item_id|event_time|rating\n007|01|2024-01-01|4\n")
+    source = TableSource(format="csv", path=str(tmp_path / "t.csv"), options={"sep": "|", "inferSchema": "true"})
+    frame = read_table(spark, source, schemas.INTERACTIONS)
+    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None)]
+
+
+def test_ids_are_trimmed(spark, stored):
+    source = stored([(" u\t", "profile ")], "user_id string, profile string")
+    assert [tuple(r) for r in read_table(spark, source, schemas.USERS).collect()] == [("u", "profile ")]
+
+
+@pytest.mark.parametrize(("separator", "text"), [(" ", "a b c"), ("|", "a|b|c"), (", ", "a, b, c"), (".", "a.b.c")])
+def test_attributes_in_one_string_are_split_at_the_separator(spark, stored, separator, text):
+    source = stored(
+        [("1", "t", text)], "item_id string, title string, attributes string", attribute_separator=separator
+    )
+    assert read_table(spark, source, schemas.ITEMS).collect()[0].attributes == ["a", "b", "c"]
+
+
+def test_a_table_is_found_by_its_catalog_name(spark, stored):
+    source = stored([("u",)], "user_id string")
+    spark.sql(f"CREATE TABLE spark_catalog.default.who USING parquet LOCATION '{source.path}'")
+    try:
+        named = TableSource(format="parquet", path="spark_catalog.default.who")
+        assert [r.user_id for r in read_table(spark, named, schemas.USERS).collect()] == ["u"]
+    finally:
+        spark.sql("DROP TABLE spark_catalog.default.who")
+
+
+@pytest.mark.parametrize(
+    ("format", "path"),
+    [
+        ("delta", "/no/such/folder"),
+        ("parquet", "/no/such/folder"),
+        ("csv", "/no/such.csv"),
+        ("delta", "spark_catalog.default.absent"),
+        ("parquet", "nowhere.default.absent"),
+    ],
+)
+def test_a_missing_table_is_named_with_the_setting_to_correct(spark, format, path):
+    message = refused(spark, TableSource(format=format, path=path), schemas.INTERACTIONS)
+    assert f"table interactions: {path} does not exist or cannot be read as {format}" in message
+    assert "source.interactions.path" in message
+
+
+def test_a_file_of_another_format_is_named(spark, tmp_path):
+    (tmp_path / "t.parquet").write_text("user_id\nu\n")
+    message = refused(spark, TableSource(format="parquet", path=str(tmp_path / "t.parquet")), schemas.USERS)
+    assert "t.parquet does not exist or cannot be read as parquet (FAILED_READ_FILE" in message
+
+
+def test_missing_columns_are_all_named_beside_those_present(spark, stored):
+    source = stored([("u", 1)], "uid string, ts int", columns={"event_time": "when"})
+    message = refused(spark, source, schemas.INTERACTIONS)
+    assert "missing user_id, item_id, event_time (mapped to when), rating or label. Present: uid, ts." in message
+    assert "source.interactions.columns" in message
+
+
+def test_items_need_a_title_column(spark, stored):
+    assert "missing title. Present: item_id." in refused(spark, stored([("1",)], "item_id string"), schemas.ITEMS)
+
+
+def test_a_mapped_column_that_is_absent_is_missing_even_if_it_may_be_null(spark, stored):
+    source = stored([("u",)], "user_id string", columns={"profile": "about"})
+    assert "missing profile (mapped to about)" in refused(spark, source, schemas.USERS)
+
+
+def test_a_mapping_for_a_column_that_the_contract_lacks_is_refused(spark, stored):
+    source = stored([("u",)], "user_id string", columns={"name": "user_id"})
+    assert "users has no column name; it has user_id, profile." in refused(spark, source, schemas.USERS)
+
+
+@pytest.mark.parametrize(
+    ("column", "type_"),
+    [
+        ("user_id", "struct<a:int>"),
+        ("item_id", "double"),
+        ("event_time", "boolean"),
+        ("event_time", "float"),
+        ("rating", "array<double>"),
+        ("label", "map<string,int>"),
+    ],
+)
+def test_a_type_that_can_never_be_cast_is_named(spark, stored, column, type_):
+    types = {"user_id": "string", "item_id": "string", "event_time": "timestamp", "rating": "double", "label": "int"}
+    source = stored([], ", ".join(f"{name} {kind}" for name, kind in (types | {column: type_}).items()))
+    message = refused(spark, source, schemas.INTERACTIONS)
+    assert f"table interactions ({source.path}): {column} is {type_}, expected " in message
+
+
+def test_a_source_that_is_not_given_is_named(spark):
+    with pytest.raises(BadInputError, match=r"setting source\.interactions is not given"):
+        read_sources(spark, Settings(**MODELS, source=SourceSettings(kind="tables")))
+
+
+def test_movielens_is_read_by_the_ordinary_reader(spark, tmp_path):
+    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens")))
+    interactions = clean_interactions(sources.interactions, SourceSettings())
+    counts = interactions.count()
+    assert (counts.rows_in, counts.good, counts.quarantined, counts.late) == (100_000, 100_000, {}, 0)
+    first = interactions.good.orderBy("event_time", "item_id").first()
+    assert (first.user_id, first.event_time) == ("259", datetime(1997, 9, 20, 3, 5, 10, tzinfo=UTC).replace(tzinfo=None))
+    assert interactions.good.where("label = 1").count() == 55_375
+    items = clean_items(sources.items, 80)
+    assert (items.count().good, items.count().placeholders, sources.users.count()) == (1682, 0, 943)
+    film = items.good.where("item_id = '1'").first()
+    assert (film.title, film.attributes) == ("Toy Story", ["Animation", "Children's", "Comedy"])

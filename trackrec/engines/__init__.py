@@ -1,0 +1,1 @@
+"""Engines that write: vLLM, transformers, and a scripted one for tests, behind one small interface."""

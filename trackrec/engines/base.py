@@ -1,0 +1,139 @@
+"""The interface of an engine: submit requests, step, take what has finished."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from trackrec.config import GeneratorSettings, SamplingSettings
+from trackrec.errors import BadInputError
+from trackrec.models import Model
+
+ErrorKind = Literal["transient", "permanent"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt: the body of the user's message, the ``opening`` of the answer (may be empty), and its seed.
+
+    ``key`` is unique among the requests in flight. Sample i of the request is drawn with ``seed + i``.
+    """
+
+    key: str
+    prompt: str
+    opening: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sample: ``text`` is the opening and its continuation; ``finish_reason`` is stop or length."""
+
+    text: str
+    output_tokens: int
+    finish_reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The outcome of one request: its completions in sample order, or an error ``code: detail`` and none.
+
+    ``latency_ms`` runs from submit to the last token of the last sample.
+    """
+
+    key: str
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    latency_ms: float
+    error: str | None = None
+    error_kind: ErrorKind | None = None
+
+    @classmethod
+    def failed(cls, key: str, error: str, kind: ErrorKind, prompt_tokens: int = 0) -> Finished:
+        """The outcome of a request that has no text."""
+        return cls(key, (), prompt_tokens, 0.0, error, kind)
+
+
+class Engine(Protocol):
+    """Continuous batching: ``submit`` queues, ``step`` decodes a little further, finished requests come in any order."""
+
+    name: str
+
+    @property
+    def unfinished(self) -> int:
+        """Requests submitted and not yet returned by ``step``."""
+        ...
+
+    def submit(self, request: Request) -> None:
+        """Queue one request. A prompt that cannot be served comes back from ``step`` as a permanent fault."""
+        ...
+
+    def step(self) -> list[Finished]:
+        """Advance all requests in flight; returns those that finished, often none."""
+        ...
+
+    def abort(self) -> None:
+        """Drop everything in flight."""
+        ...
+
+    def close(self) -> None:
+        """Give memory back; the engine cannot be used again."""
+        ...
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Everything an engine is built from; travels to the executors by pickle. Units as in GeneratorSettings."""
+
+    model: Model
+    engine: str
+    sampling: SamplingSettings
+    opening: str = ""
+    dtype: str = "bfloat16"
+    deterministic: bool = False
+    max_model_len: int = 1024
+    max_num_seqs: int = 64
+    high_water: int = 128
+    kv_cache_gb: int = 2
+    threads: int = 2
+
+    @classmethod
+    def of(cls, settings: GeneratorSettings, model: Model, opening: str = "") -> EngineSpec:
+        """The spec that the settings name; ``opening`` is the template's."""
+        return cls(
+            model=model,
+            engine=settings.engine,
+            sampling=settings.sampling,
+            opening=opening,
+            dtype=settings.dtype,
+            deterministic=settings.deterministic,
+            max_model_len=settings.max_model_len,
+            max_num_seqs=settings.max_num_seqs,
+            high_water=settings.high_water,
+            kv_cache_gb=settings.kv_cache_gb,
+            threads=settings.threads,
+        )
+
+
+def build_engine(spec: EngineSpec) -> Engine:
+    """Start the engine that ``spec`` names, in this process. ``auto`` is vLLM, or transformers where it is missing."""
+    name = spec.engine
+    if name == "auto":
+        name = "vllm" if importlib.util.find_spec("vllm") else "transformers"
+        if name == "transformers":
+            print("trackrec: vLLM is not installed; the transformers engine runs, several times slower.", file=sys.stderr)
+    if name == "vllm":
+        from trackrec.engines.vllm import VllmEngine
+
+        return VllmEngine(spec)
+    if name == "transformers":
+        from trackrec.engines.transformers import TransformersEngine
+
+        return TransformersEngine(spec)
+    if name == "scripted":
+        from trackrec.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine(spec)
+    raise BadInputError(f"engine {name!r} is not known.", "Write auto, vllm, transformers or scripted.")

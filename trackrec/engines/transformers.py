@@ -1,0 +1,150 @@
+"""The engine for machines without vLLM: transformers' generate over batches, greedy or seeded sampling."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, StoppingCriteria
+
+from trackrec.engines.base import Completion, EngineSpec, Finished, Request
+from trackrec.engines.chat import Chat
+
+
+class TransformersEngine:
+    """Each step writes one whole batch of up to ``max_num_seqs`` sequences; see Engine for the contract."""
+
+    name = "transformers"
+
+    def __init__(self, spec: EngineSpec) -> None:
+        if torch.get_num_threads() != spec.threads:
+            torch.set_num_threads(spec.threads)
+        self._spec = spec
+        self._chat = Chat(spec)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model: Any = AutoModelForCausalLM.from_pretrained(
+            spec.model.path,
+            dtype="float32" if spec.deterministic else spec.dtype,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+        self._model.to(self._device).eval()
+        ends = self._model.generation_config.eos_token_id or self._chat.tokenizer.eos_token_id
+        self._ends: list[int] = ends if isinstance(ends, list) else [ends]
+        # The model's own defaults (penalties, top_k) would bend what the settings ask for: only its end tokens stay.
+        self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._ends[0])
+        self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
+        self._rejected: list[Finished] = []
+
+    @property
+    def unfinished(self) -> int:
+        """Requests submitted and not yet returned by ``step``."""
+        return len(self._queue) + len(self._rejected)
+
+    def submit(self, request: Request) -> None:
+        """Queue one request; one that is too long for the context comes back as a permanent fault."""
+        ids = self._chat.ids(request)
+        fault = self._chat.fault(ids)
+        if fault is not None:
+            self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
+        else:
+            self._queue.append((request, ids, time.perf_counter()))
+
+    def step(self) -> list[Finished]:
+        """Write the next batch to its end."""
+        done, self._rejected = self._rejected, []
+        n = self._spec.sampling.n
+        size = min(len(self._queue), max(1, self._spec.max_num_seqs // n))
+        batch = [self._queue[i] for i in range(size)]
+        if batch:
+            written = self._write([(ids, request.seed + i) for request, ids, _ in batch for i in range(n)])
+            for index, (request, ids, started) in enumerate(batch):
+                samples = tuple(self._completion(request, ids, row) for row in written[index * n : (index + 1) * n])
+                done.append(Finished(request.key, samples, len(ids), 1000 * (time.perf_counter() - started)))
+            for _ in batch:
+                self._queue.popleft()
+        return done
+
+    def abort(self) -> None:
+        """Drop everything in flight."""
+        self._queue.clear()
+        self._rejected.clear()
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._model = None
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _write(self, rows: list[tuple[list[int], int]]) -> list[list[int]]:
+        """Token ids written for each (prompt ids, seed); what follows an end token or a stop string is end tokens."""
+        sampling = self._spec.sampling
+        width = max(len(ids) for ids, _ in rows)
+        blank = [width - len(ids) for ids, _ in rows]
+        padded = [[self._ends[0]] * gap + ids for (ids, _), gap in zip(rows, blank, strict=True)]
+        mask = [[0] * gap + [1] * (width - gap) for gap in blank]
+        noise = []
+        if sampling.temperature > 0:
+            noise = [SeededNoise([seed for _, seed in rows], sampling.temperature, sampling.top_p, self._device)]
+        written = self._model.generate(
+            input_ids=torch.tensor(padded, device=self._device),
+            attention_mask=torch.tensor(mask, device=self._device),
+            max_new_tokens=sampling.max_tokens,
+            do_sample=False,
+            logits_processor=noise,
+            stopping_criteria=[StopStrings(self._chat.tokenizer, sampling.stop, width)],
+        )
+        return [[int(token) for token in row] for row in written[:, width:]]
+
+    def _completion(self, request: Request, prompt: list[int], row: list[int]) -> Completion:
+        end = next((i for i, token in enumerate(row) if token in self._ends), None)
+        ids = row[:end]
+        decode = self._chat.tokenizer.decode
+        # Decoded after the prompt's tail: on its own, a SentencePiece text loses its leading space.
+        before = decode(prompt[-4:], skip_special_tokens=True)
+        text = decode(prompt[-4:] + ids, skip_special_tokens=True)[len(before) :]
+        stops = [text.index(stop) for stop in self._spec.sampling.stop if stop in text]
+        if stops:
+            return Completion(request.opening + text[: min(stops)], len(ids), "stop")
+        reason = "length" if end is None else "stop"
+        return Completion(request.opening + text, len(ids) + (end is not None), reason)
+
+
+class StopStrings(StoppingCriteria):  # type: ignore[misc]
+    """Ends each row on its own once its text, from column ``width`` on, holds a stop string."""
+
+    def __init__(self, tokenizer: Any, stops: tuple[str, ...], width: int) -> None:
+        self._tokenizer, self._stops, self._width = tokenizer, stops, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """[rows] bool: which rows are over."""
+        texts = self._tokenizer.batch_decode(input_ids[:, self._width :], skip_special_tokens=True)
+        over = [any(stop in text for stop in self._stops) for text in texts]
+        return torch.tensor(over, device=input_ids.device)
+
+
+class SeededNoise(LogitsProcessor):  # type: ignore[misc]
+    """Sampling as an argmax: log p minus log of Exp(1) noise, each row with a generator of its own.
+
+    The same distribution as multinomial sampling (the exponential race), but a row's draw depends on its seed alone,
+    not on the rows beside it.
+    """
+
+    def __init__(self, seeds: list[int], temperature: float, top_p: float, device: str) -> None:
+        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self._temperature, self._top_p = temperature, top_p
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """[rows, vocabulary] log-probabilities with noise; outside the top_p nucleus -inf."""
+        log_p = torch.log_softmax(scores.float() / self._temperature, dim=-1)
+        if self._top_p < 1:
+            sorted_p, order = log_p.exp().sort(dim=-1, descending=True)
+            outside = sorted_p.cumsum(dim=-1) - sorted_p > self._top_p
+            log_p = log_p.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
+        noise = torch.empty_like(log_p)
+        for row, generator in zip(noise, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        return log_p - noise.log()

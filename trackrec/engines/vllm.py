@@ -1,0 +1,136 @@
+"""vLLM in this process: one engine a GPU, or one on the CPU (the same API)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from contextlib import suppress
+from typing import Any
+
+from trackrec.engines.base import Completion, EngineSpec, Finished, Request
+from trackrec.engines.chat import Chat
+
+
+class VllmEngine:
+    """Continuous batching by ``LLMEngine``; see Engine for the contract."""
+
+    name = "vllm"
+
+    def __init__(self, spec: EngineSpec) -> None:
+        _environment(spec)
+        from vllm import EngineArgs, LLMEngine
+
+        self._spec = spec
+        self._chat = Chat(spec)
+        self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**_arguments(spec)))
+        self._submitted: dict[str, tuple[str, float]] = {}  # key -> opening, time of submit
+        self._rejected: list[Finished] = []
+
+    @property
+    def unfinished(self) -> int:
+        """Requests submitted and not yet returned by ``step``."""
+        return len(self._submitted) + len(self._rejected)
+
+    def submit(self, request: Request) -> None:
+        """Queue one request; one that is too long for the context comes back as a permanent fault."""
+        from vllm.inputs import TokensPrompt
+
+        ids = self._chat.ids(request)
+        fault = self._chat.fault(ids)
+        if fault is not None:
+            self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
+            return
+        parameters = _sampling(self._spec, request.seed)
+        self._engine.add_request(request.key, TokensPrompt(prompt_token_ids=ids), parameters)
+        self._submitted[request.key] = (request.opening, time.perf_counter())
+
+    def step(self) -> list[Finished]:
+        """One scheduler step."""
+        done, self._rejected = self._rejected, []
+        if self._submitted:
+            done += [self._finish(output) for output in self._engine.step() if output.finished]
+        return done
+
+    def abort(self) -> None:
+        """Drop everything in flight; the engine answers later requests."""
+        self._engine.abort_request(list(self._submitted))
+        self._submitted.clear()
+        self._rejected.clear()
+
+    def close(self) -> None:
+        """Free weights and cache, as far as vLLM can within a living process."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        with suppress(AttributeError):
+            self._engine.engine_core.shutdown()
+        self._engine = None
+        gc.collect()
+        cleanup_dist_env_and_memory()
+
+    def _finish(self, output: Any) -> Finished:
+        opening, started = self._submitted.pop(output.request_id)
+        samples = tuple(
+            Completion(opening + sample.text, len(sample.token_ids), sample.finish_reason)
+            for sample in sorted(output.outputs, key=lambda sample: int(sample.index))
+        )
+        latency_ms = 1000 * (time.perf_counter() - started)
+        return Finished(output.request_id, samples, len(output.prompt_token_ids), latency_ms)
+
+
+def _environment(spec: EngineSpec) -> None:
+    """Settings that vLLM and torch read once, when they are imported; Spark gives its workers OMP_NUM_THREADS=1."""
+    os.environ.update(
+        VLLM_ENABLE_V1_MULTIPROCESSING="0",  # child processes survive a killed Spark worker and keep the GPU
+        VLLM_CPU_KVCACHE_SPACE=str(spec.kv_cache_gb),
+        OMP_NUM_THREADS=str(spec.threads),
+        VLLM_NO_USAGE_STATS="1",
+        DO_NOT_TRACK="1",
+    )
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    import torch
+
+    if torch.cuda.is_available() and spec.deterministic:
+        os.environ["VLLM_BATCH_INVARIANT"] = "1"
+    if torch.get_num_threads() != spec.threads:  # torch was imported earlier in this worker
+        torch.set_num_threads(spec.threads)
+
+
+def _arguments(spec: EngineSpec) -> dict[str, Any]:
+    from vllm.platforms import current_platform
+
+    arguments: dict[str, Any] = {
+        "model": spec.model.path,
+        "dtype": spec.dtype,
+        "max_model_len": spec.max_model_len,
+        "max_num_seqs": spec.max_num_seqs,
+        "enable_prefix_caching": True,
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+        "trust_remote_code": False,
+    }
+    if current_platform.is_cpu():
+        arguments["enforce_eager"] = True
+        if spec.deterministic:
+            arguments["dtype"] = "float32"
+        if spec.sampling.temperature > 0:
+            # A per-request seed crashes the CPU engine when chunked prefill throws a sampled token away.
+            arguments["enable_chunked_prefill"] = False
+            arguments["max_num_batched_tokens"] = max(4096, spec.max_model_len)
+    return arguments
+
+
+def _sampling(spec: EngineSpec, seed: int) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    sampling = spec.sampling
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_tokens,
+        n=sampling.n,
+        stop=list(sampling.stop),
+        seed=seed if sampling.temperature > 0 else None,
+        output_kind=RequestOutputKind.FINAL_ONLY,  # with step(), the default loses samples of n > 1
+    )

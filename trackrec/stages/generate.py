@@ -1,0 +1,104 @@
+"""user_histories → reccots: G writes for every history that has no RecCoT of this generator version yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec import generation
+from trackrec.config import GeneratorSettings
+from trackrec.console import Stage, stage
+from trackrec.engines.base import EngineSpec
+from trackrec.history import current_histories
+from trackrec.job import Job, utc_now
+from trackrec.models import resolve_model
+from trackrec.prompts import template_of
+from trackrec.quality import fault_rows
+
+if TYPE_CHECKING:
+    from pyspark.resource import ResourceProfile
+
+
+def run(job: Job) -> None:
+    """Generate what is pending, chunk by chunk: staging first, then an insert-only MERGE. A second run does nothing."""
+    settings = job.settings.generator
+    template = template_of(job.settings.prompt, job.settings.histories)
+    histories = current_histories(job.warehouse.read("user_histories"), template.version)
+    with stage("generate") as line:
+        model = resolve_model(settings.model.source, job.settings.cache_dir(), settings.model.sha256)
+        spec = EngineSpec.of(settings, model, template.opening)
+        job.warehouse.create("reccots")
+        job.warehouse.create("reccot_staging")
+        _commit(job, job.warehouse.read("reccot_staging"))  # what a run that was killed had staged
+        asked = generation.requests(histories, model.version, settings.sampling)
+        done = generation.settled(
+            job.warehouse.read("reccots"),
+            job.warehouse.read("reccot_staging"),
+            run_id=job.run_id,
+            max_attempts=settings.max_attempts,
+        )
+        with job.warehouse.materialised(generation.pending(asked, done)) as pending:
+            total = pending.count()
+            line.counts |= {"rows": 0, "tokens": 0, "unchanged": asked.count() - total}
+            line.counts |= {"cut": 0, "empty": 0, "failed": 0, "quarantined": 0}
+            _generate_chunks(job, line, pending, total, spec)
+    job.counts |= {f"generate_{word}": count for word, count in line.counts.items()}
+
+
+def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec: EngineSpec) -> None:
+    from udfs.generate import OUTPUT_SCHEMA, generate_udf
+
+    settings = job.settings.generator
+    profile = _gpu_profile(settings)
+    chunks = -(-total // settings.chunk_rows)
+    for chunk in range(chunks):
+        line.progress(line.counts["rows"], total, "RecCoTs")
+        requests = generation.with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+        written = generation.balanced(requests, settings.engines).mapInPandas(
+            generate_udf(spec), OUTPUT_SCHEMA, profile=profile
+        )
+        now = utc_now()
+        stamp = {"run_id": F.lit(job.run_id), "created_time": F.lit(now)}
+        job.warehouse.append("reccot_staging", written.withColumns(stamp))
+        chunk_rows = (F.col("run_id") == job.run_id) & (F.col("created_time") == F.lit(now))
+        staged = job.warehouse.read("reccot_staging").where(chunk_rows)
+        line.counts["quarantined"] += _commit(job, staged)
+        _count(line, staged)
+
+
+def _commit(job: Job, staged: DataFrame) -> int:
+    """MERGE staged rows that are good into reccots, permanent faults into quarantine. Returns rows quarantined."""
+    good = staged.where("status != 'failed'")
+    missing = good.join(job.warehouse.read("reccots").select("row_key"), "row_key", "left_anti")
+    if not missing.isEmpty():
+        job.warehouse.insert_new("reccots", missing)
+    faults = staged.where("status = 'failed' AND error_kind = 'permanent'")
+    if faults.isEmpty():
+        return 0
+    row = F.struct("row_key", "prompt_key", "error")
+    rows = fault_rows(faults, "reccots", reason=F.split("error", ":")[0], row=row)
+    return job.warehouse.insert_new("quarantine", job.stamp(rows))
+
+
+def _count(line: Stage, staged: DataFrame) -> None:
+    counted = staged.agg(
+        F.count("*").alias("rows"),
+        F.coalesce(F.sum("output_tokens"), F.lit(0)).alias("tokens"),
+        *[F.count_if(F.col("status") == status).alias(status) for status in ("cut", "empty", "failed")],
+    ).first()
+    assert counted is not None
+    for word in ("rows", "tokens", "cut", "empty", "failed"):
+        line.counts[word] += int(counted[word])
+
+
+def _gpu_profile(settings: GeneratorSettings) -> ResourceProfile | None:
+    """One GPU a task, on clusters that offer GPUs; in local mode Spark refuses a profile."""
+    if not settings.gpu_profile:
+        return None
+    from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
+
+    executor = ExecutorResourceRequests().resource("gpu", 1)
+    task = TaskResourceRequests().cpus(1).resource("gpu", 1)
+    return ResourceProfileBuilder().require(executor).require(task).build

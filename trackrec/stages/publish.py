@@ -1,0 +1,29 @@
+"""reccot_embeddings → reccot_vectors: checks first, then the only write of the table that consumers read."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from trackrec.console import stage
+from trackrec.history import current_histories
+from trackrec.job import Job
+from trackrec.publish import feature_rows, served
+from trackrec.quality import gate_vectors
+from trackrec.serving import serving_of
+
+
+def run(job: Job) -> None:
+    """Publish every history that has vectors; raises QualityGateError, with nothing written, when a check fails."""
+    settings = job.settings
+    with stage("publish") as line:
+        serving = serving_of(settings)
+        histories = current_histories(job.warehouse.read("user_histories"), serving.template.version)
+        reccots = served(job.warehouse.read("reccots"), serving)
+        embeddings = job.warehouse.read("reccot_embeddings").where(F.col("encoder_version") == serving.encoder.version)
+        rows = feature_rows(histories, reccots, embeddings, serving.feature_version)
+        asked = histories.count()
+        shares = gate_vectors(rows, asked, settings.encoder.vector_size, settings.quality)
+        written = job.warehouse.upsert("reccot_vectors", job.stamp(rows))
+        line.counts = {"rows": written, "unchanged": round(shares["coverage"] * asked) - written}
+        line.notes = [f"coverage {shares['coverage']:.3f}", f"feature_version {serving.feature_version}"]
+    job.counts |= {f"publish_{word}": count for word, count in line.counts.items()} | shares
