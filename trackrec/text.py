@@ -9,14 +9,14 @@ from pyspark.sql import functions as F
 # 0.5 s, hardly more than making them; matching all of each took 4 to 15 s. Ordinary titles: 10 us each.
 _HEAD_BYTES = 8
 
-# '<' and '>' open and close the prompt's fence and most chat tokens (<|im_end|>, <s>, <<SYS>>), brackets the rest ([INST],
-# and BERT's [SEP], which the encoder's tokenizer would obey). The fullwidth and small forms turn into the plain ones
-# in tokenizers that normalise (NFKC).
+# '<' and '>' open and close the prompt's fence and most chat tokens (<|im_end|>, <s>, <<SYS>>), brackets the rest
+# ([INST], and BERT's [SEP], which the encoder's tokenizer would obey). The fullwidth and small forms turn into the
+# plain ones in tokenizers that normalise (NFKC).
 _MARKS = "<>＜＞﹤﹥[]［］"
 _HARMLESS = "‹›‹›‹›()()"
 
-# Never seen, yet read by a model: format characters (zero-width, bidi, tags, soft hyphen), private use, lone surrogates,
-# what a decoder left for bytes that were no text, and variation selectors.
+# Never seen, yet read by a model: format characters (zero-width, bidi, tags, soft hyphen), private use, lone
+# surrogates, what a decoder left for bytes that were no text, and variation selectors.
 _UNSEEN = r"[\p{Cf}\p{Co}\p{Cs}\x{FFFC}\x{FFFD}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]+"
 # Spaces, line and paragraph separators, control characters (newlines among them), and the letters that look empty.
 _BLANK = r"[\p{Z}\p{Cc}\x{2800}\x{3164}\x{FFA0}\x{115F}\x{1160}]+"

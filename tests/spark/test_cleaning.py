@@ -1,7 +1,7 @@
 """Bad rows go to the quarantine with a reason; the rest is deduplicated and harmless."""
 
 import json
-from datetime import UTC, datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,10 +30,6 @@ def reasons(result):
     return sorted(r.reason for r in result.bad.collect())
 
 
-def utc(*parts):
-    return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
-
-
 def times(spark, type_, *values):
     """What becomes of event times of a column type: as epoch seconds, None for those quarantined."""
     schema = STRINGS.replace("event_time string", f"event_time {type_}")
@@ -48,7 +44,7 @@ def test_a_sound_row_is_kept_with_its_label(spark):
     assert result.good.schema.simpleString() == (
         "struct<user_id:string,item_id:string,event_time:timestamp,known_time:timestamp,label:int>"
     )
-    assert [tuple(r) for r in result.good.collect()] == [("u", "i", utc(2024, 1, 1), utc(2024, 1, 1), 1)]
+    assert [tuple(r) for r in result.good.collect()] == [("u", "i", datetime(2024, 1, 1), datetime(2024, 1, 1), 1)]
     assert result.bad.isEmpty()
 
 
@@ -149,8 +145,8 @@ def test_a_time_may_be_a_timestamp_or_a_number_of_seconds(spark, type_, value):
     assert times(spark, type_, value) == [1704110400.0]
 
 
-def test_a_date_means_its_midnight_utc(spark):
-    assert times(spark, "date", datetime(2024, 1, 1).date()) == [1704067200.0]
+def test_a_date_means_its_midnight_datetime(spark):
+    assert times(spark, "date", date(2024, 1, 1)) == [1704067200.0]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -5.0])
@@ -159,7 +155,8 @@ def test_a_double_that_is_no_time_is_set_aside(spark, value):
 
 
 def test_the_rating_becomes_a_label_at_the_threshold(spark):
-    result = cleaned(spark, row(item="a", rating="3"), row(item="b", rating="3.5"), source=SourceSettings(like_threshold=3.5))
+    source = SourceSettings(like_threshold=3.5)
+    result = cleaned(spark, row(item="a", rating="3"), row(item="b", rating="3.5"), source=source)
     assert {r.item_id: r.label for r in result.good.collect()} == {"a": 0, "b": 1}
 
 
@@ -175,7 +172,7 @@ def test_an_event_is_known_when_it_arrived_but_never_before_it_happened(spark):
         row(item="early", time="2024-01-02", available="2024-01-01"),
     )
     known = {r.item_id: r.known_time for r in result.good.collect()}
-    assert known == {"late": utc(2024, 1, 5), "early": utc(2024, 1, 2)}
+    assert known == {"late": datetime(2024, 1, 5), "early": datetime(2024, 1, 2)}
     assert result.count().late == 1
 
 
@@ -189,7 +186,7 @@ def test_of_conflicting_rows_the_one_known_first_is_kept(spark):
     first, second = row(rating="5", available="2024-01-02"), row(rating="1", available="2024-01-03")
     for rows in ((first, second, second), (second, second, first)):
         result = cleaned(spark, *rows)
-        assert [(r.known_time, r.label) for r in result.good.collect()] == [(utc(2024, 1, 2), 1)]
+        assert [(r.known_time, r.label) for r in result.good.collect()] == [(datetime(2024, 1, 2), 1)]
         assert (result.count().duplicates, result.count().conflicting) == (0, 2)
 
 
@@ -201,14 +198,14 @@ def test_of_conflicting_rows_known_at_one_time_the_dislike_is_kept(spark):
 def test_microseconds_survive_the_deduplication(spark):
     result = cleaned(spark, row(time="2024-01-01 00:00:00.123457", rating="5"))
     kept = result.good.collect()[0]
-    assert kept.known_time == kept.event_time == utc(2024, 1, 1, 0, 0, 0, 123457)
+    assert kept.known_time == kept.event_time == datetime(2024, 1, 1, 0, 0, 0, 123457)
     assert kept.label == 1
 
 
 def test_the_counts_add_up_to_the_rows_in(spark):
-    counts = cleaned(
-        spark, row(), row(), row(rating="1"), row(item="other"), row(user=None), row(user=None, rating="9"), row(rating="9")
-    ).count()
+    sound = [row(), row(), row(rating="1"), row(item="other")]
+    faulty = [row(user=None), row(user=None, rating="9"), row(rating="9")]
+    counts = cleaned(spark, *sound, *faulty).count()
     assert (counts.rows_in, counts.good, counts.duplicates, counts.conflicting) == (7, 2, 0, 2)
     assert counts.quarantined == {"null_user_id": 2, "rating_out_of_range": 1}
     assert counts.quarantine_share == pytest.approx(3 / 7)

@@ -1,5 +1,7 @@
 """MovieLens-100k comes out of a real wheel, whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from trackrec.errors import BadInputError
@@ -55,5 +57,5 @@ def test_a_failed_download_leaves_nothing_behind(no_index, tmp_path):
 def test_the_mapping_names_columns_that_the_files_have(cache):
     source = movielens_source(cache / "data" / "ml-100k")
     for table in (source.interactions, source.items, source.users):
-        header = open(table.path, encoding="utf-8").readline().rstrip("\n").split(table.options["sep"])
+        header = Path(table.path).read_text("utf-8").splitlines()[0].split(table.options["sep"])
         assert set(table.columns.values()) <= set(header)

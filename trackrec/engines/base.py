@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from trackrec.config import GeneratorSettings, SamplingSettings
 from trackrec.errors import BadInputError
 from trackrec.models import Model
+from trackrec.threads import use_threads
 
 ErrorKind = Literal["transient", "permanent"]
 
@@ -124,6 +125,8 @@ def build_engine(spec: EngineSpec) -> Engine:
         name = "vllm" if importlib.util.find_spec("vllm") else "transformers"
         if name == "transformers":
             print("trackrec: vLLM is not installed; the transformers engine runs, several times slower.", file=sys.stderr)
+    if name != "scripted":
+        use_threads(spec.threads)
     if name == "vllm":
         from trackrec.engines.vllm import VllmEngine
 

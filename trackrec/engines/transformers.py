@@ -19,8 +19,6 @@ class TransformersEngine:
     name = "transformers"
 
     def __init__(self, spec: EngineSpec) -> None:
-        if torch.get_num_threads() != spec.threads:
-            torch.set_num_threads(spec.threads)
         self._spec = spec
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -79,11 +79,10 @@ class VllmEngine:
 
 
 def _environment(spec: EngineSpec) -> None:
-    """Settings that vLLM and torch read once, when they are imported; Spark gives its workers OMP_NUM_THREADS=1."""
+    """Settings that vLLM reads once, when it is imported."""
     os.environ.update(
         VLLM_ENABLE_V1_MULTIPROCESSING="0",  # child processes survive a killed Spark worker and keep the GPU
         VLLM_CPU_KVCACHE_SPACE=str(spec.kv_cache_gb),
-        OMP_NUM_THREADS=str(spec.threads),
         VLLM_NO_USAGE_STATS="1",
         DO_NOT_TRACK="1",
     )
@@ -92,8 +91,6 @@ def _environment(spec: EngineSpec) -> None:
 
     if torch.cuda.is_available() and spec.deterministic:
         os.environ["VLLM_BATCH_INVARIANT"] = "1"
-    if torch.get_num_threads() != spec.threads:  # torch was imported earlier in this worker
-        torch.set_num_threads(spec.threads)
 
 
 def _arguments(spec: EngineSpec) -> dict[str, Any]:

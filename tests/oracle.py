@@ -1,0 +1,40 @@
+"""The histories and windows again, in a few lines of plain Python: what the Spark expressions are tested against."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    user_id: str
+    item_id: str
+    event_time: datetime
+    known_time: datetime
+    label: int
+
+
+def snapshot_times(events: list[Event], every_n: int) -> dict[str, list[datetime]]:
+    """After every n-th event of a user in the order they became known: its second + 1 s, each time once."""
+    by_user = defaultdict(list)
+    for event in sorted(events, key=lambda e: (e.known_time, e.event_time, e.item_id)):
+        by_user[event.user_id].append(event.known_time.replace(microsecond=0) + timedelta(seconds=1))
+    return {user: sorted(set(times[every_n - 1 :: every_n])) for user, times in by_user.items()}
+
+
+def history(events: list[Event], user: str, as_of: datetime, last_n: int, listed: int, tallied: int, items: dict):
+    """(n_events, n_liked, source_max_time, liked, disliked, tallies) of what was known strictly before as_of."""
+    known = [e for e in events if e.user_id == user and e.known_time < as_of]
+    newest = sorted(known, key=lambda e: (e.event_time, e.item_id))[-last_n:]
+    liked = [items[e.item_id][0] for e in newest if e.label][-listed:]
+    disliked = [items[e.item_id][0] for e in newest if not e.label][-listed:]
+    tally = {label: Counter(a for e in newest if e.label == label for a in items[e.item_id][1]) for label in (0, 1)}
+    names = sorted(tally[0] | tally[1], key=lambda a: (-tally[0][a] - tally[1][a], a))
+    tallies = [(a, tally[1][a], tally[0][a]) for a in names[:tallied]]
+    return (len(known), sum(e.label for e in known), max(e.event_time for e in known), liked, disliked, tallies)
+
+
+def newest_snapshot(times: list[datetime], event_time: datetime) -> datetime | None:
+    """The newest as_of <= event_time."""
+    return max((t for t in times if t <= event_time), default=None)

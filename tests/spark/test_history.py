@@ -1,0 +1,167 @@
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.oracle import Event, history, snapshot_times
+
+from trackrec.config import HistorySettings, PromptSettings
+from trackrec.history import (
+    current_histories,
+    drop_unchanged,
+    histories,
+    in_scope,
+    rank_events,
+    snapshots_every_n_events,
+    snapshots_nightly,
+)
+from trackrec.prompts import template_of
+
+pytestmark = pytest.mark.spark
+
+SETTINGS = HistorySettings(every_n=3, last_n=5, listed=2, tallied=3)
+TEMPLATE = template_of(PromptSettings(item_noun="films", attribute_noun="genres"), SETTINGS)
+ITEMS = {f"i{n}": (f"Title {n}", ["Drama", "Comedy", "War"][: n % 4]) for n in range(12)}
+START = datetime(2024, 1, 1, tzinfo=UTC)
+EVENTS = "user_id string, item_id string, event_time timestamp, known_time timestamp, label int"
+
+
+def event(user, item, seconds, label=1, late=0.0):
+    at = START + timedelta(seconds=seconds)
+    return Event(user, item, at, at + timedelta(seconds=late), label)
+
+
+def items(spark):
+    rows = [(item, title, attributes) for item, (title, attributes) in ITEMS.items()]
+    return spark.createDataFrame(rows, "item_id string, title string, attributes array<string>")
+
+
+def build(spark, events, as_of=None, settings=SETTINGS):
+    frame = spark.createDataFrame(events, EVENTS)
+    ranked = rank_events(frame)
+    snapshots = snapshots_nightly(ranked, as_of) if as_of else snapshots_every_n_events(ranked, settings.every_n)
+    late = any(e.known_time > e.event_time for e in events)
+    return histories(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
+
+
+def shown(rows):
+    """What the oracle says of a row, keyed by (user_id, as_of)."""
+    return {
+        (r.user_id, utc(r.as_of)): (
+            r.n_events, r.n_liked, utc(r.source_max_time), r.liked, r.disliked, [tuple(t) for t in r.tallies],
+        )
+        for r in rows
+    }  # fmt: skip
+
+
+def utc(time):
+    return time.astimezone(UTC)
+
+
+def expected(events, times, settings=SETTINGS):
+    return {
+        (user, as_of): history(events, user, as_of, settings.last_n, settings.listed, settings.tallied, ITEMS)
+        for user, of_user in times.items()
+        for as_of in of_user
+    }
+
+
+def random_log(seed, late):
+    """Ties to the second and to the microsecond, sub-second times, users of very different length."""
+    dice = random.Random(seed)
+    log = {}
+    for user, size in {"a": 1, "b": 3, "c": 17, "d": 40}.items():
+        for _ in range(size):
+            seconds = dice.choice([dice.randrange(30), dice.randrange(30) + 0.5, dice.random() * 30])
+            delay = dice.choice([0, 0, dice.random() * 20]) if late else 0
+            made = event(user, dice.choice(list(ITEMS)), seconds, dice.randrange(2), delay)
+            log[made[:3]] = made
+    return list(log.values())
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_n_events_agrees_with_the_oracle(spark, seed, late):
+    events = random_log(seed, late)
+    assert shown(build(spark, events).collect()) == expected(events, snapshot_times(events, SETTINGS.every_n))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_nightly_agrees_with_the_oracle(spark, late):
+    events = random_log(3, late)
+    night = START + timedelta(seconds=15)
+    users = {e.user_id for e in events if e.known_time < night}
+    assert shown(build(spark, events, as_of=night).collect()) == expected(events, {u: [night] for u in users})
+
+
+def test_an_event_at_as_of_is_out_and_one_a_microsecond_before_is_in(spark):
+    night = START + timedelta(seconds=10)
+    events = [event("a", "i1", 9.999999), event("a", "i2", 10)]
+    row = build(spark, events, as_of=night).first()
+    assert (row.n_events, row.liked) == (1, ["Title 1"])
+    assert utc(row.source_max_time) < night
+
+
+def test_whatever_shares_the_second_of_the_nth_event_is_in(spark):
+    events = [event("a", f"i{n}", 5 + n / 10) for n in range(4)] + [event("a", "i9", 6)]
+    row = build(spark, events).first()
+    assert (row.n_events, utc(row.as_of)) == (4, START + timedelta(seconds=6))
+
+
+def test_an_event_that_arrives_late_is_unknown_until_it_arrives(spark):
+    events = [event("a", "i1", 1), event("a", "i2", 2, late=100)]
+    assert build(spark, events, as_of=START + timedelta(seconds=50)).first().n_events == 1
+    assert build(spark, events, as_of=START + timedelta(seconds=103)).first().n_events == 2
+
+
+def test_events_added_after_as_of_change_no_row(spark):
+    night = START + timedelta(seconds=15)
+    events = random_log(4, late=False)
+    later = [event("a", "i7", 15 + n) for n in range(5)]
+    keys = {r.prompt_key for r in build(spark, events, as_of=night).collect()}
+    assert {r.prompt_key for r in build(spark, events + later, as_of=night).collect()} == keys
+
+
+def test_the_prompt_shows_lists_tallies_and_share_and_never_as_of(spark):
+    events = [event("a", "i1", 1), event("a", "i2", 2, label=0), event("a", "i3", 3)]
+    body = build(spark, events).first().prompt_body
+    assert "Liked films: Title 1; Title 3\nDisliked films: Title 2\n" in body
+    assert "Genres, liked / disliked: Drama 2 / 1; Comedy 1 / 1; War 1 / 0\n" in body
+    assert "liked 2 of 3 films." in body
+    assert "2024" not in body
+
+
+def test_an_item_that_the_catalogue_lacks_is_called_by_its_id(spark):
+    events = [event("a", "unknown", n) for n in range(3)]
+    assert build(spark, events).first().liked == ["item unknown", "item unknown"]
+
+
+def test_two_users_with_the_same_history_have_two_prompt_keys(spark):
+    events = [event(user, f"i{n}", n) for user in ("a", "b") for n in range(3)]
+    assert len({r.prompt_key for r in build(spark, events).collect()}) == 2
+
+
+def test_a_snapshot_whose_prompt_did_not_change_is_dropped(spark):
+    schema = "user_id string, as_of timestamp, prompt_key string"
+    days = [START + timedelta(days=n) for n in range(4)]
+    stored = spark.createDataFrame([("a", days[0], "k1"), ("b", days[0], "k1")], schema)
+    new = spark.createDataFrame([("a", days[1], "k1"), ("a", days[2], "k2"), ("b", days[1], "k2"), ("b", days[2], "k2")], schema)
+    kept = [(r.user_id, utc(r.as_of)) for r in drop_unchanged(new, stored).collect()]
+    assert sorted(kept) == [("a", days[2]), ("b", days[1])]
+
+
+def test_the_current_history_of_a_snapshot_is_the_one_written_last(spark):
+    schema = "user_id string, as_of timestamp, prompt_key string, template_version string, created_time timestamp"
+    rows = [("a", START, "k1", "t1", START), ("a", START, "k2", "t1", START + timedelta(days=1)), ("a", START, "k3", "t2", START)]
+    assert [r.prompt_key for r in current_histories(spark.createDataFrame(rows, schema), "t1").collect()] == ["k2"]
+
+
+def test_the_scope_is_the_same_users_in_any_order(spark):
+    users = spark.createDataFrame([(f"u{n}",) for n in range(20)], "user_id string")
+    first = {r.user_id for r in in_scope(users, 5).collect()}
+    assert first == {r.user_id for r in in_scope(users.orderBy("user_id").union(users), 5).collect()}
+    assert len(first) == 5
+
+
+def test_another_shape_of_history_is_another_template_version():
+    other = template_of(PromptSettings(item_noun="films", attribute_noun="genres"), HistorySettings(last_n=6))
+    assert other.version != TEMPLATE.version

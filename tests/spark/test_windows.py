@@ -1,0 +1,47 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.oracle import newest_snapshot
+
+from trackrec.config import WindowSettings
+from trackrec.errors import BadInputError
+from trackrec.windows import boundaries, join_newest_snapshot, with_window
+
+pytestmark = pytest.mark.spark
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def at(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+def events(spark, *seconds):
+    return spark.createDataFrame([("a", at(s)) for s in seconds], "user_id string, event_time timestamp")
+
+
+def test_fractions_cut_the_log_by_time(spark):
+    assert boundaries(events(spark, *range(100)), WindowSettings()) == (at(49), at(79), at(89))
+
+
+def test_given_boundaries_are_used_as_they_are(spark):
+    given = (at(1), at(2), at(3))
+    assert boundaries(events(spark, 0), WindowSettings(boundaries=given)) == given
+
+
+def test_too_few_distinct_times_are_bad_input(spark):
+    with pytest.raises(BadInputError, match="four time windows are not distinct"):
+        boundaries(events(spark, 5, 5, 5), WindowSettings())
+
+
+def test_an_event_at_a_boundary_belongs_to_the_later_window(spark):
+    rows = with_window(events(spark, 0, 1, 2, 3), (at(1), at(2), at(3))).orderBy("event_time").collect()
+    assert [r.window for r in rows] == ["alignment", "ctr_train", "ctr_validation", "ctr_test"]
+
+
+def test_a_sample_joins_the_newest_snapshot_that_is_not_later(spark):
+    times = [at(10), at(20), at(20.5)]
+    snapshots = spark.createDataFrame([("a", t) for t in times] + [("b", at(1))], "user_id string, as_of timestamp")
+    rows = join_newest_snapshot(events(spark, 9, 10, 19.999, 20, 21), snapshots).collect()
+    found = {r.event_time.astimezone(UTC): r.as_of and r.as_of.astimezone(UTC) for r in rows}
+    assert found == {at(s): newest_snapshot(times, at(s)) for s in (9, 10, 19.999, 20, 21)}

@@ -1,0 +1,210 @@
+"""The CTR job over real Delta tables, from its flags to the rows it appends."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from jobs.train_ctr import main
+from trackrec.schemas import FEATURE_GAIN
+
+TIME = pa.timestamp("us", tz="UTC")
+USERS, EVENTS, SIZE = 12, 20, 8  # windows by event number: 0-9, 10-14, 15-16, 17-19
+WINDOWS = ["alignment"] * 10 + ["ctr_train"] * 5 + ["ctr_validation"] * 2 + ["ctr_test"] * 3
+CONF = """
+warehouse: {warehouse}
+generator: {{model: {{source: "path:none"}}}}
+encoder: {{model: {{source: "path:none"}}}}
+ctr: {{seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32, threads: 1}}
+"""
+
+
+def instants(seconds):
+    return pa.array(np.asarray(seconds, dtype=np.int64) * 1_000_000).cast(TIME)
+
+
+def samples_table(change=lambda window, label: label):
+    user = np.repeat(np.arange(USERS), EVENTS)
+    number = np.tile(np.arange(EVENTS), USERS)
+    label = np.random.default_rng(0).integers(0, 2, len(user))
+    window = np.array(WINDOWS)[number]
+    seconds = number * 100 + user
+    return pa.table(
+        {
+            "user_id": [f"u{u}" for u in user],
+            "item_id": [f"i{(u * 7 + n * 3) % 15}" for u, n in zip(user, number, strict=True)],
+            "event_time": instants(seconds),
+            "known_time": instants(seconds),
+            "label": pa.array(change(window, label), type=pa.int32()),
+            "window": window,
+            "in_scope": user < 8,
+            "as_of": instants(seconds),
+        }
+    )
+
+
+def snapshot_tables():
+    user = np.repeat(np.arange(7), 2)  # of the eight users in scope one has no snapshot
+    as_of = instants(np.tile([950, 1650], 7))
+    keys = {"user_id": [f"u{u}" for u in user], "as_of": as_of}
+    vectors = np.random.default_rng(1).standard_normal((2, len(user), SIZE)).astype(np.float32)
+    prompt, reccot = (pa.array(list(v), type=pa.list_(pa.float32())) for v in vectors)
+    histories = pa.table({**keys, "n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7})
+    published = {"feature_version": ["v1"] * 14, "created_time": as_of}
+    return histories, pa.table({**keys, **published, "prompt_vector": prompt, "reccot_vector": reccot})
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    histories, vectors = snapshot_tables()
+    write_deltalake(tmp_path / "wh" / "samples", samples_table())
+    write_deltalake(tmp_path / "wh" / "user_histories", histories)
+    write_deltalake(tmp_path / "wh" / "reccot_vectors", vectors)
+    (tmp_path / "conf.yaml").write_text(CONF.format(warehouse=tmp_path / "wh"))
+    return tmp_path / "wh"
+
+
+def run(warehouse, *overrides):
+    flags = [flag for override in overrides for flag in ("--set", override)]
+    return main(["--conf", str(warehouse.parent / "conf.yaml"), *flags])
+
+
+def gained(warehouse):
+    return DeltaTable(warehouse / "feature_gain").to_pyarrow_table().to_pylist()
+
+
+def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
+    assert run(warehouse) == 0
+    rows = gained(warehouse)
+    arms = ["plain", "random_vector", "two_numbers", "reccot"]
+    expected = {(arm, seed) for arm in arms for seed in (1, 2)} | {("item_mean", None), ("item_mean_user_share", None)}
+    assert len(rows) == len(expected)
+    assert {(row["arm"], row["seed"]) for row in rows} == expected
+    plain = {row["seed"]: row["test_auc"] for row in rows if row["arm"] == "plain"}
+    for row in rows:
+        floor = row["seed"] is None
+        assert row["auc_gain"] == (None if floor else row["test_auc"] - plain[row["seed"]])
+        assert (row["backbone"], row["train_rows"], row["test_rows"]) == ("floor" if floor else "DIN", 60, 24)
+        assert row["coverage"] == (0 if floor or row["arm"] == "plain" else 7 / 8)
+        assert row["feature_version"] == ("v1" if row["arm"] == "reccot" else None)
+    out = capsys.readouterr().out
+    for arm in (*arms, "item_mean", "item_mean_user_share"):
+        assert re.search(rf"^{arm} +0\.\d{{4}}", out, re.MULTILINE), arm
+    assert "train 60 rows of all users; validation 16 and test 24 rows of users in scope (8 in test)" in out
+    assert out.count("validation AUC") == 8  # one progress line an arm and seed
+
+
+def test_spark_finds_the_types_of_the_schema_in_feature_gain(warehouse):
+    assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1") == 0
+    delta = DeltaTable(warehouse / "feature_gain")
+    names = {"bigint": "long", "int": "integer"}
+    found = [(field.name, field.type.type, field.nullable) for field in delta.schema().fields]
+    assert found == [(c.name, names.get(c.type, c.type), c.nullable) for c in FEATURE_GAIN.columns]
+    protocol = delta.protocol()
+    assert (protocol.min_reader_version, protocol.min_writer_version) <= (1, 2)
+
+
+def test_the_same_seeds_give_the_same_figures(warehouse):
+    assert run(warehouse, "ctr.seeds=[4]") == 0
+    assert run(warehouse, "ctr.seeds=[4]") == 0
+    rows = gained(warehouse)
+    assert len({row["run_id"] for row in rows}) == 2
+    by_arm = {}
+    for row in rows:
+        by_arm.setdefault(row["arm"], set()).add((row["test_auc"], row["test_logloss"], row["validation_auc"]))
+    assert {arm: len(figures) for arm, figures in by_arm.items()} == dict.fromkeys(by_arm, 1)
+
+
+def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
+    settings = ("ctr.arms=[plain,reccot]", "ctr.seeds=[1]")
+    assert (
+        run(
+            warehouse,
+            *settings,
+        )
+        == 0
+    )
+    write_deltalake(
+        warehouse / "samples", samples_table(lambda w, y: np.where(w == "ctr_test", 1 - y, y)), mode="overwrite"
+    )
+    assert run(warehouse, *settings) == 0
+    for arm in ("plain", "reccot", "item_mean", "item_mean_user_share"):
+        first, second = (row for row in gained(warehouse) if row["arm"] == arm)
+        assert first["validation_auc"] == second["validation_auc"]
+        assert first["test_auc"] != second["test_auc"]
+
+
+def assert_refused(warehouse, capsys, *words, overrides=()):
+    assert run(warehouse, *overrides) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    for word in words:
+        assert word in error
+    assert not (warehouse / "feature_gain").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "remedy"),
+    [
+        ("samples", "Run jobs/build_histories.py first."),
+        ("user_histories", "Run jobs/build_histories.py first."),
+        ("reccot_vectors", "Run jobs/publish_features.py first."),
+    ],
+)
+def test_a_missing_table_is_named_with_its_remedy(warehouse, capsys, table, remedy):
+    (warehouse / table).rename(warehouse / "elsewhere")
+    assert_refused(warehouse, capsys, f"table {table} does not exist", remedy)
+
+
+def test_the_plain_arm_needs_no_features(warehouse):
+    (warehouse / "reccot_vectors").rename(warehouse / "elsewhere")
+    assert run(warehouse, "ctr.arms=[plain,two_numbers]", "ctr.seeds=[1]") == 0
+
+
+def test_a_missing_column_is_named(warehouse, capsys):
+    write_deltalake(
+        warehouse / "samples", samples_table().drop_columns(["label"]), mode="overwrite", schema_mode="overwrite"
+    )
+    assert_refused(warehouse, capsys, "table samples", "lacks label")
+
+
+def test_one_class_in_test_is_refused(warehouse, capsys):
+    table = samples_table(lambda window, label: np.where(window == "ctr_test", 1, label))
+    write_deltalake(warehouse / "samples", table, mode="overwrite")
+    assert_refused(warehouse, capsys, "table samples", "ctr_test", "both classes")
+
+
+def test_an_empty_window_is_refused(warehouse, capsys):
+    table = samples_table()
+    keep = pa.compute.not_equal(table["window"], "ctr_validation")
+    write_deltalake(warehouse / "samples", table.filter(keep), mode="overwrite")
+    assert_refused(warehouse, capsys, "table samples", "ctr_validation", "windows.boundaries")
+
+
+def test_vectors_that_no_training_row_joins_are_refused(warehouse, capsys):
+    _, vectors = snapshot_tables()
+    late = vectors.set_column(vectors.column_names.index("as_of"), "as_of", instants([9999] * 14))
+    write_deltalake(warehouse / "reccot_vectors", late, mode="overwrite")
+    assert_refused(warehouse, capsys, "table reccot_vectors has no snapshot", "jobs/nightly.py")
+
+
+def test_an_unknown_feature_version_is_refused(warehouse, capsys):
+    assert_refused(warehouse, capsys, "no row of feature_version v0", overrides=["ctr.feature_version=v0"])
+
+
+def test_vectors_of_unequal_sizes_are_refused(warehouse, capsys):
+    _, vectors = snapshot_tables()
+    short = pa.array([[0.5] * (SIZE - n % 2) for n in range(14)], type=pa.list_(pa.float32()))
+    broken = vectors.set_column(vectors.column_names.index("reccot_vector"), "reccot_vector", short)
+    write_deltalake(warehouse / "reccot_vectors", broken, mode="overwrite")
+    assert_refused(warehouse, capsys, "reccot_vector must be finite floats of one size", "[7.0, 8.0]")
+
+
+def test_a_catalog_name_is_refused_with_the_way_out(warehouse, capsys):
+    assert_refused(warehouse, capsys, "catalog name", overrides=["warehouse=main.recs"])
+
+
+def test_arms_without_plain_are_refused(warehouse, capsys):
+    assert_refused(warehouse, capsys, "ctr.arms lacks plain", overrides=["ctr.arms=[reccot]"])

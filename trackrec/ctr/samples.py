@@ -1,0 +1,89 @@
+"""The ``samples`` table as arrays: who, what, when, label and window of every labelled event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackrec.ctr.delta import read_columns
+from trackrec.ctr.history import Ints
+from trackrec.errors import BadInputError
+
+PADDING, UNSEEN = 0, 1  # item codes that are no item: an empty history slot, an item of a later window only
+_COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One entry a labelled event, sorted by (user, event_time, item). Times are microseconds UTC."""
+
+    user: Ints  # code of the user: its place in users
+    item: Ints  # PADDING and UNSEEN aside, an item of the alignment or CTR train window
+    item_all: Ints  # code over the items of all windows, for counting; never an input of a network
+    event_time: Ints
+    known_time: Ints
+    label: Ints  # 0 or 1
+    window: npt.NDArray[np.object_]
+    in_scope: npt.NDArray[np.bool_]
+    users: pa.Array  # user_id of each code
+    n_items: int  # item codes, PADDING and UNSEEN included
+
+    def rows(self, window: str, in_scope_only: bool) -> Ints:
+        """Row numbers of a window, of users in scope only or of all."""
+        return np.flatnonzero((self.window == window) & (self.in_scope | (not in_scope_only)))
+
+
+def microseconds(column: pa.ChunkedArray) -> Ints:
+    """A timestamp column as int64 microseconds since 1970, UTC."""
+    return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy())
+
+
+def load_samples(warehouse: str) -> Samples:
+    """Read ``samples``. BadInputError: no table, a window without rows, or only one class among the rows tested."""
+    table = read_columns(warehouse, "samples", _COLUMNS)
+    table = table.sort_by([(name, "ascending") for name in ("user_id", "event_time", "item_id")])
+    users = pc.unique(table["user_id"])
+    items = pc.unique(table["item_id"])
+    window = np.asarray(table["window"].to_numpy(zero_copy_only=False), dtype=object)
+    item_all = _codes(table["item_id"], items)
+    trained = np.unique(item_all[np.isin(window, ("alignment", "ctr_train"))])
+    item = np.full(len(items), UNSEEN)
+    item[trained] = np.arange(len(trained)) + UNSEEN + 1
+    samples = Samples(
+        user=_codes(table["user_id"], users),
+        item=item[item_all],
+        item_all=item_all,
+        event_time=microseconds(table["event_time"]),
+        known_time=microseconds(table["known_time"]),
+        label=table["label"].to_numpy().astype(np.int64),
+        window=window,
+        in_scope=np.asarray(table["in_scope"].to_numpy()),
+        users=users,
+        n_items=len(trained) + UNSEEN + 1,
+    )
+    _check_windows(samples)
+    return samples
+
+
+def _codes(column: pa.ChunkedArray, values: pa.Array) -> Ints:
+    return np.asarray(pc.index_in(column, value_set=values).to_numpy().astype(np.int64))
+
+
+def _check_windows(samples: Samples) -> None:
+    for window in ("ctr_train", "ctr_validation", "ctr_test"):
+        labels = samples.label[samples.rows(window, in_scope_only=True)]
+        if labels.size == 0:
+            raise BadInputError(
+                f"table samples has no row of users in scope in window {window}.",
+                "Move windows.boundaries, or raise histories.max_users, and run jobs/build_histories.py again.",
+            )
+        if labels.min() == labels.max():
+            raise BadInputError(
+                f"table samples: all {labels.size} rows of users in scope in window {window} have label {labels[0]}, "
+                "and AUC needs both classes.",
+                "Check source.like_threshold, or raise histories.max_users, and run jobs/build_histories.py again.",
+            )

@@ -1,0 +1,74 @@
+"""Fit one network: early stop on validation AUC, best weights kept, the test window never touched here."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.functional import binary_cross_entropy
+
+from trackrec.config import CtrSettings
+from trackrec.ctr.backbone import Backbone
+from trackrec.ctr.dataset import Dataset
+from trackrec.ctr.gain import auc
+from trackrec.ctr.history import Ints
+
+_PREDICT_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted network and how it did on validation at the epoch that was kept (1 = first)."""
+
+    model: Backbone
+    validation_auc: float
+    epoch: int
+
+
+def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
+    """Train on ``train`` until validation AUC did not rise for ``patience`` epochs; the best epoch's weights return.
+
+    Initial weights, order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
+    """
+    model = Backbone(data, settings, seed)
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
+    shuffle = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    best, weights, epoch_kept = -1.0, model.state_dict(), 0
+    for epoch in range(1, settings.epochs + 1):
+        _train_epoch(model, data, train, settings.batch_size, optimizer, shuffle)
+        score = auc(data.samples.label[validation], predict(model, data, validation))
+        if score > best:
+            best, weights, epoch_kept = score, copy.deepcopy(model.state_dict()), epoch
+        elif epoch - epoch_kept >= settings.patience:
+            break
+    model.load_state_dict(weights)
+    return Fit(model, best, epoch_kept)
+
+
+def predict(model: Backbone, data: Dataset, rows: Ints) -> npt.NDArray[np.float64]:
+    """P(label = 1) of ``rows``, in their order."""
+    model.eval()
+    with torch.no_grad():
+        parts = [model(batch) for batch in data.batches(rows, _PREDICT_ROWS)]
+    return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
+
+
+def _train_epoch(
+    model: Backbone,
+    data: Dataset,
+    rows: Ints,
+    batch_size: int,
+    optimizer: torch.optim.Optimizer,
+    shuffle: torch.Generator,
+) -> None:
+    model.train()
+    for batch in data.batches(rows, batch_size, shuffle):
+        optimizer.zero_grad()
+        loss = binary_cross_entropy(model(batch), batch.target) + model.regularization()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimizer.step()
