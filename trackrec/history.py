@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from trackrec.config import HistorySettings
 from trackrec.prompts import Template
 from trackrec.tables import key_of
+from trackrec.text import neutralise
 
 
 def rank_events(events: DataFrame) -> DataFrame:
@@ -70,7 +71,7 @@ def histories(
     """
     newest = _newest_events(snapshots, ranked, settings.last_n, late=late)
     told = newest.join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left")
-    event = F.struct("event_time", "item_id", "label", _title().alias("title"), _attributes().alias("attributes"))
+    event = F.struct("event_time", "item_id", "label", _title(settings.max_title_chars).alias("title"), _attributes().alias("attributes"))
     keys = ["user_id", "as_of", "n_events", "n_liked", "source_max_time"]
     grouped = told.groupBy(*keys).agg(F.sort_array(F.collect_list(event)).alias("events"))
     if late:
@@ -130,8 +131,9 @@ def _newest_events(snapshots: DataFrame, ranked: DataFrame, last_n: int, *, late
     )
 
 
-def _title() -> Column:
-    return F.coalesce("title", F.concat(F.lit("item "), F.col("item_id")))
+def _title(max_chars: int) -> Column:
+    """The title, or for an item that the catalogue lacks its id: untrusted text too."""
+    return F.coalesce("title", neutralise(F.concat(F.lit("item "), F.col("item_id")), max_chars))
 
 
 def _attributes() -> Column:

