@@ -26,7 +26,8 @@ def encode_texts(encoder: Any, texts: Sequence[str], batch_size: int) -> npt.NDA
     """Vectors [len(texts), d] float32 of unit norm, in the order of ``texts``; equal texts are encoded once.
 
     What lies beyond the encoder's ``max_seq_length`` is not seen (all-MiniLM-L6-v2: 256 tokens, about 1,000
-    characters). ``encode`` itself sorts by length over all it is given, so batches hold texts of one length.
+    characters). ``encode`` itself sorts by length over all that it is given, so that a batch holds texts of one length:
+    256 RecCoTs and their prompts took 16 CPU seconds in one call, 22 in calls of 128 texts, 33 in mixed batches of 64.
     """
     import numpy as np
 

