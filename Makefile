@@ -15,7 +15,7 @@ install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
 .venv/installed: requirements/cpu.txt setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/uv pip install --python $(BIN)/python --no-deps -r requirements/cpu.txt
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --compile-bytecode -r requirements/cpu.txt
 	touch $@
 
 demo: install ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain table

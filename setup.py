@@ -1,5 +1,7 @@
 """Packaging. The core imports without torch, vLLM or FuxiCTR; each heavy part is an extra."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 ENCODER = ["torch>=2.8", "transformers>=5", "sentence-transformers>=6,<7"]
@@ -8,7 +10,7 @@ setup(
     name="trackrec",
     version="0.1.0",
     description="TrackRec (arXiv 2508.15388) as an offline feature pipeline on Spark: LLM reasoning as CTR features",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",

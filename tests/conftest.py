@@ -25,8 +25,3 @@ def spark(settings: Settings) -> Iterator[object]:
     session = spark_session(settings, "tests")
     yield session
     session.stop()
-
-
-@pytest.fixture
-def conf() -> str:
-    return str(CONF)

@@ -93,6 +93,7 @@ class SamplingSettings(_Section):
 
     temperature: float = Field(0.0, ge=0)
     top_p: float = Field(1.0, gt=0, le=1)
+    frequency_penalty: float = Field(0.0, ge=-2, le=2)  # a token's logit falls by this for each time it was written
     max_tokens: int = Field(72, ge=1)
     n: int = Field(1, ge=1)
     stop: tuple[str, ...] = ("\n",)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PythonException
 
+from trackrec.cli import flags, report, utc_now
 from trackrec.config import Settings, load_settings
 from trackrec.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_QUALITY_GATE, TrackrecError
 
@@ -42,23 +41,11 @@ class Job:
         return rows.withColumns({"run_id": F.lit(self.run_id), "created_time": F.lit(utc_now())})
 
 
-def utc_now() -> datetime:
-    """The clock, UTC and aware: PySpark reads a naive datetime in the machine's own time zone."""
-    return datetime.now(UTC)
-
-
-def flags(name: str, description: str) -> argparse.ArgumentParser:
-    """The flags that every job has."""
-    parser = argparse.ArgumentParser(prog=f"python -m jobs.{name}", description=description)
-    parser.add_argument("--conf", required=True, help="settings, e.g. conf/local.yaml, above the base.yaml beside it")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; repeatable")
-    parser.add_argument("--run-id", default=None, help="id that the rows of this run carry (default: a new one)")
-    return parser
-
-
-def run_job(name: str, stages: Sequence[Callable[[Job], None]], description: str, argv: Sequence[str] | None) -> int:
+def run_job(
+    name: str, stages: Sequence[Callable[[Job], None]], description: str | None, argv: Sequence[str] | None
+) -> int:
     """Run ``stages`` in one Spark application. Returns the exit code: 0 done, 1 quality gate, 2 bad input."""
-    args = flags(name, description).parse_args(argv)
+    args = flags(f"jobs.{name}", description).parse_args(argv)
     try:
         settings = load_settings(args.conf, args.set)
         job = _open(name, settings, args.run_id or uuid.uuid4().hex)
@@ -75,12 +62,6 @@ def run_job(name: str, stages: Sequence[Callable[[Job], None]], description: str
     if job.counts or code == EXIT_DONE:
         _record(job, code)
     return code
-
-
-def report(error: TrackrecError) -> int:
-    """Print the error as one line on stderr and return its exit code."""
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    return error.exit_code
 
 
 def _open(name: str, settings: Settings, run_id: str) -> Job:

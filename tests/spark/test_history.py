@@ -2,8 +2,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.oracle import Event, history, snapshot_times
 
+from tests.oracle import Event, history, snapshot_times
 from trackrec.config import HistorySettings, PromptSettings
 from trackrec.history import (
     current_histories,

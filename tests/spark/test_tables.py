@@ -5,7 +5,7 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from trackrec.errors import BadInputError
-from trackrec.schemas import SAMPLES
+from trackrec.schemas import QUARANTINE, SAMPLES
 from trackrec.tables import Warehouse, key_of
 
 pytestmark = pytest.mark.spark
@@ -67,8 +67,7 @@ def test_materialised_rows_do_not_change_and_leave_nothing_behind(spark, warehou
 def test_a_deletion_request_removes_the_user_from_every_table(spark, warehouse):
     warehouse.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
     fault = [("k", "interactions", "bad_event_time", "u1", "{}", "r1", NOON)]
-    warehouse.insert_new("quarantine", spark.createDataFrame(fault, "fault_key string, source_table string, "
-                         "reason string, user_id string, row string, run_id string, created_time timestamp"))  # fmt: skip
+    warehouse.insert_new("quarantine", spark.createDataFrame(fault, QUARANTINE.spark_schema()))
     assert warehouse.delete_user("u1") == {"samples": 1, "quarantine": 1}
     assert [r.user_id for r in warehouse.read("samples").collect()] == ["u2"]
 

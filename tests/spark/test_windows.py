@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.oracle import newest_snapshot
 
+from tests.oracle import newest_snapshot
 from trackrec.config import WindowSettings
 from trackrec.errors import BadInputError
 from trackrec.windows import boundaries, join_newest_snapshot, with_window

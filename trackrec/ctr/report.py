@@ -12,7 +12,7 @@ from trackrec.ctr.measure import FLOORS, Measurement, Row
 _HEAD = ("arm", "test AUC", "log-loss", "validation", "gain on plain", "95 % interval", "coverage")
 
 
-def report(measurement: Measurement) -> str:
+def gain_table(measurement: Measurement) -> str:
     """Aligned plain text: rows, arms with mean ± standard deviation over seeds, paired gains, floors, verdicts."""
     m, gains = measurement, measurement.gains()
     by_arm = {arm: [row for row in m.rows if row["arm"] == arm] for arm in (*FLOORS, *m.arms)}

@@ -86,15 +86,18 @@ class TransformersEngine:
         blank = [width - len(ids) for ids, _ in rows]
         padded = [[self._ends[0]] * gap + ids for (ids, _), gap in zip(rows, blank, strict=True)]
         mask = [[0] * gap + [1] * (width - gap) for gap in blank]
-        noise = []
+        processors: list[LogitsProcessor] = []
+        if sampling.frequency_penalty:
+            processors.append(FrequencyPenalty(sampling.frequency_penalty, width))
         if sampling.temperature > 0:
-            noise = [SeededNoise([seed for _, seed in rows], sampling.temperature, sampling.top_p, self._device)]
+            seeds = [seed for _, seed in rows]
+            processors.append(SeededNoise(seeds, sampling.temperature, sampling.top_p, self._device))
         written = self._model.generate(
             input_ids=torch.tensor(padded, device=self._device),
             attention_mask=torch.tensor(mask, device=self._device),
             max_new_tokens=sampling.max_tokens,
             do_sample=False,
-            logits_processor=noise,
+            logits_processor=processors,
             stopping_criteria=[StopStrings(self._chat.tokenizer, sampling.stop, width)],
         )
         return [[int(token) for token in row] for row in written[:, width:]]
@@ -124,6 +127,20 @@ class StopStrings(StoppingCriteria):
         texts = self._tokenizer.batch_decode(input_ids[:, self._width :], skip_special_tokens=True)
         over = [any(stop in text for stop in self._stops) for text in texts]
         return torch.tensor(over, device=input_ids.device)
+
+
+class FrequencyPenalty(LogitsProcessor):
+    """Lowers a token's logit by ``penalty`` for each time the row wrote it, from column ``width`` on; as in vLLM."""
+
+    def __init__(self, penalty: float, width: int) -> None:
+        self._penalty, self._width = penalty, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """[rows, vocabulary] logits."""
+        written = input_ids[:, self._width :]
+        return scores.scatter_add(
+            1, written, torch.full(written.shape, -self._penalty, dtype=scores.dtype, device=scores.device)
+        )
 
 
 class SeededNoise(LogitsProcessor):

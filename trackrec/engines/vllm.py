@@ -126,6 +126,7 @@ def _sampling(spec: EngineSpec, seed: int) -> Any:
     return SamplingParams(
         temperature=sampling.temperature,
         top_p=sampling.top_p,
+        frequency_penalty=sampling.frequency_penalty,
         max_tokens=sampling.max_tokens,
         n=sampling.n,
         stop=list(sampling.stop),

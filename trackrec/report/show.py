@@ -8,7 +8,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from trackrec.errors import BadInputError
+from trackrec.lake import read_columns
 
 _WIDTH = 100
 
@@ -18,12 +18,11 @@ def reccots(warehouse: str, count: int = 3) -> str:
 
     Raises BadInputError where nothing was published.
     """
-    rows = _rows(warehouse, "reccot_vectors", ["user_id", "as_of", "prompt_key", "reccot", "status"])
     keys = ["user_id", "as_of", "prompt_key"]
-    histories = {
-        tuple(row[k] for k in keys): row
-        for row in _rows(warehouse, "user_histories", [*keys, "n_events", "n_liked", "liked", "disliked", "tallies"])
-    }
+    shown = ["n_events", "n_liked", "liked", "disliked", "tallies"]
+    rows = read_columns(warehouse, "reccot_vectors", [*keys, "reccot", "status"]).to_pylist()
+    known = read_columns(warehouse, "user_histories", [*keys, *shown]).to_pylist()
+    histories = {tuple(row[k] for k in keys): row for row in known}
     newest = {row["user_id"]: row for row in sorted(rows, key=lambda row: row["as_of"])}
     told = [(row, histories[tuple(row[k] for k in keys)]) for row in newest.values()]
     told.sort(key=lambda pair: (pair[1]["n_events"], pair[0]["user_id"]))
@@ -37,7 +36,7 @@ def tables(warehouse: str) -> str:
     lines = [f"Delta tables in {warehouse}/"]
     for folder in sorted(p for p in root.iterdir() if (p / "_delta_log").is_dir()):
         table = DeltaTable(folder)
-        rows = table.to_pyarrow_dataset().count_rows()
+        rows = table.count()
         lines.append(f"  {folder.name:<18} version {table.version():>3}, {rows:>7,} rows")
     path = f"{warehouse}/reccot_vectors"
     lines += [
@@ -47,16 +46,6 @@ def tables(warehouse: str) -> str:
         f'  polars     polars.read_delta("{path}")',
     ]
     return "\n".join(lines)
-
-
-def _rows(warehouse: str, name: str, columns: list[str]) -> list[dict[str, Any]]:
-    path = Path(warehouse) / name
-    rows: list[dict[str, Any]] = []
-    if (path / "_delta_log").is_dir():
-        rows = DeltaTable(path).to_pyarrow_table(columns=columns).to_pylist()
-    if not rows:
-        raise BadInputError(f"table {name} in {warehouse} is missing or empty.", "Run jobs.nightly first.")
-    return rows
 
 
 def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:

@@ -8,11 +8,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec import generation
+from trackrec.cli import utc_now
 from trackrec.config import GeneratorSettings
 from trackrec.console import Stage, stage
 from trackrec.engines.base import EngineSpec
 from trackrec.history import current_histories
-from trackrec.job import Job, utc_now
+from trackrec.job import Job
 from trackrec.models import resolve_model
 from trackrec.prompts import template_of
 from trackrec.quality import fault_rows
