@@ -1,5 +1,7 @@
 """Whole jobs as a user runs them, on a small log; G is scripted here, vLLM is in test_demo.py."""
 
+import shutil
+
 import pytest
 from deltalake import DeltaTable
 
@@ -9,103 +11,106 @@ from tests.e2e.logs import log_rows, write_conf, write_csv
 pytestmark = pytest.mark.e2e
 
 DERIVED = ("user_histories", "reccots", "reccot_embeddings", "reccot_vectors")
+NIGHT = {"policy": "nightly", "as_of": "2024-01-10"}
+
+
+@pytest.fixture(scope="module")
+def filled(spark, tmp_path_factory):
+    """A log whose tables were filled by the four jobs, one by one."""
+    folder = tmp_path_factory.mktemp("filled")
+    conf = write_conf(folder)
+    for job in (build_histories, generate_reccot, encode_reccot, publish_features):
+        assert job.main(["--conf", str(conf)]) == 0
+    return folder
 
 
 @pytest.fixture
-def folder(spark, tmp_path):
-    return tmp_path
+def copy(filled, tmp_path):
+    """The filled tables again, for a test that changes them: (folder, flags of a job)."""
+    shutil.copytree(filled / "warehouse", tmp_path / "warehouse")
+    return tmp_path, ["--conf", str(filled / "conf.yaml"), "--set", f"warehouse={tmp_path / 'warehouse'}"]
+
+
+@pytest.fixture(scope="module")
+def troubled(spark, tmp_path_factory):
+    """A night in which G wrote nothing for u1 and u3 breaks the engine; (folder, exit code)."""
+    folder = tmp_path_factory.mktemp("troubled")
+    conf = write_conf(folder, histories=NIGHT)
+    names = {"u1": "SCRIPT:empty", "u3": "SCRIPT:crash"}
+    write_csv(folder / "items.csv", [{"sku": user, "name": name, "genres": "War"} for user, name in names.items()])
+    write_csv(folder / "log.csv", [{**r, "sku": r["member"] if r["member"] in names else "i1"} for r in log_rows()])
+    return folder, nightly.main(["--conf", str(conf)])
 
 
 def rows(folder, table):
     return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
-def counts(folder):
-    return {table: len(rows(folder, table)) for table in DERIVED}
-
-
-def test_a_night_fills_every_table_and_a_second_one_writes_nothing(folder, capsys):
-    conf = write_conf(folder)
-    assert nightly.main(["--conf", str(conf)]) == 0
-    first = {table: rows(folder, table) for table in DERIVED}
-    assert {len(r) for r in first.values()} == {len(first["user_histories"])} != {0}
-    capsys.readouterr()
-    assert nightly.main(["--conf", str(conf)]) == 0
-    assert "generate   0 rows" in capsys.readouterr().out
-    for table in DERIVED:
-        assert sorted(map(str, rows(folder, table))) == sorted(map(str, first[table])), table
-
-
-def test_under_nightly_one_new_event_makes_rows_of_exactly_that_user(folder):
-    conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-01-10"})
-    assert nightly.main(["--conf", str(conf)]) == 0
-    before = counts(folder)
-    assert before == dict.fromkeys(DERIVED, 4)
-    new = {"member": "u2", "sku": "i8", "at": "2024-01-10T08:00:00Z", "stars": 5}
-    write_csv(folder / "log.csv", [r for r in log_rows() if r["at"] < "2024-01-10"] + [new])
-    assert nightly.main(["--conf", str(conf), "--set", "histories.as_of=2024-01-11"]) == 0
-    for table in DERIVED:
-        added = [r for r in rows(folder, table) if r["as_of"].day == 11]
-        assert [r["user_id"] for r in added] == ["u2"], table
-        assert len(rows(folder, table)) == 5
-
-
-def test_a_changed_model_or_sampling_regenerates_and_is_another_feature_version(folder):
-    conf = write_conf(folder)
-    assert nightly.main(["--conf", str(conf)]) == 0
-    asked = counts(folder)["reccots"]
-    assert nightly.main(["--conf", str(conf), "--set", "generator.sampling.max_tokens=40"]) == 0
-    assert counts(folder)["reccots"] == 2 * asked
-    assert len({r["feature_version"] for r in rows(folder, "reccot_vectors")}) == 2
-    assert counts(folder)["user_histories"] == asked
-
-
-def test_the_jobs_one_by_one_do_what_nightly_does(folder):
-    conf = write_conf(folder)
-    for job in (build_histories, generate_reccot, encode_reccot, publish_features):
-        assert job.main(["--conf", str(conf)]) == 0
-    assert len(rows(folder, "reccot_vectors")) == counts(folder)["user_histories"] > 0
-    assert [r["job"] for r in sorted(rows(folder, "runs"), key=lambda r: r["created_time"])] == [
+def test_the_jobs_one_by_one_fill_every_table_and_the_ledger(filled):
+    counts = {table: len(rows(filled, table)) for table in DERIVED}
+    assert set(counts.values()) == {counts["user_histories"]} != {0}
+    assert [r["job"] for r in sorted(rows(filled, "runs"), key=lambda r: r["created_time"])] == [
         "build_histories", "generate_reccot", "encode_reccot", "publish_features",
     ]  # fmt: skip
 
 
-def test_what_a_killed_run_had_staged_is_committed_and_not_generated_again(folder, spark):
-    conf = write_conf(folder)
-    assert build_histories.main(["--conf", str(conf)]) == 0
-    assert generate_reccot.main(["--conf", str(conf)]) == 0
-    written = sorted(rows(folder, "reccots"), key=lambda r: r["row_key"])
+def test_a_second_night_generates_nothing_and_leaves_every_row_as_it_was(filled, copy, capsys):
+    folder, flags = copy
+    assert nightly.main(flags) == 0
+    assert "generate   0 rows" in capsys.readouterr().out
+    for table in DERIVED:
+        assert sorted(map(str, rows(folder, table))) == sorted(map(str, rows(filled, table))), table
+
+
+def test_changed_sampling_regenerates_and_is_another_feature_version(copy):
+    folder, flags = copy
+    asked = len(rows(folder, "reccots"))
+    assert nightly.main([*flags, "--set", "generator.sampling.max_tokens=40"]) == 0
+    assert len(rows(folder, "reccots")) == 2 * asked
+    assert len({r["feature_version"] for r in rows(folder, "reccot_vectors")}) == 2
+    assert len(rows(folder, "user_histories")) == asked
+
+
+def test_what_a_killed_run_had_staged_is_committed_and_not_generated_again(filled, copy, spark):
+    folder, flags = copy
     spark.sql(f"DELETE FROM delta.`{folder}/warehouse/reccots`")  # as if killed between staging and MERGE
-    staged = len(rows(folder, "reccot_staging"))
-    assert generate_reccot.main(["--conf", str(conf)]) == 0
-    assert sorted(rows(folder, "reccots"), key=lambda r: r["row_key"]) == written
-    assert len(rows(folder, "reccot_staging")) == staged
+    assert generate_reccot.main(flags) == 0
+    assert sorted(map(str, rows(folder, "reccots"))) == sorted(map(str, rows(filled, "reccots")))
+    assert len(rows(folder, "reccot_staging")) == len(rows(filled, "reccot_staging"))
 
 
-def test_an_empty_generation_is_marked_and_never_encoded(folder):
-    conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-01-10"}, quality={"min_coverage": 0.5})
-    write_csv(folder / "items.csv", [{"sku": "i0", "name": "SCRIPT:empty", "genres": "War"}])
-    write_csv(folder / "log.csv", [{**r, "sku": "i0" if r["member"] == "u1" else "i1"} for r in log_rows()])
+def test_under_nightly_one_new_event_makes_rows_of_exactly_that_user(spark, tmp_path):
+    conf = write_conf(tmp_path, histories=NIGHT)
     assert nightly.main(["--conf", str(conf)]) == 0
-    assert {r["user_id"]: r["status"] for r in rows(folder, "reccots")}["u1"] == "empty"
-    assert {r["user_id"] for r in rows(folder, "reccot_vectors")} == {"u0", "u2", "u3"}
+    assert {table: len(rows(tmp_path, table)) for table in DERIVED} == dict.fromkeys(DERIVED, 4)
+    new = {"member": "u2", "sku": "i8", "at": "2024-01-10T08:00:00Z", "stars": 5}
+    write_csv(tmp_path / "log.csv", [r for r in log_rows() if str(r["at"]) < "2024-01-10"] + [new])
+    assert nightly.main(["--conf", str(conf), "--set", "histories.as_of=2024-01-11"]) == 0
+    for table in DERIVED:
+        added = [r["user_id"] for r in rows(tmp_path, table) if r["as_of"].day == 11]
+        assert added == ["u2"], table
+        assert len(rows(tmp_path, table)) == 5
 
 
-def test_too_little_coverage_publishes_nothing_and_ends_with_1(folder, capsys):
-    conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-01-10"})
-    write_csv(folder / "items.csv", [{"sku": "i0", "name": "SCRIPT:empty", "genres": "War"}])
-    write_csv(folder / "log.csv", [{**r, "sku": "i0" if r["member"] == "u1" else "i1"} for r in log_rows()])
-    assert nightly.main(["--conf", str(conf)]) == 1
-    assert "coverage 0.750 (3 of 4 histories) below quality.min_coverage 0.9" in capsys.readouterr().err
+def test_too_little_coverage_publishes_nothing_and_ends_with_1(troubled):
+    folder, code = troubled
+    assert code == 1
     assert not (folder / "warehouse" / "reccot_vectors").exists()
+    assert [r["status"] for r in rows(folder, "runs")] == ["quality_gate"]
 
 
-def test_a_row_that_breaks_the_engine_is_quarantined_and_the_others_go_on(folder):
-    conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-01-10"}, quality={"min_coverage": 0.5})
-    write_csv(folder / "items.csv", [{"sku": "i0", "name": "SCRIPT:crash", "genres": "War"}])
-    write_csv(folder / "log.csv", [{**r, "sku": "i0" if r["member"] == "u1" else "i1"} for r in log_rows()])
-    assert nightly.main(["--conf", str(conf)]) == 0
-    assert [(r["source_table"], r["user_id"]) for r in rows(folder, "quarantine")] == [("reccots", "u1")]
-    assert {r["user_id"] for r in rows(folder, "reccot_vectors")} == {"u0", "u2", "u3"}
-    assert nightly.main(["--conf", str(conf)]) == 0
-    assert len(rows(folder, "reccot_staging")) == 4, "a permanent fault is not asked again"
+def test_a_row_that_breaks_the_engine_is_quarantined_and_the_others_go_on(troubled):
+    folder, _ = troubled
+    assert [(r["source_table"], r["user_id"]) for r in rows(folder, "quarantine")] == [("reccots", "u3")]
+    assert {r["user_id"] for r in rows(folder, "reccots")} == {"u0", "u1", "u2"}
+
+
+def test_an_empty_generation_is_marked_never_encoded_and_never_asked_again(troubled, tmp_path):
+    folder, _ = troubled
+    assert {r["user_id"]: r["status"] for r in rows(folder, "reccots")}["u1"] == "empty"
+    assert {r["user_id"] for r in rows(folder, "reccot_embeddings")} == {"u0", "u2"}
+    shutil.copytree(folder / "warehouse", tmp_path / "warehouse")
+    flags = ["--conf", str(folder / "conf.yaml"), "--set", f"warehouse={tmp_path / 'warehouse'}"]
+    assert nightly.main([*flags, "--set", "quality.min_coverage=0.5"]) == 0
+    assert {r["user_id"] for r in rows(tmp_path, "reccot_vectors")} == {"u0", "u2"}
+    assert len(rows(tmp_path, "reccot_staging")) == 4, "neither u1 nor u3 is asked again"

@@ -17,4 +17,11 @@ def smollm2(settings: Settings) -> Model:
 
 @pytest.fixture(scope="session")
 def spec(smollm2: Model) -> EngineSpec:
-    return EngineSpec(smollm2, "vllm", SamplingSettings(max_tokens=48), OPENING, deterministic=True, kv_cache_gb=1)
+    return EngineSpec(
+        smollm2,
+        "vllm",
+        SamplingSettings(max_tokens=48, frequency_penalty=0.4),
+        OPENING,
+        deterministic=True,
+        kv_cache_gb=1,
+    )
