@@ -20,7 +20,7 @@ def spec(smollm2: Model) -> EngineSpec:
     return EngineSpec(
         smollm2,
         "vllm",
-        SamplingSettings(max_tokens=48, frequency_penalty=0.4),
+        SamplingSettings(max_tokens=96, frequency_penalty=0.4),
         OPENING,
         deterministic=True,
         kv_cache_gb=1,
