@@ -20,7 +20,10 @@ def convert_gguf(file: Path, target: Path) -> Path:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging as transformers_logging
 
+    quiet: Any = transformers_logging  # untyped upstream
+    quiet.disable_progress_bar()
     print(f"trackrec: converting {file.name} to safetensors, once (20-60 s).", file=sys.stderr)
     where: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     tokenizer = AutoTokenizer.from_pretrained(**where)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from trackrec.serving import serving_of
+from trackrec.sources.movielens import fetch
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +18,10 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
+def warehouse(tmp_path_factory, settings):
+    """Where the demo writes; weights and data are fetched before, as fetching them is told on stderr."""
+    serving_of(settings)
+    fetch(settings.cache_dir())
     return tmp_path_factory.mktemp("demo") / "warehouse"
 
 
@@ -81,5 +87,6 @@ def test_spark_submit_without_delta_says_what_to_export(warehouse, tmp_path):
     env.pop("SPARK_CONF_DIR", None)
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
-    assert "error: Spark runs without Delta Lake. Run `export SPARK_CONF_DIR=" in done.stdout  # spark-submit sends both there
+    # spark-submit sends the script's stderr to its own stdout
+    assert "error: Spark runs without Delta Lake. Run `export SPARK_CONF_DIR=" in done.stdout
     assert not (tmp_path / "warehouse").exists()

@@ -8,9 +8,11 @@ from trackrec.errors import BadInputError
 CONF = Path(__file__).parents[2] / "conf"
 
 
-@pytest.mark.parametrize("name", ["local.yaml", "demo.yaml"])
-def test_every_shipped_settings_file_loads(name):
-    assert load_settings(CONF / name).spark_conf == str(CONF / "local")
+@pytest.mark.parametrize(("name", "folder"), [("local", "local"), ("demo", "local"), ("cluster", "cluster")])
+def test_every_shipped_settings_file_loads_and_names_its_spark_defaults(name, folder):
+    spark_conf = Path(load_settings(CONF / f"{name}.yaml").spark_conf)
+    assert spark_conf == CONF / folder
+    assert (spark_conf / "spark-defaults.conf").is_file()
 
 
 def test_set_stands_above_the_file_and_the_file_above_base(tmp_path):

@@ -49,7 +49,9 @@ def test_what_a_row_was_asked_with_stands_beside_its_text():
     assert (row.user_id, row.prompt_key, row.seed, row.sample_number) == ("u1", "p1", 1001, 0)
     assert (row.as_of, row.source_max_time) == (AS_OF, NEWEST)
     assert (row.generator_version, row.engine, row.status, row.finish_reason) == ("m@0", "scripted", "ok", "stop")
-    assert row.sampling == '{"frequency_penalty":0.0,"max_tokens":72,"n":1,"stop":["\\n"],"temperature":0.0,"top_p":1.0}'
+    assert row.sampling == (
+        '{"frequency_penalty":0.0,"max_tokens":72,"n":1,"stop":["\\n"],"temperature":0.0,"top_p":1.0}'
+    )
     assert row.text.startswith("The user likes ")
     assert row.error is None
 
