@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from trackrec.job import run_job
-from trackrec.stages import encode, generate, histories, publish
+from trackrec.stages import encode, generate, histories, models, publish
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("nightly", [histories.run, generate.run, encode.run, publish.run], __doc__, argv)
+    return run_job("nightly", [models.run, histories.run, generate.run, encode.run, publish.run], __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import pytest
 from deltalake import DeltaTable
 
-from jobs import build_histories, generate_reccot
+from jobs import build_histories, generate_reccot, nightly
 from tests.e2e.logs import log_rows, write_conf, write_csv
 
 pytestmark = pytest.mark.e2e
@@ -51,6 +51,11 @@ def test_an_unreachable_model(folder, capsys):
     assert error.count("\n") == 1
     assert "/nowhere/model" in error
     assert not (folder / "warehouse" / "reccots").exists()
+
+
+def test_a_night_with_an_unreachable_encoder_writes_nothing_at_all(folder, capsys):
+    code = run(nightly, write_conf(folder), "encoder.model.source=path:/nowhere/encoder")
+    assert_refused(code, capsys, folder, "/nowhere/encoder")
 
 
 def test_generating_before_histories_names_the_job_to_run(folder, capsys):

@@ -44,7 +44,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert [line.split()[0] for line in done.stdout.splitlines() if "…" not in line] == [
-        "histories", "generate", "encode", "publish",
+        "models", "histories", "generate", "encode", "publish",
     ]  # fmt: skip
     written = rows(warehouse, "reccots")
     assert {r["engine"] for r in written} == {"vllm"}

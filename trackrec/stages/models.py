@@ -1,0 +1,14 @@
+"""The models of a night, fetched first: one that cannot be had ends the job before anything is written."""
+
+from __future__ import annotations
+
+from trackrec.console import stage
+from trackrec.job import Job
+from trackrec.serving import serving_of
+
+
+def run(job: Job) -> None:
+    """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
+    with stage("models") as line:
+        serving = serving_of(job.settings)
+        line.notes = [serving.generator.version, serving.encoder.version]
