@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trackrec.errors import BadInputError
+
+STAMP = ("run_id", "created_time")  # who wrote a row and when
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Table:
     def column(self, name: str) -> Column:
         """The column called ``name``; KeyError when there is none."""
         return {c.name: c for c in self.columns}[name]
+
+    @property
+    def made(self) -> Table:
+        """This table without run_id and created_time, which ``Job.stamp`` adds when the rows are written."""
+        return replace(self, columns=tuple(c for c in self.columns if c.name not in STAMP))
 
     def spark_schema(self) -> str:
         """The schema string for ``createDataFrame`` and ``mapInPandas``, e.g. ``user_id string, as_of timestamp``."""

@@ -17,7 +17,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from trackrec.contract import Table, check_columns
+from trackrec.contract import STAMP, Table, check_columns
 from trackrec.errors import BadInputError
 from trackrec.schemas import TABLES
 
@@ -90,12 +90,13 @@ class Warehouse:
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
         """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""
-        identifier = self.identifier(f"_scratch_{uuid.uuid4().hex}")
+        name = f"_scratch_{uuid.uuid4().hex}"
+        identifier = self.identifier(name)
         rows.writeTo(identifier).using("delta").create()
         try:
             yield self.spark.table(identifier)
         finally:
-            self._drop(identifier)
+            self._drop(name)
 
     def delete_user(self, user_id: str) -> dict[str, int]:
         """Delete every row of a user from every table that has a user_id; returns rows deleted by table.
@@ -125,13 +126,12 @@ class Warehouse:
     ) -> None:
         """Write one row of the run ledger."""
         row = (run_id, job, status, {k: float(v) for k, v in counts.items()}, config_hash, started, now)
-        self.create("runs")
         self.insert_new("runs", self.spark.createDataFrame([row], TABLES["runs"].spark_schema()))
 
     def _merge(self, name: str, rows: DataFrame, *, update_changed: bool) -> int:
         table = TABLES[name]
         self.create(name)
-        kept = [c for c in table.column_names if c not in (*table.key, "run_id", "created_time")]
+        kept = [c for c in table.column_names if c not in (*table.key, *STAMP)]
         # Two source rows of one key would both be inserted.
         source = self._conform(name, rows).dropDuplicates(list(table.key))
         source = self._not_stored(source, name, [*table.key, *kept] if update_changed else list(table.key))
@@ -155,13 +155,13 @@ class Warehouse:
         check_columns(table, rows.dtypes, where="rows to be written")
         return rows.select(*table.column_names)
 
-    def _drop(self, identifier: str) -> None:
+    def _drop(self, name: str) -> None:
         if not self.is_path:
-            self.spark.sql(f"DROP TABLE IF EXISTS {identifier}")
+            self.spark.sql(f"DROP TABLE IF EXISTS {self.identifier(name)}")
             return
         jvm = self.spark.sparkContext._jvm
         assert jvm is not None
-        path = jvm.org.apache.hadoop.fs.Path(identifier[7:-1])
+        path = jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}")
         path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
 
 

@@ -11,8 +11,8 @@ from trackrec.schemas import RECCOT_EMBEDDINGS
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [c for c in RECCOT_EMBEDDINGS.columns if c.name not in ("run_id", "created_time")]
-OUTPUT_SCHEMA = ", ".join(f"{c.name} {c.type}" for c in COLUMNS)
+COLUMNS = RECCOT_EMBEDDINGS.made.column_names
+OUTPUT_SCHEMA = RECCOT_EMBEDDINGS.made.spark_schema()
 _GATHERED_ROWS = 2048  # encoded together, about 10 MB with both vectors
 _encoder: tuple[str, Any] | None = None
 
@@ -44,7 +44,7 @@ def _encoded(frame: pd.DataFrame, encoder: Any, version: str, batch_size: int) -
         reccot_vector=list(vectors[: len(frame)]),
         prompt_vector=list(vectors[len(frame) :]),
     )
-    return out[[c.name for c in COLUMNS]]
+    return out[COLUMNS]
 
 
 def _gathered(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

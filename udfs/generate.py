@@ -12,8 +12,8 @@ from trackrec.schemas import RECCOT_STAGING
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [c for c in RECCOT_STAGING.columns if c.name not in ("run_id", "created_time")]
-OUTPUT_SCHEMA = ", ".join(f"{c.name} {c.type}" for c in COLUMNS)
+COLUMNS = RECCOT_STAGING.made.column_names
+OUTPUT_SCHEMA = RECCOT_STAGING.made.spark_schema()
 _FRAME_ROWS = 64  # rows of an output frame: small enough that a task's results leave while it runs
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]”’]*(?=\s|$)")
 
@@ -55,10 +55,10 @@ def written(frames: Iterator[pd.DataFrame], engine: Engine, spec: EngineSpec) ->
         for finished in pump(frames, engine, to_requests, spec.high_water):
             rows += _rows(asked.pop(finished.key), finished, spec.opening, common)
             if len(rows) >= _FRAME_ROWS:
-                yield pd.DataFrame(rows, columns=[c.name for c in COLUMNS])
+                yield pd.DataFrame(rows, columns=COLUMNS)
                 rows = []
         if rows:
-            yield pd.DataFrame(rows, columns=[c.name for c in COLUMNS])
+            yield pd.DataFrame(rows, columns=COLUMNS)
     finally:
         if engine.unfinished:  # the task was cancelled; the engine serves the next one
             engine.abort()

@@ -58,7 +58,7 @@ def test_the_udf_gives_each_row_the_vectors_of_its_own_text_and_prompt(encoder, 
     )
     frames = [frame.iloc[:3], frame.iloc[3:], frame.iloc[:0]]
     out = pd.concat(encode_udf(model, 2, 2)(iter(frames)))
-    assert list(out.columns) == [c.name for c in COLUMNS]
+    assert list(out.columns) == COLUMNS
     assert out.row_key.tolist() == ["r0", "r1", "r2", "r3"]
     assert set(out.encoder_version) == {model.version}
     np.testing.assert_allclose(np.stack(out.reccot_vector), encode_texts(encoder, TEXTS, 4), atol=1e-5)

@@ -39,7 +39,7 @@ def rows(bodies: list[str], spec: EngineSpec = SPEC) -> pd.DataFrame:
 
 def test_every_row_key_gets_one_row_with_the_tables_columns_in_order():
     frames = list(generate_udf(SPEC)(iter([requests(["a"] * 5), requests([])])))
-    assert list(frames[0].columns) == [c.name for c in COLUMNS]
+    assert list(frames[0].columns) == COLUMNS
     out = rows([f"body {i}" for i in range(150)])
     assert len(out) == out.index.nunique() == 150
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from trackrec import schemas
 from trackrec.config import SourceSettings
+from trackrec.quality import fault_rows
 from trackrec.text import neutralise
 
 # Later times do not fit pandas' nanoseconds, and milliseconds mistaken for seconds land far beyond.
@@ -17,7 +18,6 @@ _FIRST_TIME, _END_OF_TIME = "1970-01-01", "2262-01-01"
 _LEAST_EPOCH_SECONDS = 366 * 24 * 3600
 # A cast of '12:30' or 'now' to a timestamp gives today's date: a date has to be there.
 _ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ]|$)"
-_ROW_CHARS = 2000  # of a quarantined row
 _MAX_ATTRIBUTES = 50  # an item
 
 
@@ -197,10 +197,5 @@ def _as_json(raw: DataFrame) -> Column:
 
 def _set_aside(judged: DataFrame, table: str) -> DataFrame:
     faults = judged.where(F.col("reason").isNotNull())
-    return faults.select(
-        F.sha2(F.concat_ws("\n", F.lit(table), "reason", "row"), 256).alias("fault_key"),
-        F.lit(table).alias("source_table"),
-        "reason",
-        "user_id",
-        F.left("row", F.lit(_ROW_CHARS)).alias("row"),
-    ).dropDuplicates(["fault_key"])
+    rows = fault_rows(faults, table, reason=F.col("reason"), row=F.col("row"))
+    return rows.dropDuplicates(["fault_key"])

@@ -76,7 +76,7 @@ def _commit(job: Job, staged: DataFrame) -> int:
     faults = staged.where("status = 'failed' AND error_kind = 'permanent'")
     if faults.isEmpty():
         return 0
-    row = F.struct("row_key", "prompt_key", "error")
+    row = F.to_json(F.struct("row_key", "prompt_key", "error"))
     rows = fault_rows(faults, "reccots", reason=F.split("error", ":")[0], row=row)
     return job.warehouse.insert_new("quarantine", job.stamp(rows))
 
