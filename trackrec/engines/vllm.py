@@ -111,8 +111,9 @@ def _arguments(spec: EngineSpec) -> dict[str, Any]:
         arguments["enforce_eager"] = True
         if spec.deterministic:
             arguments["dtype"] = "float32"
-        if spec.sampling.temperature > 0:
-            # A per-request seed crashes the CPU engine when chunked prefill throws a sampled token away.
+        if spec.deterministic or spec.sampling.temperature > 0:
+            # A chunked prompt is summed in other groups; and a per-request seed crashes the CPU engine when chunked
+            # prefill throws a sampled token away.
             arguments["enable_chunked_prefill"] = False
             arguments["max_num_batched_tokens"] = max(4096, spec.max_model_len)
     return arguments

@@ -1,0 +1,109 @@
+"""Histories at size: Spark against pandas on the same generated log, in one run; every side in a process of its own.
+
+python -m bench.histories                                  # 1, 2.5 and 5 million events, about 6 minutes on 2 cores
+python -m bench.histories --events 25000000 --sides spark  # once, by hand
+
+Timed from Parquet to Parquet, every 10th event a snapshot; the JVM's start is not in it, its warm-up is. All sides must
+write the same prompts (checksum). Peak memory is the resident set of the process and, for Spark, its JVM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+from bench.logs import write_log
+from trackrec.config import Settings, load_settings
+from trackrec.prompts import template_of
+
+SIDES = ("spark", "pandas", "loops")
+
+
+def main() -> int:
+    """Run every side on every size and print the JSON line; 1 where two sides wrote different prompts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, 2_500_000, 5_000_000])
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        print(json.dumps(_measure(args.sides[0], args.child)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="bench-histories-") as scratch:
+        found = {n: _compare(write_log(Path(scratch) / str(n), n), n, args.sides) for n in sorted(args.events)}
+    largest = found[max(found)]
+    line: dict[str, Any] = {"bench": "histories"}
+    for side, key in (("pandas", "spark_vs_pandas"), ("loops", "spark_vs_loops")):
+        if side in largest and "spark" in largest:
+            line[key] = round(largest[side]["s"] / largest["spark"]["s"], 2)
+    if max(found) // 2 in found and "spark" in largest:
+        line["growth"] = round(largest["spark"]["s"] / found[max(found) // 2]["spark"]["s"], 2)
+    print(json.dumps(line | {"events": found}))
+    return int(any(len({side["checksum"] for side in sides.values()}) > 1 for sides in found.values()))
+
+
+def _compare(folder: Path, events: int, sides: list[str]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for side in sides:
+        command = [sys.executable, "-m", "bench.histories", "--sides", side, "--child", str(folder)]
+        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found[side] = json.loads(told.splitlines()[-1])
+        print(f"{events:>12,} events  {side:<7} {found[side]}", flush=True)
+    return found
+
+
+def _measure(side: str, folder: Path) -> dict[str, Any]:
+    settings = load_settings("conf/local.yaml", [f"log={folder}/log", "histories.every_n=10"])
+    return _spark(settings, folder) if side == "spark" else _pandas(side, settings, folder)
+
+
+def _spark(settings: Settings, folder: Path) -> dict[str, Any]:
+    from pyspark.sql import functions as F
+
+    from trackrec import history
+    from trackrec.session import spark_session
+
+    spark = spark_session(settings, "bench histories")
+    template = template_of(settings.prompt, settings.histories)
+    began = time.perf_counter()
+    events, items = (spark.read.parquet(f"{folder}/{name}.parquet") for name in ("events", "items"))
+    ranked = history.rank_events(events)
+    snapshots = history.snapshots_every_n_events(ranked, settings.histories.every_n)
+    filled = history.histories(snapshots, ranked, items, settings.histories, template, late=False)
+    filled.write.mode("overwrite").parquet(f"{folder}/spark")
+    seconds = time.perf_counter() - began
+    jvm = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
+    memory = _peak_gb(os.getpid()) + _peak_gb(jvm)
+    written = spark.read.parquet(f"{folder}/spark")
+    row = written.agg(F.count("*"), F.sum(F.crc32("prompt_body"))).first()
+    return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": row[0], "checksum": row[1]}
+
+
+def _pandas(side: str, settings: Settings, folder: Path) -> dict[str, Any]:
+    from bench import pandas_histories
+
+    make = pandas_histories.with_frames if side == "pandas" else pandas_histories.with_loops
+    began = time.perf_counter()
+    made = make(folder, settings.histories, template_of(settings.prompt, settings.histories))
+    made.to_parquet(folder / f"{side}.parquet")
+    seconds = time.perf_counter() - began
+    checksum = sum(zlib.crc32(body.encode()) for body in made["prompt_body"])
+    memory = _peak_gb(os.getpid())
+    return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": len(made), "checksum": checksum}
+
+
+def _peak_gb(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())
