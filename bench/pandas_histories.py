@@ -1,7 +1,7 @@
 """The histories of ``trackrec.history`` in pandas, twice: what Spark is measured against.
 
 ``with_frames`` is what one writes first: DataFrame operations, merge, explode, groupby. ``with_loops`` is tuned by hand
-for one machine: a loop over snapshots on NumPy arrays, attributes as columns of a dense 0/1 table (few attributes only).
+for one machine: a loop over snapshots on NumPy arrays, attributes as a dense 0/1 table (so only a few attributes).
 Both are for events that arrive at once (known_time = event_time).
 """
 
