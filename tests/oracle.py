@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 
@@ -38,3 +38,18 @@ def history(events: list[Event], user: str, as_of: datetime, last_n: int, listed
 def newest_snapshot(times: list[datetime], event_time: datetime) -> datetime | None:
     """The newest as_of <= event_time."""
     return max((t for t in times if t <= event_time), default=None)
+
+
+def utc(time: datetime | None) -> datetime | None:
+    """PySpark hands out naive local times; the oracle's are UTC."""
+    return time and time.astimezone(UTC)
+
+
+def shown(rows) -> dict:
+    """What ``history`` says of each row of user_histories, keyed by (user_id, as_of)."""
+    return {
+        (r.user_id, utc(r.as_of)): (
+            r.n_events, r.n_liked, utc(r.source_max_time), r.liked, r.disliked, [tuple(t) for t in r.tallies],
+        )
+        for r in rows
+    }  # fmt: skip

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.oracle import Event, history, snapshot_times
+from tests.oracle import Event, history, shown, snapshot_times, utc
 from trackrec.config import HistorySettings, PromptSettings
 from trackrec.history import (
     current_histories,
@@ -41,20 +41,6 @@ def build(spark, events, as_of=None, settings=SETTINGS):
     snapshots = snapshots_nightly(ranked, as_of) if as_of else snapshots_every_n_events(ranked, settings.every_n)
     late = any(e.known_time > e.event_time for e in events)
     return histories(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
-
-
-def shown(rows):
-    """What the oracle says of a row, keyed by (user_id, as_of)."""
-    return {
-        (r.user_id, utc(r.as_of)): (
-            r.n_events, r.n_liked, utc(r.source_max_time), r.liked, r.disliked, [tuple(t) for t in r.tallies],
-        )
-        for r in rows
-    }  # fmt: skip
-
-
-def utc(time):
-    return time.astimezone(UTC)
 
 
 def expected(events, times, settings=SETTINGS):

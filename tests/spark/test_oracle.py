@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.oracle import Event, history, newest_snapshot, snapshot_times
+from tests.oracle import Event, history, newest_snapshot, shown, snapshot_times, utc
 from trackrec.config import HistorySettings, PromptSettings, SourceSettings
 from trackrec.history import histories, rank_events, snapshots_every_n_events, snapshots_nightly
 from trackrec.prompts import template_of
@@ -68,19 +68,6 @@ def built(spark, rows, as_of=None):
     )
     late = any(e.known_time > e.event_time for e in known_events(rows))
     return events, histories(snapshots, ranked, items, SHAPE, TEMPLATE, late=late)
-
-
-def shown(rows):
-    return {
-        (r.user_id, utc(r.as_of)): (
-            r.n_events, r.n_liked, utc(r.source_max_time), r.liked, r.disliked, [tuple(t) for t in r.tallies],
-        )
-        for r in rows
-    }  # fmt: skip
-
-
-def utc(time):
-    return time and time.astimezone(UTC)
 
 
 def expected(events, times):
