@@ -129,6 +129,7 @@ _RECCOT_COLUMNS = (
     Column("finish_reason", "string", "stop, length or error"),
     Column("latency_ms", "double", "from submitting the request to its last token, milliseconds"),
     Column("engine", "string", "vllm, transformers or scripted"),
+    Column("engine_id", "string", "the engine's start, host:process@UTC; a run has as many as it started engines"),
     Column("error", "string", "what failed, with the remedy", nullable=True),
     Column("error_kind", "string", "transient (tried again) or permanent (quarantined)", nullable=True),
 )

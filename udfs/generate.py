@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.base import Engine, EngineSpec, Finished, Request
+from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.schemas import RECCOT_STAGING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from udfs.worker import Hosted
 
 COLUMNS = RECCOT_STAGING.made.column_names
 OUTPUT_SCHEMA = RECCOT_STAGING.made.spark_schema()
@@ -34,7 +36,7 @@ def generate_udf(spec: EngineSpec) -> Callable[[Iterator[pd.DataFrame]], Iterato
     return generate
 
 
-def written(frames: Iterator[pd.DataFrame], engine: Engine, spec: EngineSpec) -> Iterator[pd.DataFrame]:
+def written(frames: Iterator[pd.DataFrame], hosted: Hosted, spec: EngineSpec) -> Iterator[pd.DataFrame]:
     """Output frames of at most ``64 + n - 1`` rows for the requests in ``frames``; see ``generate_udf``."""
     import pandas as pd
 
@@ -42,7 +44,13 @@ def written(frames: Iterator[pd.DataFrame], engine: Engine, spec: EngineSpec) ->
     from trackrec.generation import canonical
 
     asked: dict[str, Any] = {}
-    common = {"generator_version": spec.model.version, "sampling": canonical(spec.sampling), "engine": engine.name}
+    engine = hosted.engine
+    common = {
+        "generator_version": spec.model.version,
+        "sampling": canonical(spec.sampling),
+        "engine": engine.name,
+        "engine_id": hosted.id,
+    }
 
     def to_requests(frame: pd.DataFrame) -> Iterable[Request]:
         row: Any

@@ -6,37 +6,47 @@ import ctypes
 import fcntl
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from trackrec.engines.base import Engine, EngineSpec, build_engine
 from trackrec.errors import TrackrecError
 from trackrec.models import ensure_local
 
 _LEASE_SECONDS = 300.0  # an idle worker that still holds the lease is ended by Spark after 60 s
-_engine: tuple[EngineSpec, Engine] | None = None
+_hosted: tuple[EngineSpec, Hosted] | None = None
 _lease: IO[str] | None = None
 _tended = False
 
 
-def engine_of(spec: EngineSpec) -> Engine:
+class Hosted(NamedTuple):
+    """An engine and ``id``, its start: host:process@UTC. Rows carry the id, so that starts can be counted."""
+
+    engine: Engine
+    id: str
+
+
+def engine_of(spec: EngineSpec) -> Hosted:
     """This process's engine, built at the first call and kept; another spec replaces it."""
-    global _engine, _lease
+    global _hosted, _lease
     device = tend_worker()
-    if _engine is not None and _engine[0] == spec:
-        return _engine[1]
-    if _engine is not None:
-        _engine[1].close()
-        _engine = None
+    if _hosted is not None and _hosted[0] == spec:
+        return _hosted[1]
+    if _hosted is not None:
+        _hosted[1].engine.close()
+        _hosted = None
     if _lease is None and spec.engine != "scripted":
         _lease = take_lease(device)
-    _engine = (spec, build_engine(replace(spec, model=ensure_local(spec.model))))
-    return _engine[1]
+    started = f"{socket.gethostname()}:{os.getpid()}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    _hosted = (spec, Hosted(build_engine(replace(spec, model=ensure_local(spec.model))), started))
+    return _hosted[1]
 
 
 def take_lease(device: str, seconds: float = _LEASE_SECONDS) -> IO[str]:

@@ -12,7 +12,7 @@ from trackrec.engines.scripted import ScriptedEngine
 from trackrec.errors import TrackrecError
 from trackrec.models import Model
 from udfs.generate import COLUMNS, generate_udf, judged, whole_sentences, written
-from udfs.worker import take_lease
+from udfs.worker import Hosted, take_lease
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), "The user likes", high_water=8)
 AS_OF, NEWEST = pd.Timestamp("2024-05-02 03:04:06"), pd.Timestamp("2024-05-02 03:04:05.678")
@@ -93,7 +93,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
             read.append(i)
             yield requests([f"body {i} {j}" for j in range(8)]).assign(prompt_key=[f"{i}-{j}" for j in range(8)])
 
-    out = written(frames(), ScriptedEngine(SPEC), SPEC)
+    out = written(frames(), Hosted(ScriptedEngine(SPEC), "here"), SPEC)
     assert len(next(out)) == 64
     assert len(read) < 20
     assert max(map(len, out)) <= 64
@@ -101,7 +101,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
 
 def test_a_cancelled_task_leaves_nothing_in_the_engine():
     engine = ScriptedEngine(SPEC)
-    out = written(iter([requests([f"body {i}" for i in range(200)])]), engine, SPEC)
+    out = written(iter([requests([f"body {i}" for i in range(200)])]), Hosted(engine, "here"), SPEC)
     next(out)
     assert engine.unfinished
     out.close()

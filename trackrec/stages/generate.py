@@ -53,6 +53,7 @@ def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec
 
     settings = job.settings.generator
     profile = _gpu_profile(settings)
+    engines: set[str] = set()
     chunks = -(-total // settings.chunk_rows)
     for chunk in range(chunks):
         line.progress(line.counts["rows"], total, "RecCoTs")
@@ -66,7 +67,8 @@ def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec
         chunk_rows = (F.col("run_id") == job.run_id) & (F.col("created_time") == F.lit(now))
         staged = job.warehouse.read("reccot_staging").where(chunk_rows)
         line.counts["quarantined"] += _commit(job, staged)
-        _count(line, staged)
+        engines |= _count(line, staged)
+        line.counts["engine starts"] = len(engines)
 
 
 def _commit(job: Job, staged: DataFrame) -> int:
@@ -81,15 +83,18 @@ def _commit(job: Job, staged: DataFrame) -> int:
     return job.warehouse.insert_new("quarantine", job.stamp(rows))
 
 
-def _count(line: Stage, staged: DataFrame) -> None:
+def _count(line: Stage, staged: DataFrame) -> set[str]:
+    """Add what ``staged`` holds to the line; returns the ids of the engines that wrote it, at most one a device."""
     counted = staged.agg(
         F.count("*").alias("rows"),
         F.coalesce(F.sum("output_tokens"), F.lit(0)).alias("tokens"),
+        F.collect_set("engine_id").alias("engines"),
         *[F.count_if(F.col("status") == status).alias(status) for status in ("cut", "empty", "failed")],
     ).first()
     assert counted is not None
     for word in ("rows", "tokens", "cut", "empty", "failed"):
         line.counts[word] += int(counted[word])
+    return set(counted["engines"])
 
 
 def _gpu_profile(settings: GeneratorSettings) -> ResourceProfile | None:
