@@ -5,10 +5,14 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format type docs lock clean bench-histories
+.PHONY: help doctor install demo test lint format type docs lock clean bench-histories
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+doctor: ## what this machine lacks, with the remedy for each
+	@for python in $(BIN)/python $(PYTHON) python3; do $$python -c 'import importlib.metadata' 2>/dev/null && break; done; \
+	PYTHON=$(PYTHON) $$python -m trackrec.doctor
 
 install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
 
@@ -18,7 +22,9 @@ install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --compile-bytecode -r requirements/cpu.txt
 	touch $@
 
-demo: install ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain table
+demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain table
+	@$(MAKE) --no-print-directory doctor
+	@$(MAKE) --no-print-directory install
 	$(BIN)/python -m jobs.nightly --conf $(DEMO)
 	$(BIN)/python -m trackrec.report reccots --conf $(DEMO)
 	$(BIN)/python -m jobs.train_ctr --conf $(DEMO)

