@@ -18,12 +18,12 @@ class VllmEngine:
     name = "vllm"
 
     def __init__(self, spec: EngineSpec) -> None:
-        _environment(spec)
+        use_environment(spec)
         from vllm import EngineArgs, LLMEngine
 
         self._spec = spec
         self._chat = Chat(spec)
-        self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**_arguments(spec)))
+        self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(spec)))
         self._submitted: dict[str, tuple[str, float]] = {}  # key -> opening, time of submit
         self._rejected: list[Finished] = []
 
@@ -41,9 +41,12 @@ class VllmEngine:
         if fault is not None:
             self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
             return
-        parameters = _sampling(self._spec, request.seed)
-        self._engine.add_request(request.key, TokensPrompt(prompt_token_ids=ids), parameters)
+        self._engine.add_request(request.key, TokensPrompt(prompt_token_ids=ids), self.parameters(request))
         self._submitted[request.key] = (request.opening, time.perf_counter())
+
+    def parameters(self, request: Request) -> Any:
+        """vLLM's SamplingParams of one request."""
+        return sampling_params(self._spec, request.seed)
 
     def step(self) -> list[Finished]:
         """One scheduler step."""
@@ -78,8 +81,8 @@ class VllmEngine:
         return Finished(output.request_id, samples, len(output.prompt_token_ids), latency_ms)
 
 
-def _environment(spec: EngineSpec) -> None:
-    """Settings that vLLM reads once, when it is imported."""
+def use_environment(spec: EngineSpec) -> None:
+    """Settings that vLLM reads once: call it before vLLM is imported."""
     os.environ.update(
         VLLM_ENABLE_V1_MULTIPROCESSING="0",  # child processes survive a killed Spark worker and keep the GPU
         VLLM_CPU_KVCACHE_SPACE=str(spec.kv_cache_gb),
@@ -93,7 +96,8 @@ def _environment(spec: EngineSpec) -> None:
         os.environ["VLLM_BATCH_INVARIANT"] = "1"
 
 
-def _arguments(spec: EngineSpec) -> dict[str, Any]:
+def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
+    """Keyword arguments of vLLM's EngineArgs and LLM alike."""
     from vllm.platforms import current_platform
 
     arguments: dict[str, Any] = {
@@ -119,7 +123,8 @@ def _arguments(spec: EngineSpec) -> dict[str, Any]:
     return arguments
 
 
-def _sampling(spec: EngineSpec, seed: int) -> Any:
+def sampling_params(spec: EngineSpec, seed: int) -> Any:
+    """SamplingParams as ``spec.sampling`` has them; greedy decoding takes no seed."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

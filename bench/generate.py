@@ -1,0 +1,235 @@
+"""G inside the UDF against vLLM alone, and the pump against one engine call an Arrow batch, in one run.
+
+python -m bench.generate                                    # SmolLM2-135M on 2 cores, about 7 minutes
+python -m bench.generate --prompts 4096 --max-num-seqs 256  # one GPU
+
+udf_vs_raw: tokens/s of ``mapInPandas(generate_udf)`` from Parquet to Parquet, the Spark job's overhead included, over
+those of ``vllm.LLM.generate`` on the same prompts given all at once, its core in process too. pump_vs_batch: the same
+UDF body over Arrow batches of 64 rows, with output lengths as heavy-tailed as those of reasoning, over submitting one
+batch and waiting for all of it. Each side has a process and an engine of its own; they take turns round by round, no
+prompt comes twice (prefix cache). Round 0 warms up and is not counted. A figure is the median over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.logs import write_log
+from bench.pandas_histories import with_loops
+from trackrec.config import Settings, load_settings
+from trackrec.engines.base import Engine, EngineSpec, Request
+from trackrec.models import resolve_model
+from trackrec.prompts import template_of
+
+PAIRS = (("udf", "raw"), ("pump", "batch"))
+_LONGEST = 256  # tokens
+_BATCH = 64  # spark.sql.execution.arrow.maxRecordsPerBatch of conf/local
+
+
+def main() -> int:
+    """Run both comparisons and print the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prompts", type=int, default=192, help="prompts a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-num-seqs", type=int, default=64)
+    parser.add_argument("--child", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        return _serve(args.child[0], Path(args.child[1]), args.max_num_seqs)
+    line: dict[str, Any] = {"bench": "generate"}
+    with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
+        folder = Path(scratch)
+        for number, frame in enumerate(_rounds(folder, args.prompts, args.rounds + 1)):
+            frame.to_parquet(folder / f"{number}.parquet", coerce_timestamps="us")
+        found = {one: _duel(folder, one, two, args) for one, two in PAIRS}
+    for (one, two), rounds in zip(PAIRS, found.values(), strict=True):
+        line[f"{one}_vs_{two}"] = round(statistics.median(r[one]["rate"] / r[two]["rate"] for r in rounds), 3)
+    starts = len({engine for r in found["udf"] for engine in r["udf"]["engines"]})
+    line |= {"engine_starts": starts, "prompts_a_round": args.prompts, "rounds": found}
+    print(json.dumps(line))
+    return 0
+
+
+def _rounds(folder: Path, prompts: int, rounds: int) -> Iterator[pd.DataFrame]:
+    """Frames of requests as the generate stage makes them; their prompts come from a generated log."""
+    settings = load_settings("conf/local.yaml", ["histories.every_n=10"])
+    log = write_log(folder / "log", 40 * prompts * rounds)
+    bodies = with_loops(log, settings.histories, template_of(settings.prompt, settings.histories))
+    bodies = bodies.drop_duplicates("prompt_body").sample(prompts * rounds, random_state=7, ignore_index=True)
+    frame = pd.DataFrame(
+        {
+            "user_id": bodies["user_id"],
+            "prompt_key": [f"p{i}" for i in range(len(bodies))],
+            "prompt_body": bodies["prompt_body"],
+            "seed": range(len(bodies)),
+            "row_keys": [[f"r{i}"] for i in range(len(bodies))],
+            "as_of": bodies["as_of"],
+            "source_max_time": bodies["as_of"],
+        }
+    )
+    for number in range(rounds):
+        yield frame[number * prompts : (number + 1) * prompts]
+
+
+def _duel(folder: Path, one: str, two: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Both sides' figures, round by round after round 0; who goes first changes each round."""
+    command = [sys.executable, "-m", "bench.generate", "--max-num-seqs", str(args.max_num_seqs), "--child"]
+    with open(folder / "log.txt", "ab") as log:
+        sides = {
+            side: subprocess.Popen(
+                [*command, side, str(folder)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+            for side in (one, two)
+        }
+        found = []
+        for number in range(args.rounds + 1):
+            order = (one, two) if number % 2 else (two, one)
+            found.append({side: _ask(sides[side], number, folder) for side in order})
+            told = ", ".join(f"{side} {row['rate']} tokens/s ({row['s']} s)" for side, row in found[-1].items())
+            print(f"round {number}{' (warm-up)' if not number else ''}: {told}", flush=True)
+        for side in sides.values():
+            side.communicate(timeout=60)
+    return found[1:]
+
+
+def _ask(side: subprocess.Popen[str], number: int, folder: Path) -> dict[str, Any]:
+    assert side.stdin
+    assert side.stdout
+    side.stdin.write(f"{number}\n")
+    side.stdin.flush()
+    told = side.stdout.readline()
+    if not told:
+        raise SystemExit(f"a side of the bench ended:\n{(folder / 'log.txt').read_text()[-2000:]}")
+    row = json.loads(told)
+    return row | {"s": round(row["s"], 2), "rate": round(row["tokens"] / row["s"], 1)}
+
+
+def _serve(side: str, folder: Path, max_num_seqs: int) -> int:
+    """A child: for each round number on stdin one JSON line on stdout, {s, tokens, …}."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints goes to the log
+    settings = load_settings("conf/local.yaml", [f"log={folder}/spark.log"])
+    model = resolve_model(settings.generator.model.source, settings.cache_dir())
+    template = template_of(settings.prompt, settings.histories)
+    spec = EngineSpec.of(settings.generator, model, template.opening)
+    spec = replace(spec, engine="vllm", max_num_seqs=max_num_seqs, high_water=2 * max_num_seqs)
+    play = {"udf": _udf, "raw": _raw, "pump": _pump, "batch": _batch}[side](spec, settings, folder)
+    for number in sys.stdin:
+        answers.write(json.dumps(play(int(number))) + "\n")
+        answers.flush()
+    return 0
+
+
+Play = Callable[[int], dict[str, Any]]  # round -> {s: seconds, tokens: written by the model}
+
+
+def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
+    from pyspark.sql import functions as F
+
+    from trackrec.generation import balanced
+    from trackrec.session import spark_session
+    from udfs.generate import OUTPUT_SCHEMA, generate_udf
+
+    spark = spark_session(settings, "bench generate")
+
+    def play(number: int) -> dict[str, Any]:
+        out = f"{folder}/out-{number}"
+        began = time.perf_counter()
+        asked = balanced(spark.read.parquet(f"{folder}/{number}.parquet"), 1)
+        asked.mapInPandas(generate_udf(spec), OUTPUT_SCHEMA).write.parquet(out)
+        seconds = time.perf_counter() - began
+        row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
+        return {"s": seconds, "tokens": row[0], "engines": row[1]}
+
+    return play
+
+
+def _raw(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
+    """vLLM's own offline interface with the same engine arguments and threads, its core in this process too."""
+    from trackrec.engines.chat import Chat
+    from trackrec.engines.vllm import engine_arguments, sampling_params, use_environment
+    from trackrec.threads import use_threads
+
+    use_threads(spec.threads)
+    use_environment(spec)
+    from vllm import LLM
+
+    llm, chat = LLM(**engine_arguments(spec)), Chat(spec)
+
+    def play(number: int) -> dict[str, Any]:
+        bodies = pd.read_parquet(folder / f"{number}.parquet")["prompt_body"]
+        prompts = [chat.text(Request("", body, spec.opening, 0)) for body in bodies]
+        began = time.perf_counter()
+        written = llm.generate(prompts, sampling_params(spec, 0), use_tqdm=False)
+        seconds = time.perf_counter() - began
+        return {"s": seconds, "tokens": sum(len(answer.outputs[0].token_ids) for answer in written)}
+
+    return play
+
+
+def _pump(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
+    return _in_batches(spec, folder, lambda frames, write: write(frames))
+
+
+def _batch(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
+    return _in_batches(spec, folder, lambda frames, write: (out for frame in frames for out in write(iter([frame]))))
+
+
+def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.DataFrame]]) -> Play:
+    """The body of the UDF in this process over Arrow batches, fed by ``feed(frames, write)``."""
+    from trackrec.threads import use_threads
+    from udfs.generate import written
+    from udfs.worker import Hosted
+
+    use_threads(spec.threads)
+    spec = replace(spec, sampling=spec.sampling.model_copy(update={"max_tokens": _LONGEST}))
+    hosted = Hosted(_mixed_lengths(spec), "bench")
+
+    def play(number: int) -> dict[str, Any]:
+        frame = pd.read_parquet(folder / f"{number}.parquet")
+        frames = (frame[i : i + _BATCH] for i in range(0, len(frame), _BATCH))
+        began = time.perf_counter()
+        tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, lambda f: written(f, hosted, spec)))
+        return {"s": time.perf_counter() - began, "tokens": tokens}
+
+    return play
+
+
+def _mixed_lengths(spec: EngineSpec) -> Engine:
+    """vLLM writing, for each request, exactly the number of tokens that its key decides."""
+    from trackrec.engines.vllm import VllmEngine
+
+    class MixedLengths(VllmEngine):
+        def parameters(self, request: Request) -> Any:
+            parameters = super().parameters(request)
+            parameters.max_tokens = _length(request.key)
+            parameters.ignore_eos = True
+            parameters.stop = []
+            return parameters
+
+    return MixedLengths(spec)
+
+
+def _length(key: str) -> int:
+    """Log-normal, as lengths of reasoning are: median 32, mean about 50, one in fifty over 250 and cut there."""
+    draw = random.Random(key).lognormvariate(math.log(32), 1.0)
+    return max(4, min(int(draw), _LONGEST))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
