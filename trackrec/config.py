@@ -16,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from trackrec.errors import BadInputError
+from trackrec.places import known_place
 
 
 def _utc(time: datetime) -> datetime:
@@ -170,7 +171,7 @@ class Settings(_Section):
     """The whole tree."""
 
     env: str = "local"
-    warehouse: str = "warehouse/local"  # a folder, or catalog.schema
+    warehouse: Annotated[str, AfterValidator(known_place)] = "warehouse/local"  # a folder or URI, or catalog.schema
     cache: str = "~/.cache/trackrec"  # weights and example data
     spark_conf: str = "local"  # folder beside the settings file that holds spark-defaults.conf
     log: str = "logs/trackrec.log"  # Spark's and vLLM's own output

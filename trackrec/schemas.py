@@ -215,7 +215,7 @@ RUNS = Table(
     (
         RUN,
         Column("job", "string", "the job's name"),
-        Column("status", "string", "done, quality_gate or bad_input"),
+        Column("status", "string", "done, quality_gate, bad_input or failed"),
         Column("counts", "map<string,double>", "rows, rows_per_s, tokens, unchanged, quarantined, …"),
         Column("config_hash", "string", "sha256 of the settings in force"),
         Column("started_time", "timestamp", "when the job began, UTC"),

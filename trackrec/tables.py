@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.contract import STAMP, Table, check_columns
 from trackrec.errors import BadInputError
+from trackrec.places import is_path, quoted
 from trackrec.schemas import TABLES
 
 # deltalake (delta-rs) refuses tables with these, and consumers read ours with it.
@@ -26,16 +29,31 @@ _PLAIN = "'delta.enableDeletionVectors'='false', 'delta.columnMapping.mode'='non
 
 
 class Warehouse:
-    """The tables of one environment under ``root``: a folder or URI, or ``catalog.schema``."""
+    """The tables of one environment under ``root``: a folder or URI, or ``catalog.schema``.
+
+    A folder is made by the first write. A schema must be there, as who makes one also decides who may read it:
+    BadInputError where it is not, or where ``root`` is neither.
+    """
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        self.is_path = "/" in root or root.startswith(".")
-        self.root = root if not self.is_path or re.match(r"\w+:/", root) else str(Path(root).resolve())
+        self.is_path = is_path(root)
+        self.root = str(Path(root).resolve()) if self.is_path and not re.match(r"\w+:/", root) else root
+        if not self.is_path:
+            _check_schema(spark, root)
 
     def identifier(self, name: str) -> str:
-        """How SQL calls the table: delta.`<path>` or <catalog>.<schema>.<name>."""
-        return f"delta.`{self.root}/{name}`" if self.is_path else f"{self.root}.{name}"
+        """How SQL calls the table: delta.`<path>` or `<catalog>`.`<schema>`.`<name>`."""
+        return f"delta.`{self.root}/{name}`" if self.is_path else quoted(f"{self.root}.{name}")
+
+    def location(self, name: str) -> str:
+        """Where the table's files lie, a path or URI. BadInputError names a missing table."""
+        self._need(name)
+        if self.is_path:
+            return f"{self.root}/{name}"
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(name)}").first()
+        assert detail is not None
+        return str(detail["location"])
 
     def exists(self, name: str) -> bool:
         """Whether the table was created."""
@@ -59,10 +77,7 @@ class Warehouse:
 
     def read(self, name: str) -> DataFrame:
         """The table as it is now; BadInputError names a missing table and the job that writes it."""
-        if not self.exists(name):
-            raise BadInputError(
-                f"table {name} does not exist in {self.root}.", f"Run {TABLES[name].writer} first, or set warehouse."
-            )
+        self._need(name)
         return self.spark.table(self.identifier(name))
 
     def read_or_empty(self, name: str) -> DataFrame:
@@ -81,19 +96,31 @@ class Warehouse:
         Returns the number inserted. ``rows`` must give the same rows each time it is read: a stored table or Spark
         expressions, never a Python UDF.
         """
-        return self._merge(name, rows, update_changed=False)
+        return self._merge(name, rows, update_where=None)
+
+    def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
+        """As ``insert_new``, of a few rows that are not in Spark yet: one mapping of column to value each.
+
+        Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. Returns rows written.
+        """
+        table = TABLES[name]
+        values = [tuple(row[column] for column in table.column_names) for row in rows]
+        return self._merge(name, self.spark.createDataFrame(values, table.spark_schema()), update_where=replacing)
 
     def upsert(self, name: str, rows: DataFrame) -> int:
         """As ``insert_new``, and update rows that differ (run_id and created_time aside). Returns rows written."""
-        return self._merge(name, rows, update_changed=True)
+        table = TABLES[name]
+        values = [c for c in table.column_names if c not in (*table.key, *STAMP)]
+        changed = " OR ".join(f"NOT (old.{c} <=> new.{c})" for c in values)
+        return self._merge(name, rows, update_where=changed)
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
         """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""
         name = f"_scratch_{uuid.uuid4().hex}"
         identifier = self.identifier(name)
-        rows.writeTo(identifier).using("delta").create()
         try:
+            rows.writeTo(identifier).using("delta").create()
             yield self.spark.table(identifier)
         finally:
             self._drop(name)
@@ -113,42 +140,27 @@ class Warehouse:
                 DeltaTable.forName(self.spark, self.identifier(table.name)).delete(theirs)
         return deleted
 
-    def record_run(
-        self,
-        job: str,
-        *,
-        run_id: str,
-        status: str,
-        counts: Mapping[str, float],
-        config_hash: str,
-        started: datetime,
-        now: datetime,
-    ) -> None:
-        """Write one row of the run ledger."""
-        row = (run_id, job, status, {k: float(v) for k, v in counts.items()}, config_hash, started, now)
-        self.insert_new("runs", self.spark.createDataFrame([row], TABLES["runs"].spark_schema()))
+    def _need(self, name: str) -> None:
+        if not self.exists(name):
+            raise BadInputError(
+                f"table {name} does not exist in {self.root}.", f"Run {TABLES[name].writer} first, or set warehouse."
+            )
 
-    def _merge(self, name: str, rows: DataFrame, *, update_changed: bool) -> int:
+    def _merge(self, name: str, rows: DataFrame, *, update_where: str | None) -> int:
         table = TABLES[name]
         self.create(name)
-        kept = [c for c in table.column_names if c not in (*table.key, *STAMP)]
+        same_key = " AND ".join(f"old.{k} <=> new.{k}" for k in table.key)
         # Two source rows of one key would both be inserted.
-        source = self._conform(name, rows).dropDuplicates(list(table.key))
-        source = self._not_stored(source, name, [*table.key, *kept] if update_changed else list(table.key))
+        source = self._conform(name, rows).dropDuplicates(list(table.key)).alias("new")
+        stored = F.expr(f"{same_key} AND NOT ({update_where})" if update_where else same_key)
+        source = source.join(self.read(name).alias("old"), stored, "left_anti")
         # A MERGE that changes nothing costs 5 s here and commits a version; the look costs 1 s.
         if source.isEmpty():
             return 0
-        same_key = " AND ".join(f"old.{k} <=> new.{k}" for k in table.key)
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(source.alias("new"), same_key)
-        if update_changed:
-            merge = merge.whenMatchedUpdateAll(" OR ".join(f"NOT (old.{c} <=> new.{c})" for c in kept))
+        if update_where:
+            merge = merge.whenMatchedUpdateAll(update_where)
         return _affected(merge.whenNotMatchedInsertAll().execute())
-
-    def _not_stored(self, source: DataFrame, name: str, columns: list[str]) -> DataFrame:
-        """The rows of ``source`` that no stored row equals in ``columns``."""
-        stored = self.read(name).alias("stored")
-        same = [F.col(f"source.{c}").eqNullSafe(F.col(f"stored.{c}")) for c in columns]
-        return source.alias("source").join(stored, same, "left_anti")
 
     def _conform(self, name: str, rows: DataFrame) -> DataFrame:
         table: Table = TABLES[name]
@@ -163,6 +175,29 @@ class Warehouse:
         assert jvm is not None
         path = jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}")
         path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+
+
+def gist(error: PySparkException | Py4JJavaError) -> str:
+    """Spark's own name for the fault, e.g. PATH_NOT_FOUND; its message runs over pages."""
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    found = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
+    named = condition if condition and not condition.startswith("_LEGACY") else found and found.group(1)
+    return named or type(error).__name__
+
+
+def _check_schema(spark: SparkSession, root: str) -> None:
+    try:
+        spark.sql(f"DESCRIBE SCHEMA {quoted(root)}")
+    except (PySparkException, Py4JJavaError) as error:
+        if gist(error) == "SCHEMA_NOT_FOUND":
+            raise BadInputError(
+                f"schema {root} does not exist.", f"Run CREATE SCHEMA {quoted(root)} in Spark SQL, or set warehouse."
+            ) from None
+        catalog = root.split(".")[0]
+        raise BadInputError(
+            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it ({gist(error)}).",
+            f"Set spark.sql.catalog.{catalog} in spark-defaults.conf, ask for USE SCHEMA on {root}, or set warehouse.",
+        ) from None
 
 
 def _affected(metrics: DataFrame) -> int:

@@ -1,6 +1,9 @@
 """The CTR job over real Delta tables, from its flags to the rows it appends."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +11,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from jobs.train_ctr import main
+from trackrec.report.__main__ import main as report_main
 from trackrec.schemas import FEATURE_GAIN
+
+ROOT = Path(__file__).parents[2]
 
 TIME = pa.timestamp("us", tz="UTC")
 USERS, EVENTS, SIZE = 12, 20, 8  # windows by event number: 0-9, 10-14, 15-16, 17-19
@@ -66,8 +72,9 @@ def warehouse(tmp_path):
     return tmp_path / "wh"
 
 
-def run(warehouse, *overrides):
+def run(warehouse, *overrides, run_id=None):
     flags = [flag for override in overrides for flag in ("--set", override)]
+    flags += ["--run-id", run_id] if run_id else []
     return main(["--conf", str(warehouse.parent / "conf.yaml"), *flags])
 
 
@@ -202,8 +209,67 @@ def test_vectors_of_unequal_sizes_are_refused(warehouse, capsys):
     assert_refused(warehouse, capsys, "reccot_vector must be finite floats of one size", "[7.0, 8.0]")
 
 
-def test_a_catalog_name_is_refused_with_the_way_out(warehouse, capsys):
-    assert_refused(warehouse, capsys, "catalog name", overrides=["warehouse=main.recs"])
+def ledger(warehouse):
+    rows = DeltaTable(warehouse / "runs").to_pyarrow_table().to_pylist()
+    return [(row["run_id"], row["job"], row["status"], dict(row["counts"])) for row in rows]
+
+
+def test_the_run_is_in_the_ledger_once_however_often_it_is_run_again(warehouse):
+    small = ("ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1")
+    assert run(warehouse, *small, run_id="r1") == 0
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+    before = gained(warehouse)
+    assert run(warehouse, *small, run_id="r1") == 0
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+    assert gained(warehouse) == before
+
+
+def test_an_error_nobody_foresaw_ends_with_70_and_is_in_the_ledger(warehouse, capsys):
+    labels = samples_table().set_column(4, "label", pa.array(["like"] * USERS * EVENTS))
+    write_deltalake(warehouse / "samples", labels, mode="overwrite", schema_mode="overwrite")
+    log = warehouse.parent / "logs" / "ctr.log"
+    assert run(warehouse, f"log={log}", run_id="r1") == 70
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "error: ValueError: " in error
+    assert f"the traceback is in {log}" in error
+    assert "in load_samples" in log.read_text()
+    assert ledger(warehouse) == [("r1", "train_ctr", "failed", {})]
+    assert not (warehouse / "feature_gain").exists()
+    write_deltalake(warehouse / "samples", samples_table(), mode="overwrite", schema_mode="overwrite")
+    assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1", run_id="r1") == 0
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+
+
+def test_bad_input_leaves_no_ledger(warehouse, capsys):
+    assert_refused(warehouse, capsys, "no row of feature_version v0", overrides=["ctr.feature_version=v0"])
+    assert not (warehouse / "runs").exists()
+
+
+def test_a_local_uri_is_a_path(warehouse):
+    assert run(warehouse, f"warehouse=file://{warehouse}", "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1") == 0
+    assert len(gained(warehouse)) == 3
+
+
+def test_neither_the_job_nor_the_report_loads_spark_for_a_path(warehouse):
+    flags = ["--conf", str(warehouse.parent / "conf.yaml"), "--set", "ctr.arms=[plain]", "--set", "ctr.epochs=1"]
+    program = (
+        "import sys; from jobs.train_ctr import main; from trackrec.report.__main__ import main as report;"
+        f"assert main({flags!r}) == 0; assert report(['tables', *{flags[:2]!r}]) == 0;"
+        "assert 'pyspark' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert f"Delta tables in {warehouse}\n" in done.stdout
+    assert "feature_gain       version   3,       4 rows" in done.stdout
+
+
+def test_the_report_names_a_warehouse_without_tables(warehouse, capsys):
+    flags = ["--conf", str(warehouse.parent / "conf.yaml"), "--set", f"warehouse={warehouse.parent}/empty"]
+    assert report_main(["tables", *flags]) == 2
+    assert capsys.readouterr().err == (
+        f"error: there is no table in {warehouse.parent}/empty. Run jobs/nightly.py first, or set warehouse.\n"
+    )
 
 
 def test_arms_without_plain_are_refused(warehouse, capsys):

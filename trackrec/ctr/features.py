@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from trackrec.ctr.history import Ints, newest_until
 from trackrec.ctr.samples import Samples, microseconds
 from trackrec.errors import BadInputError
-from trackrec.lake import read_columns
+from trackrec.lake import Lake
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,14 +35,14 @@ def no_features(samples: Samples) -> Features:
     return Features((), np.full(len(samples.user), -1))
 
 
-def reccot_features(warehouse: str, samples: Samples, version: str | None) -> Features:
+def reccot_features(lake: Lake, samples: Samples, version: str | None) -> Features:
     """``reccot_vectors`` (prompt and RecCoT) of the newest snapshot with as_of <= the event's time.
 
     ``version`` None takes the feature_version that was published last. BadInputError: no table, no such version, or
     vectors that differ in size or are not finite.
     """
     columns = ["user_id", "as_of", "feature_version", "prompt_vector", "reccot_vector", "created_time"]
-    table = read_columns(warehouse, "reccot_vectors", columns)
+    table = lake.read_columns("reccot_vectors", columns)
     if version is None:
         version = str(table["feature_version"][int(np.argmax(microseconds(table["created_time"])))])
     table = table.filter(pc.equal(table["feature_version"], version))
@@ -67,9 +67,9 @@ def random_features(like: Features, seed: int) -> Features:
     return Features(tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in drawn), like.snapshot)
 
 
-def two_number_features(warehouse: str, samples: Samples) -> Features:
+def two_number_features(lake: Lake, samples: Samples) -> Features:
     """Share of likes and log(1 + events) of the newest snapshot in ``user_histories``, scaled to mean 0, sd 1."""
-    table = read_columns(warehouse, "user_histories", ["user_id", "as_of", "n_events", "n_liked"])
+    table = lake.read_columns("user_histories", ["user_id", "as_of", "n_events", "n_liked"])
     events = table["n_events"].to_numpy().astype(np.float64)
     numbers = np.stack([table["n_liked"].to_numpy() / np.maximum(events, 1), np.log1p(events)], axis=1)
     snapshot = _snapshots(table, samples)

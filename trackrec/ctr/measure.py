@@ -24,6 +24,7 @@ from trackrec.ctr.gain import Gain, Scores, auc, bootstrap_interval, logloss
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
 from trackrec.errors import BadInputError
+from trackrec.lake import Lake
 
 Row = dict[str, Any]  # one row of feature_gain
 FLOORS = {"item_mean": item_mean, "item_mean_user_share": item_mean_user_share}
@@ -37,15 +38,15 @@ class Measurement:
     trained or written.
     """
 
-    def __init__(self, settings: Settings, run_id: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings, lake: Lake, run_id: str, now: Callable[[], datetime]) -> None:
         self.settings: CtrSettings = settings.ctr
         if "plain" not in self.settings.arms:
             raise BadInputError("ctr.arms lacks plain, and gains are measured against it.", "Add plain to ctr.arms.")
         torch.set_num_threads(self.settings.threads)
         self.run_id, self._now = run_id, now
-        self.samples = load_samples(settings.warehouse)
+        self.samples = load_samples(lake)
         self.arms = tuple(dict.fromkeys(("plain", *self.settings.arms)))
-        self._features = _read_features(settings, self.samples, self.arms)
+        self._features = _read_features(self.settings, lake, self.samples, self.arms)
         self._data = Dataset(self.samples, self.settings.history, self._features["plain"])
         self.train = self.samples.rows("ctr_train", self.settings.train_users == "in_scope")
         self.validation = self.samples.rows("ctr_validation", in_scope_only=True)
@@ -119,12 +120,12 @@ class Measurement:
         }
 
 
-def _read_features(settings: Settings, samples: Samples, arms: tuple[str, ...]) -> dict[str, Features]:
+def _read_features(settings: CtrSettings, lake: Lake, samples: Samples, arms: tuple[str, ...]) -> dict[str, Features]:
     features = {"plain": no_features(samples)}
     if {"reccot", "random_vector"} & set(arms):
-        features["reccot"] = reccot_features(settings.warehouse, samples, settings.ctr.feature_version)
+        features["reccot"] = reccot_features(lake, samples, settings.feature_version)
     if "two_numbers" in arms:
-        features["two_numbers"] = two_number_features(settings.warehouse, samples)
+        features["two_numbers"] = two_number_features(lake, samples)
     for name, feature in features.items():
         if name != "plain" and feature.coverage(samples.rows("ctr_train", True)) == 0:
             table = "reccot_vectors" if name == "reccot" else "user_histories"

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from trackrec.ctr.history import Ints
 from trackrec.errors import BadInputError
-from trackrec.lake import read_columns
+from trackrec.lake import Lake
 
 PADDING, UNSEEN = 0, 1  # item codes that are no item: an empty history slot, an item of a later window only
 _COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope")
@@ -42,9 +42,9 @@ def microseconds(column: pa.ChunkedArray) -> Ints:
     return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy())
 
 
-def load_samples(warehouse: str) -> Samples:
+def load_samples(lake: Lake) -> Samples:
     """Read ``samples``. BadInputError: no table, a window without rows, or only one class among the rows tested."""
-    table = read_columns(warehouse, "samples", _COLUMNS)
+    table = lake.read_columns("samples", _COLUMNS)
     table = table.sort_by([(name, "ascending") for name in ("user_id", "event_time", "item_id")])
     users = pc.unique(table["user_id"])
     items = pc.unique(table["item_id"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from trackrec.cli import flags, report
+from trackrec.cli import DEFAULT_LOG, flags, report
 from trackrec.config import load_settings
-from trackrec.errors import TrackrecError
+from trackrec.lake import open_lake
 from trackrec.report.show import reccots, tables
 
 
@@ -16,11 +16,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags("trackrec.report", __doc__)
     parser.add_argument("what", choices=("reccots", "tables"))
     args = parser.parse_args(argv)
+    log = DEFAULT_LOG
     try:
         settings = load_settings(args.conf, args.set)
-        print(reccots(settings.warehouse) if args.what == "reccots" else tables(settings.warehouse))
-    except TrackrecError as error:
-        return report(error)
+        log = settings.log
+        lake = open_lake(settings, "report")
+        print(reccots(lake) if args.what == "reccots" else tables(lake))
+    except Exception as error:
+        return report(error, log)
     return 0
 
 

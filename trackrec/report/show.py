@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
-from trackrec.lake import read_columns
+from trackrec.errors import BadInputError
+from trackrec.lake import Lake
+from trackrec.schemas import TABLES
 
 _WIDTH = 100
 
 
-def reccots(warehouse: str, count: int = 3) -> str:
+def reccots(lake: Lake, count: int = 3) -> str:
     """``count`` published RecCoTs of different users, each under its history: those of the middle-sized histories.
 
     Raises BadInputError where nothing was published.
     """
     keys = ["user_id", "as_of", "prompt_key"]
     shown = ["n_events", "n_liked", "liked", "disliked", "tallies"]
-    rows = read_columns(warehouse, "reccot_vectors", [*keys, "reccot", "status"]).to_pylist()
-    known = read_columns(warehouse, "user_histories", [*keys, *shown]).to_pylist()
+    rows = lake.read_columns("reccot_vectors", [*keys, "reccot", "status"]).to_pylist()
+    known = lake.read_columns("user_histories", [*keys, *shown]).to_pylist()
     histories = {tuple(row[k] for k in keys): row for row in known}
     newest = {row["user_id"]: row for row in sorted(rows, key=lambda row: row["as_of"])}
     told = [(row, histories[tuple(row[k] for k in keys)]) for row in newest.values()]
@@ -30,22 +29,28 @@ def reccots(warehouse: str, count: int = 3) -> str:
     return "\n\n".join(_beside(row, history) for row, history in told[start : start + count])
 
 
-def tables(warehouse: str) -> str:
-    """Where the Delta tables lie and one line each to read them with Spark, deltalake and polars."""
-    root = Path(warehouse)
-    lines = [f"Delta tables in {warehouse}/"]
-    for folder in sorted(p for p in root.iterdir() if (p / "_delta_log").is_dir()):
-        table = DeltaTable(folder)
-        rows = table.count()
-        lines.append(f"  {folder.name:<18} version {table.version():>3}, {rows:>7,} rows")
-    path = f"{warehouse}/reccot_vectors"
-    lines += [
-        "Read them with",
-        f'  Spark      spark.read.format("delta").load("{path}")',
-        f'  deltalake  deltalake.DeltaTable("{path}").to_pyarrow_table()',
-        f'  polars     polars.read_delta("{path}")',
-    ]
-    return "\n".join(lines)
+def tables(lake: Lake) -> str:
+    """Where the Delta tables lie and one line each to read them with Spark, deltalake and polars.
+
+    Raises BadInputError where there is none.
+    """
+    found = [name for name, table in sorted(TABLES.items()) if not table.external and lake.exists(name)]
+    if not found:
+        raise BadInputError(f"there is no table in {lake.root}.", "Run jobs/nightly.py first, or set warehouse.")
+    lines = [f"Delta tables in {lake.root}"]
+    for name in found:
+        table = lake.open(name)
+        lines.append(f"  {name:<18} version {table.version():>3}, {table.count():>7,} rows")
+    shown = "reccot_vectors" if "reccot_vectors" in found else found[0]
+    return "\n".join(
+        [
+            *lines,
+            "Read them with",
+            f"  Spark      {lake.spark_expression(shown)}",
+            f'  deltalake  deltalake.DeltaTable("{lake.uri(shown)}").to_pyarrow_table()',
+            f'  polars     polars.read_delta("{lake.uri(shown)}")',
+        ]
+    )
 
 
 def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:

@@ -15,7 +15,9 @@ from pyspark.sql import functions as F
 from trackrec import contract, schemas
 from trackrec.config import Settings, SourceSettings, TableSource
 from trackrec.errors import BadInputError
+from trackrec.places import is_name, quoted
 from trackrec.sources import movielens
+from trackrec.tables import gist
 
 _WHOLE = "tinyint|smallint|int|bigint"
 _TEXT = r"string|char\(\d+\)|varchar\(\d+\)"
@@ -90,30 +92,18 @@ def _open(spark: SparkSession, source: TableSource, table: contract.Table) -> Da
     if source.format == "csv":
         reader = reader.option("inferSchema", "false")  # guessed types change from night to night
     try:
-        frame = reader.table(_quoted(source.path)) if _is_table_name(source) else reader.load(source.path)
+        frame = reader.table(quoted(source.path)) if _is_table_name(source) else reader.load(source.path)
         frame.schema  # noqa: B018  Spark Connect looks only now
     except (PySparkException, Py4JJavaError) as error:
         raise BadInputError(
-            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} ({_gist(error)}).",
+            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} ({gist(error)}).",
             f"Correct source.{table.name}.path or .format in conf/.",
         ) from None
     return frame
 
 
 def _is_table_name(source: TableSource) -> bool:
-    named = re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", source.path)
-    return source.format != "csv" and named is not None and not Path(source.path).exists()
-
-
-def _quoted(path: str) -> str:
-    return ".".join(f"`{part}`" for part in path.split("."))
-
-
-def _gist(error: PySparkException | Py4JJavaError) -> str:
-    """Spark's own name for the fault, e.g. PATH_NOT_FOUND; its message runs over pages."""
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
-    found = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
-    return condition or (found.group(1) if found else type(error).__name__)
+    return source.format != "csv" and is_name(source.path, parts=3) and not Path(source.path).exists()
 
 
 def _mapped(source: TableSource, table: contract.Table, present: list[str]) -> dict[str, str]:
