@@ -6,8 +6,10 @@ python -m bench.generate --prompts 4096 --max-num-seqs 256  # one GPU
 udf_vs_raw: tokens/s of ``mapInPandas(generate_udf)`` from Parquet to Parquet, the Spark job's overhead included, over
 those of ``vllm.LLM.generate`` on the same prompts given all at once, its core in process too. pump_vs_batch: the same
 UDF body over Arrow batches of 64 rows, with output lengths as heavy-tailed as those of reasoning, over submitting one
-batch and waiting for all of it. Each side has a process and an engine of its own; they take turns round by round, no
-prompt comes twice (prefix cache). Round 0 warms up and is not counted. A figure is the median over rounds.
+batch and waiting for all of it; there the prompts are cut to their first line (about 60 tokens), so that decoding
+dominates as on a GPU: ``--full-prompts`` leaves them whole, and then this CPU reads prompts most of the time. Each
+side has a process and an engine of its own; they take turns round by round, no prompt comes twice (prefix cache).
+Round 0 warms up and is not counted. A figure is the median over rounds.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ _BATCH = 64  # spark.sql.execution.arrow.maxRecordsPerBatch of conf/local
 def main() -> int:
     """Run both comparisons and print the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=192, help="prompts a round")
+    parser.add_argument("--prompts", type=int, default=96, help="prompts a round, udf and raw")
+    parser.add_argument("--pump-prompts", type=int, default=256, help="prompts a round, pump and batch")
+    parser.add_argument("--full-prompts", action="store_true", help="pump and batch read whole prompts too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--max-num-seqs", type=int, default=64)
     parser.add_argument("--child", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
@@ -54,24 +58,46 @@ def main() -> int:
     line: dict[str, Any] = {"bench": "generate"}
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
         folder = Path(scratch)
-        for number, frame in enumerate(_rounds(folder, args.prompts, args.rounds + 1)):
-            frame.to_parquet(folder / f"{number}.parquet", coerce_timestamps="us")
+        _write_rounds(folder, args)
         found = {one: _duel(folder, one, two, args) for one, two in PAIRS}
     for (one, two), rounds in zip(PAIRS, found.values(), strict=True):
         line[f"{one}_vs_{two}"] = round(statistics.median(r[one]["rate"] / r[two]["rate"] for r in rounds), 3)
     starts = len({engine for r in found["udf"] for engine in r["udf"]["engines"]})
-    line |= {"engine_starts": starts, "prompts_a_round": args.prompts, "rounds": found}
+    line |= {
+        "engine_starts": starts,
+        "settings": {k: v for k, v in vars(args).items() if k != "child"},
+        "rounds": found,
+    }
     print(json.dumps(line))
     return 0
 
 
-def _rounds(folder: Path, prompts: int, rounds: int) -> Iterator[pd.DataFrame]:
-    """Frames of requests as the generate stage makes them; their prompts come from a generated log."""
+def _write_rounds(folder: Path, args: argparse.Namespace) -> None:
+    """``<side>-<round>.parquet`` for either pair, its requests cut out of the histories of a generated log."""
+    sizes = {side: size for pair, size in zip(PAIRS, (args.prompts, args.pump_prompts), strict=True) for side in pair}
     settings = load_settings("conf/local.yaml", ["histories.every_n=10"])
-    log = write_log(folder / "log", 40 * prompts * rounds)
+    needed = (args.rounds + 1) * max(sizes.values())
+    log = write_log(folder / "log", 40 * needed)
     bodies = with_loops(log, settings.histories, template_of(settings.prompt, settings.histories))
-    bodies = bodies.drop_duplicates("prompt_body").sample(prompts * rounds, random_state=7, ignore_index=True)
-    frame = pd.DataFrame(
+    frame = _requests(bodies.drop_duplicates("prompt_body").sample(needed, random_state=7, ignore_index=True))
+    for side, size in sizes.items():
+        asked = frame
+        if side in ("pump", "batch") and not args.full_prompts:
+            asked = frame.assign(
+                prompt_body="Number " + frame["prompt_key"] + ". " + frame["prompt_body"].map(_first_line)
+            )
+        for number in range(args.rounds + 1):
+            rows = asked[number * size : (number + 1) * size]
+            rows.to_parquet(folder / f"{side}-{number}.parquet", coerce_timestamps="us")
+
+
+def _first_line(body: str) -> str:
+    return body.partition("\n")[0]
+
+
+def _requests(bodies: pd.DataFrame) -> pd.DataFrame:
+    """Requests as the generate stage makes them."""
+    return pd.DataFrame(
         {
             "user_id": bodies["user_id"],
             "prompt_key": [f"p{i}" for i in range(len(bodies))],
@@ -82,8 +108,6 @@ def _rounds(folder: Path, prompts: int, rounds: int) -> Iterator[pd.DataFrame]:
             "source_max_time": bodies["as_of"],
         }
     )
-    for number in range(rounds):
-        yield frame[number * prompts : (number + 1) * prompts]
 
 
 def _duel(folder: Path, one: str, two: str, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -150,7 +174,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     def play(number: int) -> dict[str, Any]:
         out = f"{folder}/out-{number}"
         began = time.perf_counter()
-        asked = balanced(spark.read.parquet(f"{folder}/{number}.parquet"), 1)
+        asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
         asked.mapInPandas(generate_udf(spec), OUTPUT_SCHEMA).write.parquet(out)
         seconds = time.perf_counter() - began
         row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
@@ -172,7 +196,7 @@ def _raw(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     llm, chat = LLM(**engine_arguments(spec)), Chat(spec)
 
     def play(number: int) -> dict[str, Any]:
-        bodies = pd.read_parquet(folder / f"{number}.parquet")["prompt_body"]
+        bodies = pd.read_parquet(folder / f"raw-{number}.parquet")["prompt_body"]
         prompts = [chat.text(Request("", body, spec.opening, 0)) for body in bodies]
         began = time.perf_counter()
         written = llm.generate(prompts, sampling_params(spec, 0), use_tqdm=False)
@@ -201,7 +225,7 @@ def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.
     hosted = Hosted(_mixed_lengths(spec), "bench")
 
     def play(number: int) -> dict[str, Any]:
-        frame = pd.read_parquet(folder / f"{number}.parquet")
+        frame = pd.read_parquet(folder / f"pump-{number}.parquet")
         frames = (frame[i : i + _BATCH] for i in range(0, len(frame), _BATCH))
         began = time.perf_counter()
         tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, lambda f: written(f, hosted, spec)))

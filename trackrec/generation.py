@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.config import SamplingSettings
-from trackrec.tables import key_of
+from trackrec.identity import key_of
 
 
 def canonical(sampling: SamplingSettings) -> str:

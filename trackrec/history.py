@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.config import HistorySettings
+from trackrec.identity import key_of
 from trackrec.prompts import Template
-from trackrec.tables import key_of
 from trackrec.text import neutralise
 
 

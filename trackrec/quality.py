@@ -1,4 +1,4 @@
-"""Rows set aside with a reason, and the checks that features must pass before they are published."""
+"""The gates of a night: how many rows may be faulty, and what features must be before they are published."""
 
 from __future__ import annotations
 
@@ -9,26 +9,8 @@ from pyspark.sql import functions as F
 
 from trackrec.config import QualitySettings
 from trackrec.errors import QualityGateError
-from trackrec.tables import key_of
 
-_ROW_CHARS = 2000
 _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encoders in half precision within 1e-3
-
-
-def fault_rows(rows: DataFrame, source_table: str, *, reason: Column, row: Column) -> DataFrame:
-    """Rows of ``quarantine`` without run_id and created_time; ``row`` is the row as JSON."""
-    return rows.select(
-        F.lit(source_table).alias("source_table"),
-        reason.alias("reason"),
-        F.col("user_id").cast("string"),
-        row.alias("row"),
-    ).select(
-        key_of("source_table", "reason", "row").alias("fault_key"),
-        "source_table",
-        "reason",
-        "user_id",
-        F.left("row", F.lit(_ROW_CHARS)).alias("row"),
-    )
 
 
 def gate_quarantine(quarantined: int, total: int, settings: QualitySettings, *, table: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.contract import STAMP, Table, check_columns
@@ -203,9 +203,3 @@ def _check_schema(spark: SparkSession, root: str) -> None:
 def _affected(metrics: DataFrame) -> int:
     row = metrics.first()
     return int(row["num_affected_rows"]) if row is not None else 0
-
-
-def key_of(*columns: Column | str) -> Column:
-    """sha256 (hex) over columns, as a Spark expression; each is hashed first, so that no separator can be forged."""
-    parts = [F.sha2((F.col(c) if isinstance(c, str) else c).cast("string"), 256) for c in columns]
-    return F.sha2(F.concat(*parts), 256)

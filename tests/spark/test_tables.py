@@ -6,10 +6,11 @@ from pyspark.sql import functions as F
 
 from trackrec.catalog import CatalogLake
 from trackrec.errors import BadInputError
+from trackrec.identity import key_of
 from trackrec.lake import Lake
 from trackrec.ledger import Tables
 from trackrec.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES
-from trackrec.tables import Warehouse, key_of
+from trackrec.tables import Warehouse
 
 pytestmark = pytest.mark.spark
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from trackrec.errors import BadInputError
-from trackrec.models import MANIFEST, ensure_local, resolve_model
+from trackrec.manifest import MANIFEST
+from trackrec.models import ensure_local, resolve_model
 
 
 def a_folder(at: Path) -> Path:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from trackrec import schemas
 from trackrec.config import SourceSettings
-from trackrec.quality import fault_rows
+from trackrec.quarantine import fault_rows
 from trackrec.text import neutralise
 
 # Later times do not fit pandas' nanoseconds, and milliseconds mistaken for seconds land far beyond.

@@ -16,7 +16,7 @@ from trackrec.history import current_histories
 from trackrec.job import Job
 from trackrec.models import resolve_model
 from trackrec.prompts import template_of
-from trackrec.quality import fault_rows
+from trackrec.quarantine import fault_rows
 
 if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
