@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo test lint format type docs lock clean bench-histories
+.PHONY: help doctor install demo test lint format type docs lock clean bench-histories bench-generate
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ docs: install ## docs/tables.md from trackrec/schemas.py
 
 bench-histories: install ## histories at 1, 2.5 and 5 million events, Spark against pandas (6 minutes)
 	$(BIN)/python -m bench.histories
+
+bench-generate: install ## G inside the UDF against vLLM alone, the pump against a call a batch (15 minutes)
+	$(BIN)/python -m bench.generate
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt
