@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo test lint format type docs lock clean bench-histories bench-generate
+.PHONY: help doctor install demo test lint format type docs lock clean bench-histories bench-generate bench-sdpo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench-histories: install ## histories at 1, 2.5 and 5 million events, Spark agai
 
 bench-generate: install ## G inside the UDF against vLLM alone, the pump against a call a batch (15 minutes)
 	$(BIN)/python -m bench.generate
+
+bench-sdpo: install ## an S-DPO step with the prompt read once against one sequence a candidate (5 minutes)
+	$(BIN)/python -m bench.sdpo
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt

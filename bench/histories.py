@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.logs import write_log
-from trackrec.config import Settings, load_settings
+from trackrec.config import Settings
+from trackrec.config_files import load_settings
 from trackrec.prompts import template_of
 
 SIDES = ("spark", "pandas", "loops")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.config import Settings, load_settings
+from trackrec.config import Settings
+from trackrec.config_files import load_settings
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf" / "demo.yaml"

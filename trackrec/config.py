@@ -1,21 +1,14 @@
-"""One typed tree of settings: defaults < conf/base.yaml < conf/<env>.yaml < ``--set key=value``.
-
-An unknown key is an error that names the nearest known one; nothing is ignored in silence.
-"""
+"""One typed tree of settings, with its defaults; ``trackrec.config_files`` reads what stands above them."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from trackrec.errors import BadInputError
 from trackrec.places import known_place
 
 
@@ -100,14 +93,12 @@ class SamplingSettings(_Section):
     stop: tuple[str, ...] = ("\n",)
 
 
-class GeneratorSettings(_Section):
-    """G on the executors: one engine a GPU, or one on the CPU."""
+class EngineSettings(_Section):
+    """An LLM on the executors: one engine a GPU, or one on the CPU."""
 
-    model: ModelSettings
     engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"
-    sampling: SamplingSettings = SamplingSettings()
     dtype: str = "bfloat16"
-    deterministic: bool = False  # fp32 on CPU: texts do not depend on batching; about 2-3x slower
+    deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
     max_num_seqs: int = Field(64, ge=1)  # requests decoded together
     high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
@@ -116,7 +107,22 @@ class GeneratorSettings(_Section):
     gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
     kv_cache_gb: int = Field(2, ge=1)  # CPU only
     threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
+
+
+class GeneratorSettings(EngineSettings):
+    """G."""
+
+    model: ModelSettings
+    sampling: SamplingSettings = SamplingSettings()
     max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
+
+
+class ValidatorSettings(EngineSettings):
+    """V: one prefill a request, so it takes more requests between two commits than G."""
+
+    model: ModelSettings
+    answers: tuple[str, str] = ("Yes", "No")  # one token each, asked of the tokenizer
+    chunk_rows: int = Field(4096, ge=1)
 
 
 class EncoderSettings(_Section):
@@ -135,6 +141,38 @@ class PromptSettings(_Section):
     template: str = "preference_v1"
     item_noun: str = "items"
     attribute_noun: str = "attributes"
+
+
+class FeedbackSettings(_Section):
+    """How V's judgement of G's candidates becomes preferences."""
+
+    candidates: int = Field(10, ge=2)  # a history, at temperature 1
+    next_events: int = Field(8, ge=1)  # of the snapshot, in the alignment window, that a candidate is judged on
+    min_gap: float = Field(0.01, ge=0)  # reward of the best minus that of the worst; closer groups are dropped
+    rejected: int | None = Field(None, ge=1)  # only the so many lowest; None: all but the chosen one
+    holdout_share: float = Field(0.1, gt=0, lt=1)  # last part of the alignment window: chooses, never teaches
+    validator_share: float = Field(0.5, gt=0, lt=1)  # of the users: V is tuned on them, G judged on the others
+
+
+class LoraSettings(_Section):
+    """Adapters of G and V."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)  # the adapter's output is scaled by alpha / rank
+
+
+class AlignmentSettings(_Section):
+    """S-DPO (arXiv 2406.09215) of G's adapter."""
+
+    beta: float = Field(0.1, gt=0)  # how far G may move from where the round began: smaller moves further
+    learning_rate: float = Field(1e-4, gt=0)
+    epochs: int = Field(1, ge=1)
+    batch_size: int = Field(8, ge=1)  # histories an optimiser step; one at a time is in memory
+    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
+    max_grad_norm: float = Field(1.0, gt=0)
+    checkpoint_steps: int = Field(10, ge=1)
+    seed: int = 1  # order of the histories; nothing else is random
+    lora: LoraSettings = LoraSettings()
 
 
 class CtrSettings(_Section):
@@ -182,6 +220,9 @@ class Settings(_Section):
     prompt: PromptSettings = PromptSettings()
     generator: GeneratorSettings
     encoder: EncoderSettings
+    validator: ValidatorSettings | None = None  # None: V starts from G's base model
+    feedback: FeedbackSettings = FeedbackSettings()
+    align: AlignmentSettings = AlignmentSettings()
     ctr: CtrSettings = CtrSettings()
 
     def digest(self) -> str:
@@ -191,77 +232,3 @@ class Settings(_Section):
     def cache_dir(self) -> Path:
         """The cache folder with ``~`` resolved."""
         return Path(self.cache).expanduser()
-
-
-def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
-    """Read ``base.yaml`` beside ``conf``, then ``conf``, then ``key=value`` overrides.
-
-    Raises BadInputError that names the file or the setting that is wrong and, for an unknown one, the nearest known.
-    """
-    conf = Path(conf)
-    if not conf.is_file():
-        raise BadInputError(f"settings file {conf} does not exist.", "Give one of conf/*.yaml with --conf.")
-    tree: dict[str, Any] = {}
-    base = conf.parent / "base.yaml"
-    for path in [base, conf] if base.is_file() and base != conf else [conf]:
-        tree = _merge(tree, _read_yaml(path))
-    for override in overrides:
-        tree = _merge(tree, _parse_override(override))
-    try:
-        settings = Settings.model_validate(tree)
-    except ValidationError as error:
-        raise BadInputError(_first_fault(error), f"Correct it in {conf} or in --set.") from None
-    return settings.model_copy(update={"spark_conf": str((conf.parent / settings.spark_conf).resolve())})
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise BadInputError(f"{path} is not YAML: {' '.join(str(error).split())}.", "Correct the file.") from None
-    if not isinstance(tree, dict):
-        raise BadInputError(f"{path} holds a {type(tree).__name__}, not settings.", "Write key: value lines.")
-    return tree
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _parse_override(text: str) -> dict[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign or not key:
-        raise BadInputError(f"--set {text!r} is not key=value.", "Write e.g. --set histories.every_n=5.")
-    try:
-        parsed: Any = yaml.safe_load(value)
-    except yaml.YAMLError:
-        parsed = value
-    for part in reversed(key.split(".")):
-        parsed = {part: parsed}
-    assert isinstance(parsed, dict)
-    return parsed
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    name = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] != "extra_forbidden":
-        given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r})"
-        return f"setting {name}: {fault['msg']}{given}."
-    near = difflib.get_close_matches(name, _setting_names(Settings), n=1, cutoff=0.0)
-    return f"unknown setting {name}; the nearest known one is {near[0]}."
-
-
-def _setting_names(section: type[BaseModel], prefix: str = "") -> list[str]:
-    names = []
-    for name, field in section.model_fields.items():
-        names.append(prefix + name)
-        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
-        for kind in inner:
-            if issubclass(kind, BaseModel):
-                names += _setting_names(kind, f"{prefix}{name}.")
-    return names

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from trackrec.cli import DEFAULT_LOG, flags, keep_traceback, report, utc_now
-from trackrec.config import Settings, load_settings
+from trackrec.config import Settings
+from trackrec.config_files import load_settings
 from trackrec.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_QUALITY_GATE
 
 STATUS = {

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from trackrec.config import HistorySettings, PromptSettings
 from trackrec.errors import BadInputError
+from trackrec.text import neutralise
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,43 @@ class Template:
             F.lit(">>>"),
             F.lit(self.question.format(items=self.item_noun)),
         )
+
+
+@dataclass(frozen=True)
+class ValidatorTemplate:
+    """Words of V's prompt: one template in scoring, tuning and evaluation. ``facts`` is the template of the history.
+
+    The history comes first, then the RecCoT, then the item: requests of one history share the longest prefix, those of
+    one RecCoT the next. The RecCoT is fenced too: G read untrusted titles.
+    """
+
+    facts: Template
+    max_reccot_chars: int = 2000
+    analysis: str = "What was concluded about this user, between <<< and >>>:"
+    target: str = "One of the {items} that this user met next, between <<< and >>>:"
+    question: str = "Will this user like it? Answer Yes or No."
+    answers: tuple[str, str] = ("Yes", "No")
+
+    @property
+    def version(self) -> str:
+        """``validator@hash``: 12 hex digits of the sha256 of all words, those of the history among them."""
+        return f"validator@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
+
+    def body(self) -> Column:
+        """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item."""
+        asked = self.facts.question.format(items=self.facts.item_noun)
+        history = F.left("prompt_body", F.char_length("prompt_body") - len(asked) - 1)
+        reccot = F.coalesce(neutralise(F.col("reccot"), self.max_reccot_chars), F.lit("nothing"))
+        named = F.when(F.size("attributes") > 0, F.concat(F.lit(" ("), F.array_join("attributes", ", "), F.lit(")")))
+        lines = [
+            history,
+            F.lit(f"{self.analysis}\n<<<"),
+            reccot,
+            F.lit(f">>>\n{self.target.format(items=self.facts.item_noun)}\n<<<"),
+            F.concat("title", F.coalesce(named, F.lit(""))),
+            F.lit(f">>>\n{self.question}"),
+        ]
+        return F.concat_ws("\n", *lines)
 
 
 def _line(label: str, parts: Column) -> Column:

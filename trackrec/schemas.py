@@ -7,19 +7,21 @@ documentation can read it anywhere.
 
 from __future__ import annotations
 
+from trackrec.columns import (
+    AS_OF,
+    CREATED,
+    GENERATOR,
+    PROMPT_KEY,
+    ROW_KEY,
+    RUN,
+    SOURCE_MAX,
+    TIME_ORDER,
+    USER,
+)  # fmt: skip
 from trackrec.contract import Column, Table
+from trackrec.feedback_schemas import MODEL_VERSIONS, PREFERENCES, VALIDATIONS
 
 VECTOR_SIZE = 384  # floats of all-MiniLM-L6-v2, the default encoder
-
-USER = Column("user_id", "string", "whose row this is; a deletion request removes every row by it")
-RUN = Column("run_id", "string", "the run that wrote the row")
-CREATED = Column("created_time", "timestamp", "when the row was written, UTC")
-AS_OF = Column("as_of", "timestamp", "the clock of the snapshot, UTC: only what was known strictly before it is in")
-SOURCE_MAX = Column("source_max_time", "timestamp", "time of the newest event used, UTC; strictly before as_of")
-PROMPT_KEY = Column("prompt_key", "string", "sha256 of user_id, template version and prompt body")
-ROW_KEY = Column("row_key", "string", "sha256 of prompt_key, generator version, sampling parameters, sample number")
-GENERATOR = Column("generator_version", "string", "weights, adapter, tokenizer and chat template of G, name@hash")
-TIME_ORDER = ("time_order", "source_max_time < as_of")
 
 INTERACTIONS = Table(
     "interactions",
@@ -251,7 +253,7 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
-        RECCOT_VECTORS, QUARANTINE, RUNS, FEATURE_GAIN,
+        RECCOT_VECTORS, VALIDATIONS, PREFERENCES, MODEL_VERSIONS, QUARANTINE, RUNS, FEATURE_GAIN,
     )
 }  # fmt: skip
 

@@ -9,6 +9,11 @@ from trackrec.schemas import TABLES
 
 pytestmark = pytest.mark.e2e
 
+# A night and the CTR job write these; the log has no faulty row, and the feedback loop is not run.
+WRITTEN = (
+    "samples", "user_histories", "reccots", "reccot_staging", "reccot_embeddings", "reccot_vectors", "runs",
+    "feature_gain",
+)  # fmt: skip
 OF_THE_RUN = {"run_id", "created_time", "started_time", "config_hash", "latency_ms", "engine_id"}
 SMALL_CTR = {"seeds": [1, 2], "history": 4, "hidden_units": [8], "embedding_dim": 4, "epochs": 1, "threads": 1}
 
@@ -50,7 +55,7 @@ def contents(rows):
     return sorted(str({k: v for k, v in row.asDict(True).items() if k not in OF_THE_RUN}) for row in rows.collect())
 
 
-@pytest.mark.parametrize("table", [t.name for t in TABLES.values() if not t.external and t.name != "quarantine"])
+@pytest.mark.parametrize("table", WRITTEN)
 def test_a_table_holds_the_same_by_name_as_by_path(filled, spark, table):
     by_path = contents(spark.read.format("delta").load(f"{filled}/warehouse/{table}"))
     assert contents(spark.table(f"spark_catalog.features.{table}")) == by_path != []

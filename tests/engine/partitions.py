@@ -21,7 +21,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tests.engine.asking import OPENING, body
-from trackrec.config import SamplingSettings, load_settings
+from trackrec.config import SamplingSettings
+from trackrec.config_files import load_settings
 from trackrec.engines.base import EngineSpec
 from trackrec.generation import requests
 from trackrec.models import Model, resolve_model

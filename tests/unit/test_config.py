@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.config import load_settings
+from trackrec.config_files import load_settings
 from trackrec.errors import BadInputError
 
 CONF = Path(__file__).parents[2] / "conf"

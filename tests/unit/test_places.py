@@ -2,7 +2,7 @@
 
 import pytest
 
-from trackrec.config import load_settings
+from trackrec.config_files import load_settings
 from trackrec.errors import BadInputError
 from trackrec.places import is_name, is_path, quoted, without_scheme
 

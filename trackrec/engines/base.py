@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol
 
-from trackrec.config import GeneratorSettings, SamplingSettings
+from trackrec.config import EngineSettings, GeneratorSettings, SamplingSettings, ValidatorSettings
 from trackrec.errors import BadInputError
 from trackrec.models import Model
 from trackrec.threads import use_threads
@@ -50,6 +50,7 @@ class Finished:
     latency_ms: float
     error: str | None = None
     error_kind: ErrorKind | None = None
+    scores: tuple[float, ...] = ()  # of EngineSpec.answers: log-probabilities (nats) up to one constant a request
 
     @classmethod
     def failed(cls, key: str, error: str, kind: ErrorKind, prompt_tokens: int = 0) -> Finished:
@@ -86,12 +87,16 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """Everything an engine is built from; travels to the executors by pickle. Units as in GeneratorSettings."""
+    """Everything an engine is built from; travels to the executors by pickle. Units as in GeneratorSettings.
+
+    With ``answers`` the engine writes nothing: a request is one prefill that scores each answer as what comes next.
+    """
 
     model: Model
     engine: str
     sampling: SamplingSettings
     opening: str = ""
+    answers: tuple[str, ...] = ()
     dtype: str = "bfloat16"
     deterministic: bool = False
     max_model_len: int = 1024
@@ -102,20 +107,18 @@ class EngineSpec:
 
     @classmethod
     def of(cls, settings: GeneratorSettings, model: Model, opening: str = "") -> EngineSpec:
-        """The spec that the settings name; ``opening`` is the template's."""
-        return cls(
-            model=model,
-            engine=settings.engine,
-            sampling=settings.sampling,
-            opening=opening,
-            dtype=settings.dtype,
-            deterministic=settings.deterministic,
-            max_model_len=settings.max_model_len,
-            max_num_seqs=settings.max_num_seqs,
-            high_water=settings.high_water,
-            kv_cache_gb=settings.kv_cache_gb,
-            threads=settings.threads,
-        )
+        """The spec of G that the settings name; ``opening`` is the template's."""
+        return cls(model=model, sampling=settings.sampling, opening=opening, **_shared(settings))
+
+    @classmethod
+    def judging(cls, settings: ValidatorSettings, model: Model) -> EngineSpec:
+        """The spec of V that the settings name."""
+        return cls(model=model, sampling=SamplingSettings(), answers=settings.answers, **_shared(settings))
+
+
+def _shared(settings: EngineSettings) -> dict[str, Any]:
+    names = {field.name for field in fields(EngineSpec)} & set(EngineSettings.model_fields)
+    return {name: getattr(settings, name) for name in names}
 
 
 def build_engine(spec: EngineSpec) -> Engine:
@@ -130,13 +133,14 @@ def build_engine(spec: EngineSpec) -> Engine:
     if name != "scripted":
         use_threads(spec.threads)
     if name == "vllm":
-        from trackrec.engines.vllm import VllmEngine
+        from trackrec.engines.vllm import VllmEngine, VllmScorer
 
-        return VllmEngine(spec)
+        return VllmScorer(spec) if spec.answers else VllmEngine(spec)
     if name == "transformers":
         from trackrec.engines.transformers import TransformersEngine
+        from trackrec.engines.transformers_scorer import TransformersScorer
 
-        return TransformersEngine(spec)
+        return TransformersScorer(spec) if spec.answers else TransformersEngine(spec)
     if name == "scripted":
         from trackrec.engines.scripted import ScriptedEngine
 

@@ -7,6 +7,7 @@ by the token limit in mid-sentence, ``SCRIPT:fail`` is a permanent and ``SCRIPT:
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 
 from trackrec.engines.base import Completion, EngineSpec, Finished, Request
@@ -59,6 +60,8 @@ class ScriptedEngine:
             return Finished.failed(request.key, "scripted_fault: the script says fail", "permanent")
         if "SCRIPT:flaky" in request.prompt:
             return Finished.failed(request.key, "scripted_fault: the script says flaky", "transient")
+        if self._spec.answers:
+            return Finished(request.key, (), len(request.prompt.split()), latency_ms, scores=_scores(request.prompt))
         reason = "length" if "SCRIPT:cut" in request.prompt else "stop"
         samples = tuple(Completion(request.opening + t, len(t.split()), reason) for t in self._texts(request))
         return Finished(request.key, samples, len(request.prompt.split()), latency_ms)
@@ -69,6 +72,12 @@ class ScriptedEngine:
         greedy = self._spec.sampling.temperature == 0
         seeds = [0 if greedy else request.seed + i for i in range(self._spec.sampling.n)]
         return [_text(request.prompt, seed, cut="SCRIPT:cut" in request.prompt) for seed in seeds]
+
+
+def _scores(prompt: str) -> tuple[float, float]:
+    """Log-probabilities of two answers between .02 and .98."""
+    p = 0.02 + 0.96 * int(hashlib.sha256(prompt.encode()).hexdigest()[:8], 16) / 2**32
+    return math.log(p), math.log(1 - p)
 
 
 def _text(prompt: str, seed: int, *, cut: bool) -> str:

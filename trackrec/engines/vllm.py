@@ -81,6 +81,33 @@ class VllmEngine:
         return Finished(output.request_id, samples, len(output.prompt_token_ids), latency_ms)
 
 
+class VllmScorer(VllmEngine):
+    """V: one prefill a request, and the log-probabilities of ``spec.answers`` at the position behind it."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._answers = self._chat.answer_ids()
+
+    def parameters(self, request: Request) -> Any:
+        """vLLM's SamplingParams of one request: the token that is written is not looked at."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        return SamplingParams(
+            temperature=0.0,
+            max_tokens=1,
+            logprob_token_ids=self._answers,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _finish(self, output: Any) -> Finished:
+        _, started = self._submitted.pop(output.request_id)
+        found = output.outputs[0].logprobs[0]
+        scores = tuple(float(found[token].logprob) for token in self._answers)
+        latency_ms = 1000 * (time.perf_counter() - started)
+        return Finished(output.request_id, (), len(output.prompt_token_ids), latency_ms, scores=scores)
+
+
 def use_environment(spec: EngineSpec) -> None:
     """Settings that vLLM reads once: call it before vLLM is imported."""
     os.environ.update(
@@ -110,6 +137,9 @@ def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
         "use_tqdm_on_load": False,
         "trust_remote_code": False,
     }
+    if spec.answers:
+        # In bf16 logits step by .125 where they are near 16: candidates would tie.
+        arguments["hf_overrides"] = {"head_dtype": "float32"}
     if current_platform.is_cpu():
         # Compiling took over 60 s and brought 350 to 470 tokens/s: it pays only from about 80,000 tokens on.
         arguments["enforce_eager"] = True

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from trackrec.cli import DEFAULT_LOG, flags, report
-from trackrec.config import load_settings
+from trackrec.config_files import load_settings
 from trackrec.lake import open_lake
 from trackrec.report.show import reccots, tables
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec import generation
 from trackrec.cli import utc_now
-from trackrec.config import GeneratorSettings
 from trackrec.console import Stage, stage
 from trackrec.engines.base import EngineSpec
+from trackrec.gpus import gpu_profile
 from trackrec.history import current_histories
 from trackrec.job import Job
 from trackrec.models import resolve_model
 from trackrec.prompts import template_of
 from trackrec.quarantine import fault_rows
-
-if TYPE_CHECKING:
-    from pyspark.resource import ResourceProfile
 
 
 def run(job: Job) -> None:
@@ -52,7 +47,7 @@ def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
     settings = job.settings.generator
-    profile = _gpu_profile(settings)
+    profile = gpu_profile(settings)
     engines: set[str] = set()
     chunks = -(-total // settings.chunk_rows)
     for chunk in range(chunks):
@@ -95,14 +90,3 @@ def _count(line: Stage, staged: DataFrame) -> set[str]:
     for word in ("rows", "tokens", "cut", "empty", "failed"):
         line.counts[word] += int(counted[word])
     return set(counted["engines"])
-
-
-def _gpu_profile(settings: GeneratorSettings) -> ResourceProfile | None:
-    """One GPU a task, on clusters that offer GPUs; in local mode Spark refuses a profile."""
-    if not settings.gpu_profile:
-        return None
-    from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
-
-    executor = ExecutorResourceRequests().resource("gpu", 1)
-    task = TaskResourceRequests().cpus(1).resource("gpu", 1)
-    return ResourceProfileBuilder().require(executor).require(task).build

@@ -1,0 +1,75 @@
+"""Candidates, their judgement and preferences, job by job on a small log; G and V are scripted here."""
+
+import pytest
+from deltalake import DeltaTable
+
+from jobs import build_histories, generate_reccot, validate_reccot
+from tests.e2e.logs import log_rows, write_conf, write_csv
+from trackrec.splits import holdout_start, of_validator
+
+pytestmark = pytest.mark.e2e
+
+SAMPLING = ["--set", "generator.sampling={n: 3, temperature: 1}"]
+
+
+@pytest.fixture(scope="module")
+def judged(spark, tmp_path_factory):
+    """(folder, flags, what validate_reccot printed) after candidates were written and judged."""
+    folder = tmp_path_factory.mktemp("judged")
+    conf = write_conf(folder, histories={"every_n": 3, "windows": ["alignment"]}, feedback={"holdout_share": 0.3})
+    write_csv(folder / "log.csv", log_rows(users=8))
+    flags = ["--conf", str(conf), *SAMPLING]
+    for job in (build_histories, generate_reccot, validate_reccot):
+        assert job.main(flags) == 0
+    return folder, flags
+
+
+def rows(folder, table):
+    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
+
+
+def test_every_candidate_of_gs_users_is_judged_on_its_next_events(judged):
+    folder, _ = judged
+    scored = rows(folder, "validations")
+    candidates = {r["row_key"]: r for r in rows(folder, "reccots")}
+    assert {r["row_key"] for r in scored} <= set(candidates)
+    assert len({(r["row_key"], r["item_id"], r["event_time"]) for r in scored}) == len(scored) > 20
+    assert all(0 < r["p_yes"] < 1 and r["as_of"] <= r["event_time"] for r in scored)
+
+
+def test_v_judges_no_user_it_is_tuned_on_and_no_event_that_is_held_out(judged, spark):
+    folder, _ = judged
+    samples = spark.read.format("delta").load(f"{folder}/warehouse/samples")
+    scored = spark.read.format("delta").load(f"{folder}/warehouse/validations")
+    assert scored.where(of_validator(scored.user_id, 0.5)).isEmpty()
+    assert scored.where(scored.event_time >= holdout_start(samples, 0.3)).isEmpty()
+    assert not samples.where(of_validator(samples.user_id, 0.5)).isEmpty(), "some users are V's"
+
+
+def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(judged):
+    folder, _ = judged
+    agreed = {}
+    for r in rows(folder, "validations"):
+        agreed.setdefault(r["row_key"], []).append(r["p_yes"] if r["label"] else 1 - r["p_yes"])
+    preferences = rows(folder, "preferences")
+    assert preferences
+    for row in preferences:
+        for candidate in [row["chosen"], *row["rejected"]]:
+            mean = sum(agreed[candidate["row_key"]]) / len(agreed[candidate["row_key"]])
+            assert candidate["reward"] == pytest.approx(mean)
+        assert row["chosen"]["reward"] - row["rejected"][-1]["reward"] == pytest.approx(row["gap"])
+        assert row["gap"] >= 0.01
+
+
+def test_judging_again_asks_nothing_and_changes_nothing(judged, capsys):
+    folder, flags = judged
+    before = {table: DeltaTable(folder / "warehouse" / table).version() for table in ("validations", "preferences")}
+    assert validate_reccot.main(flags) == 0
+    assert "validate   0 rows" in capsys.readouterr().out
+    assert {table: DeltaTable(folder / "warehouse" / table).version() for table in before} == before
+
+
+def test_one_candidate_a_history_is_bad_input(judged, capsys):
+    _, flags = judged
+    assert validate_reccot.main(flags[:2]) == 2
+    assert "one RecCoT a history cannot be compared" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pyspark.sql import functions as F
+
+from trackrec.errors import BadInputError
+from trackrec.splits import holdout_start, of_validator
+
+pytestmark = pytest.mark.spark
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def samples(spark, *rows):
+    told = [(START + timedelta(seconds=second), window) for second, window in rows]
+    return spark.createDataFrame(told, "event_time timestamp, window string")
+
+
+def test_users_are_split_by_hash_in_about_the_share_asked_for_and_always_the_same_way(spark):
+    users = spark.range(2000).select(F.concat(F.lit("u"), "id").alias("user_id"))
+    theirs = of_validator(F.col("user_id"), 0.3)
+    first = {row.user_id for row in users.where(theirs).collect()}
+    assert 0.27 < len(first) / 2000 < 0.33
+    assert {row.user_id for row in users.repartition(3).where(theirs).collect()} == first
+    larger = {row.user_id for row in users.where(of_validator(F.col("user_id"), 0.5)).collect()}
+    assert first < larger
+
+
+def test_the_last_part_of_the_alignment_window_is_held_out(spark):
+    rows = [*((second, "alignment") for second in range(100)), *((500 + s, "ctr_train") for s in range(900))]
+    assert holdout_start(samples(spark, *rows), 0.1) == START + timedelta(seconds=89)
+
+
+@pytest.mark.parametrize("rows", [[(1, "ctr_train")], [(1, "alignment"), (1, "alignment")]])
+def test_a_window_that_cannot_be_cut_is_bad_input(spark, rows):
+    with pytest.raises(BadInputError, match="too few events to hold any out"):
+        holdout_start(samples(spark, *rows), 0.1)

@@ -1,0 +1,74 @@
+"""One forward pass over prompt and answers against one sequence an answer, on a small Llama with random weights."""
+
+import pytest
+import torch
+
+from trackrec.prefix import Group, separate_logps, shared_logps
+
+GROUP = Group((5, 6, 7, 8, 9), ((11, 12, 13), (21,), (11, 12, 31, 32, 33, 2)))
+
+
+@pytest.fixture(params=["sdpa", "eager"])
+def model(request):
+    return llama(request.param)
+
+
+def llama(attention="sdpa"):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=48, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, attn_implementation=attention, initializer_range=0.3,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def by_hand(model, prompt, answer):
+    """Sum over the answer of log softmax at the position before each token."""
+    logits = model(torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
+    return sum(logits[len(prompt) - 1 + i, token] for i, token in enumerate(answer))
+
+
+def gradients(model, logps):
+    model.zero_grad()
+    (torch.arange(1, len(logps) + 1) * logps).sum().backward()
+    return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("form", [shared_logps, separate_logps])
+def test_log_probabilities_are_those_of_each_answer_alone_behind_the_prompt(model, form):
+    expected = torch.stack([by_hand(model, GROUP.prompt, answer) for answer in GROUP.answers])
+    torch.testing.assert_close(form(model, GROUP), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_equal_those_of_one_sequence_an_answer(model):
+    shared = gradients(model, shared_logps(model, GROUP))
+    separate = gradients(model, separate_logps(model, GROUP))
+    assert float((shared - separate).norm() / separate.norm()) < 1e-5
+
+
+def test_an_answer_does_not_see_the_others(model):
+    alone = shared_logps(model, Group(GROUP.prompt, GROUP.answers[2:]))
+    torch.testing.assert_close(shared_logps(model, GROUP)[2:], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_checkpointed_gradients_are_the_same(model):
+    plain = gradients(model, shared_logps(model, GROUP))
+    model.gradient_checkpointing_enable()
+    model.train()
+    checkpointed = gradients(model, shared_logps(model, GROUP))
+    assert float((checkpointed - plain).norm() / plain.norm()) < 1e-5
+
+
+def test_an_attention_without_block_masks_is_refused():
+    model = llama()
+    model.config._attn_implementation = "flash_attention_2"
+    with pytest.raises(ValueError, match="takes no block mask"):
+        shared_logps(model, GROUP)
+
+
+@pytest.mark.parametrize("parts", [((), ((1,),)), ((1,), ()), ((1,), ((1,), ()))])
+def test_an_empty_prompt_or_answer_is_refused(parts):
+    with pytest.raises(ValueError, match="at least one token"):
+        Group(*parts)

@@ -1,0 +1,51 @@
+"""The validate UDF's rows, on the scripted engine."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from trackrec.config import SamplingSettings
+from trackrec.engines.base import EngineSpec
+from trackrec.models import Model
+from udfs.validate import COLUMNS, probability, validate_udf
+
+SPEC = EngineSpec(
+    Model("", "v", "v@0", "path:v", ""), "scripted", SamplingSettings(), answers=("Yes", "No"), high_water=8
+)
+TIME = pd.Timestamp("2024-05-02 03:04:06")
+
+
+def rows(bodies):
+    n = range(len(bodies))
+    asked = pd.DataFrame(
+        {
+            "request_key": [f"q{i}" for i in n], "row_key": [f"r{i}" for i in n], "item_id": "i", "event_time": TIME,
+            "user_id": "u", "prompt_key": "p", "as_of": TIME, "label": 1, "prompt_body": bodies,
+        }
+    )  # fmt: skip
+    frames = list(validate_udf(SPEC, "v@0+t")(iter([asked, asked[:0]])))
+    return pd.concat(frames).set_index("row_key").sort_index()
+
+
+def test_every_request_gets_one_row_with_the_tables_columns():
+    out = rows([f"body {i}" for i in range(300)])
+    assert ["row_key", *out.columns] == COLUMNS
+    assert len(out) == out.index.nunique() == 300
+    assert set(out.validator_version) == {"v@0+t"}
+    assert out.p_yes.nunique() == 300
+
+
+def test_p_is_the_probability_of_yes_among_yes_and_no():
+    out = rows(["a", "b"])
+    assert [math.log(p / (1 - p)) for p in out.p_yes] == pytest.approx(list(out.log_odds))
+
+
+def test_a_request_that_breaks_the_engine_fails_alone():
+    out = rows(["a", "SCRIPT:crash", "b"])
+    assert list(out.error_kind) == [None, "permanent", None]
+
+
+@pytest.mark.parametrize(("log_odds", "p"), [(0.0, 0.5), (1e4, 1.0), (-1e4, 0.0), (math.log(3), 0.75)])
+def test_no_log_odds_overflow(log_odds, p):
+    assert probability(log_odds) == pytest.approx(p)

@@ -1,0 +1,86 @@
+"""V on machines without vLLM: logits of the answers at the end of each prompt, a batch a step."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from trackrec.engines.base import EngineSpec, Finished, Request
+from trackrec.engines.chat import Chat
+
+
+class TransformersScorer:
+    """Each step reads up to ``max_num_seqs`` prompts in one forward pass; see Engine for the contract."""
+
+    name = "transformers"
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        self._chat = Chat(spec)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        load: Any = AutoModelForCausalLM.from_pretrained
+        self._model: Any = load(
+            spec.model.path,
+            dtype="float32" if spec.deterministic else spec.dtype,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+        self._model.to(self._device).eval()
+        # Only the answers' rows of the head, in float32: bf16 logits step by .125 where they are near 16.
+        head: torch.Tensor = self._model.get_output_embeddings().weight
+        self._head = head[self._chat.answer_ids()].float()
+        self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
+        self._rejected: list[Finished] = []
+
+    @property
+    def unfinished(self) -> int:
+        """Requests submitted and not yet returned by ``step``."""
+        return len(self._queue) + len(self._rejected)
+
+    def submit(self, request: Request) -> None:
+        """Queue one request; one that is too long for the context comes back as a permanent fault."""
+        ids = self._chat.ids(request)
+        fault = self._chat.fault(ids)
+        if fault is not None:
+            self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
+        else:
+            self._queue.append((request, ids, time.perf_counter()))
+
+    def step(self) -> list[Finished]:
+        """Score the next batch."""
+        done, self._rejected = self._rejected, []
+        batch = [self._queue[i] for i in range(min(len(self._queue), self._spec.max_num_seqs))]
+        if batch:
+            scores = self._score([ids for _, ids, _ in batch])
+            for (request, ids, started), row in zip(batch, scores, strict=True):
+                latency_ms = 1000 * (time.perf_counter() - started)
+                done.append(Finished(request.key, (), len(ids), latency_ms, scores=tuple(row)))
+            for _ in batch:
+                self._queue.popleft()
+        return done
+
+    def abort(self) -> None:
+        """Drop everything in flight."""
+        self._queue.clear()
+        self._rejected.clear()
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._model = None
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _score(self, prompts: list[list[int]]) -> list[list[float]]:
+        """[prompts, answers] logits. Padded on the right, so that positions are those of each prompt alone."""
+        width = max(map(len, prompts))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in prompts], device=self._device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in prompts], device=self._device)
+        hidden = self._model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        last = hidden[torch.arange(len(prompts)), mask.sum(dim=1) - 1].float()
+        logits: list[list[float]] = (last @ self._head.T).tolist()
+        return logits

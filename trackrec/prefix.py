@@ -1,0 +1,110 @@
+"""Log-probabilities of several answers to one prompt in one forward pass: the prompt is read once, not once an answer.
+
+Prompt and answers form one sequence; a block mask lets each answer see the prompt and itself, and positions start anew
+after the prompt. Same values and gradients as one sequence an answer, with fewer tokens: P + ΣL instead of Σ(P + L).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MASKED = ("sdpa", "eager")  # attention implementations of transformers that take any mask
+
+
+@dataclass(frozen=True)
+class Group:
+    """One history: token ids of its prompt and of its answers (end token included where the model ended by itself)."""
+
+    prompt: tuple[int, ...]
+    answers: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.prompt or not self.answers or not all(self.answers):
+            raise ValueError("a group needs a prompt and answers of at least one token each")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the shared sequence."""
+        return len(self.prompt) + sum(map(len, self.answers))
+
+
+def can_share(model: Any) -> bool:
+    """Whether the model's attention takes a block mask; flash attention does not."""
+    return getattr(model.config, "_attn_implementation", None) in MASKED
+
+
+def shared_logps(model: Any, group: Group) -> Tensor:
+    """Summed log-probability of each answer, [answers] in float32, from one forward pass over ``group``.
+
+    ``model``: a causal LM of transformers whose ``forward`` takes ``logits_to_keep`` as positions. Logits are computed
+    only where an answer's token is predicted. Raises ValueError where its attention cannot take a block mask.
+    """
+    if not can_share(model):
+        raise ValueError(f"attention {model.config._attn_implementation!r} takes no block mask; use separate_logps")
+    device = model.device
+    lengths = [len(answer) for answer in group.answers]
+    ids = torch.tensor([[*group.prompt, *(token for answer in group.answers for token in answer)]], device=device)
+    kept = _predicting(len(group.prompt), lengths).to(device)
+    logits = model(
+        input_ids=ids,
+        attention_mask=_block_mask(len(group.prompt), lengths, _dtype(model)).to(device),
+        position_ids=_positions(len(group.prompt), lengths).to(device),
+        logits_to_keep=kept,
+        use_cache=False,
+    ).logits[0]
+    per_token = _token_logps(logits, ids[0, len(group.prompt) :])
+    return torch.stack([part.sum() for part in torch.split(per_token, lengths)])
+
+
+def separate_logps(model: Any, group: Group) -> Tensor:
+    """The same as ``shared_logps`` by one right-padded sequence an answer: the reference, and the fallback."""
+    prompt, longest = len(group.prompt), max(map(len, group.answers))
+    ids = torch.zeros(len(group.answers), prompt + longest, dtype=torch.long)
+    present = torch.zeros_like(ids)
+    for row, answer in enumerate(group.answers):
+        whole = torch.tensor([*group.prompt, *answer])
+        ids[row, : len(whole)], present[row, : len(whole)] = whole, 1
+    ids, present = ids.to(model.device), present.to(model.device)
+    kept = torch.arange(prompt - 1, prompt + longest - 1, device=model.device)
+    logits = model(input_ids=ids, attention_mask=present, logits_to_keep=kept, use_cache=False).logits
+    per_token = _token_logps(logits.flatten(0, 1), ids[:, prompt:].flatten()).view(len(group.answers), longest)
+    return (per_token * present[:, prompt:]).sum(dim=1)
+
+
+def _predicting(prompt: int, lengths: Sequence[int]) -> Tensor:
+    """For each answer token in turn, the position in the shared sequence whose logits predict it."""
+    places: list[int] = []
+    start = prompt
+    for length in lengths:
+        places += [prompt - 1, *range(start, start + length - 1)]
+        start += length
+    return torch.tensor(places)
+
+
+def _positions(prompt: int, lengths: Sequence[int]) -> Tensor:
+    """[1, tokens]: every answer goes on where the prompt ends."""
+    return torch.cat([torch.arange(prompt), *(torch.arange(prompt, prompt + length) for length in lengths)])[None]
+
+
+def _block_mask(prompt: int, lengths: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """[1, 1, tokens, tokens], added to attention scores: 0 where seen, the dtype's lowest number where not."""
+    owner = torch.cat([torch.full((length,), i) for i, length in enumerate([prompt, *lengths])])
+    order = torch.arange(len(owner))
+    seen = (order[:, None] >= order) & ((owner[:, None] == owner) | (owner == 0))
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[None, None]
+
+
+def _token_logps(logits: Tensor, targets: Tensor) -> Tensor:
+    """Log-probability of each target under its row of logits, in float32 at least: bf16 has three digits."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+
+def _dtype(model: Any) -> torch.dtype:
+    dtype: torch.dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
+    return dtype

@@ -1,0 +1,119 @@
+"""reccots → validations → preferences: V judges G's candidates by what their users did next."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec import feedback, validation
+from trackrec.config import Settings, ValidatorSettings
+from trackrec.console import Stage, stage
+from trackrec.engines.base import EngineSpec
+from trackrec.errors import BadInputError
+from trackrec.generation import canonical, with_chunk
+from trackrec.gpus import gpu_profile
+from trackrec.history import current_histories
+from trackrec.job import Job
+from trackrec.models import resolve_model
+from trackrec.prompts import ValidatorTemplate, template_of
+from trackrec.quarantine import fault_rows
+from trackrec.sources.cleaning import clean_items
+from trackrec.sources.reader import read_sources
+from trackrec.splits import holdout_start, of_validator
+
+
+def run(job: Job) -> None:
+    """Score every candidate and event that this version of V has not scored, then rank the candidates.
+
+    Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2), of users whom V is
+    not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
+    """
+    settings, chosen = job.settings.feedback, validator_settings(job.settings)
+    with stage("validate") as line:
+        template = ValidatorTemplate(template_of(job.settings.prompt, job.settings.histories))
+        model = resolve_model(chosen.model.source, job.settings.cache_dir(), chosen.model.sha256)
+        version = f"{model.version}+{template.version}"
+        candidates = _candidates(job)
+        requests = _requests(job, candidates, template)
+        stored = job.warehouse.read_or_empty("validations")
+        with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
+            line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
+            _score_chunks(job, line, pending, EngineSpec.judging(chosen, model), chosen, version)
+        judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
+        groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
+        try:
+            _write_preferences(job, line, candidates, groups, version)
+        finally:
+            groups.unpersist()
+    job.counts |= {f"validate_{word}": count for word, count in line.counts.items()}
+
+
+def validator_settings(settings: Settings) -> ValidatorSettings:
+    """The settings of V; without any, V starts from G's base model with G's engine."""
+    if settings.validator is not None:
+        return settings.validator
+    generator = settings.generator
+    return ValidatorSettings(model=generator.model, engine=generator.engine, deterministic=generator.deterministic)
+
+
+def _candidates(job: Job) -> DataFrame:
+    settings = job.settings
+    if settings.generator.sampling.n < 2:
+        raise BadInputError(
+            f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
+            "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
+        )
+    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    sampling = canonical(settings.generator.sampling)
+    theirs = (F.col("generator_version") == generator.version) & (F.col("sampling") == sampling)
+    judged = ~of_validator(F.col("user_id"), settings.feedback.validator_share)
+    return job.warehouse.read("reccots").where(theirs & judged)
+
+
+def _requests(job: Job, candidates: DataFrame, template: ValidatorTemplate) -> DataFrame:
+    settings = job.settings
+    samples = job.warehouse.read("samples")
+    before = holdout_start(samples, settings.feedback.holdout_share)
+    events = validation.next_events(candidates, samples, before=before, count=settings.feedback.next_events)
+    histories = current_histories(job.warehouse.read("user_histories"), template.facts.version)
+    items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
+    told = candidates.where("status IN ('ok', 'cut')")
+    return validation.score_requests(told, histories, events, items, template)
+
+
+def _score_chunks(
+    job: Job, line: Stage, pending: DataFrame, spec: EngineSpec, settings: ValidatorSettings, version: str
+) -> None:
+    from udfs.validate import OUTPUT_SCHEMA, validate_udf
+
+    total = pending.count()
+    profile = gpu_profile(settings)
+    job.warehouse.create("validations")
+    chunks = -(-total // settings.chunk_rows)
+    for chunk in range(chunks):
+        line.progress(line.counts["rows"], total, "judgements")
+        requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+        answers = validation.grouped(requests, settings.engines).mapInPandas(
+            validate_udf(spec, version), OUTPUT_SCHEMA, profile=profile
+        )
+        with job.warehouse.materialised(answers) as rows:
+            good = rows.where("error IS NULL").drop("error", "error_kind")
+            line.counts["rows"] += job.warehouse.insert_new("validations", job.stamp(good))
+            line.counts["quarantined"] += _set_aside(job, rows.where("error_kind = 'permanent'"))
+
+
+def _set_aside(job: Job, faults: DataFrame) -> int:
+    if faults.isEmpty():
+        return 0
+    row = F.to_json(F.struct("row_key", "item_id", "event_time", "error"))
+    rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
+    return job.warehouse.insert_new("quarantine", job.stamp(rows))
+
+
+def _write_preferences(job: Job, line: Stage, candidates: DataFrame, groups: DataFrame, version: str) -> None:
+    for row in groups.groupBy("verdict").count().collect():
+        line.counts[f"groups {row['verdict']}"] = row["count"]
+    names = candidates.select("prompt_key", "generator_version", "sampling").distinct()
+    rows = feedback.preferences(groups, job.settings.feedback).join(names, "prompt_key")
+    written = job.warehouse.upsert("preferences", job.stamp(rows.withColumn("validator_version", F.lit(version))))
+    line.counts["preferences"] = written

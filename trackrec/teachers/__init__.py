@@ -1,0 +1,1 @@
+"""Writers of the RecCoTs that G is distilled from."""
