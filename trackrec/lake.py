@@ -28,6 +28,7 @@ _ARROW = {
     "double": pa.float64(),
     "timestamp": pa.timestamp("us", tz="UTC"),  # what Spark's TIMESTAMP is; without the zone it would be TIMESTAMP_NTZ
     "map<string,double>": pa.map_(pa.string(), pa.float64()),
+    "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
 }
 
 

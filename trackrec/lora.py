@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from trackrec.config import LoraSettings
+from trackrec.models import Model
 
 
-def load_base(path: str, dtype: str) -> Any:
-    """The causal LM in ``path`` for training, on the GPU where there is one; safetensors only, no remote code."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    load: Any = AutoModelForCausalLM.from_pretrained
-    model = load(path, dtype=dtype, local_files_only=True, use_safetensors=True, attn_implementation="sdpa")
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+def load(model: Model, dtype: str) -> Any:
+    """The causal LM with its adapter, if it has one, for inference: on the GPU where there is one."""
+    whole = _base(model, dtype)
+    return (_with_adapter(whole, model, trained=False) if model.adapter else whole).eval()
 
 
-def with_lora(model: Any, settings: LoraSettings, seed: int) -> Any:
-    """``model`` with a new adapter, its other weights frozen. B starts at zero: it computes what ``model`` did."""
+def trainable(model: Model, dtype: str, settings: LoraSettings, seed: int) -> Any:
+    """``model`` ready to be trained: its adapter, or a new one, in float32 over frozen weights in ``dtype``.
+
+    A new adapter starts with B = 0 and so computes what ``model`` did; an adapter keeps its own rank.
+    """
+    whole = _base(model, dtype)
+    if model.adapter:
+        return _with_adapter(whole, model, trained=True)
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -30,4 +33,19 @@ def with_lora(model: Any, settings: LoraSettings, seed: int) -> Any:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    return get_peft_model(whole, config)
+
+
+def _base(model: Model, dtype: str) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    read: Any = AutoModelForCausalLM.from_pretrained
+    found = read(model.path, dtype=dtype, local_files_only=True, use_safetensors=True)
+    return found.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _with_adapter(whole: Any, model: Model, *, trained: bool) -> Any:
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(whole, model.adapter, is_trainable=trained)

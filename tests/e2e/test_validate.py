@@ -1,10 +1,13 @@
-"""Candidates, their judgement and preferences, job by job on a small log; G and V are scripted here."""
+"""Candidates, judgement, preferences and S-DPO, job by job on a small log; G and V are scripted, training is real."""
+
+import math
 
 import pytest
 from deltalake import DeltaTable
 
-from jobs import build_histories, generate_reccot, validate_reccot
+from jobs import align_generator, build_histories, generate_reccot, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
+from trackrec.models import resolve_model
 from trackrec.splits import holdout_start, of_validator
 
 pytestmark = pytest.mark.e2e
@@ -16,7 +19,13 @@ SAMPLING = ["--set", "generator.sampling={n: 3, temperature: 1}"]
 def judged(spark, tmp_path_factory):
     """(folder, flags, what validate_reccot printed) after candidates were written and judged."""
     folder = tmp_path_factory.mktemp("judged")
-    conf = write_conf(folder, histories={"every_n": 3, "windows": ["alignment"]}, feedback={"holdout_share": 0.3})
+    conf = write_conf(
+        folder,
+        histories={"every_n": 3, "windows": ["alignment"]},
+        feedback={"holdout_share": 0.3},
+        models=str(folder / "models"),
+        align={"batch_size": 3, "checkpoint_steps": 1, "lora": {"rank": 4}},
+    )
     write_csv(folder / "log.csv", log_rows(users=8))
     flags = ["--conf", str(conf), *SAMPLING]
     for job in (build_histories, generate_reccot, validate_reccot):
@@ -67,6 +76,33 @@ def test_judging_again_asks_nothing_and_changes_nothing(judged, capsys):
     assert validate_reccot.main(flags) == 0
     assert "validate   0 rows" in capsys.readouterr().out
     assert {table: DeltaTable(folder / "warehouse" / table).version() for table in before} == before
+
+
+def test_alignment_trains_an_adapter_of_the_real_g_and_registers_it(judged, capsys, settings):
+    folder, flags = judged
+    assert align_generator.main(flags) == 0
+    (row,) = rows(folder, "model_versions")
+    metrics = dict(row["metrics"])
+    assert (row["role"], row["round"], row["parent"]) == (
+        "generator",
+        1,
+        rows(folder, "reccots")[0]["generator_version"],
+    )
+    assert metrics["groups"] == len(rows(folder, "preferences"))
+    assert metrics["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
+    assert metrics["first_margin"] == 0.0
+    assert row["version"] != row["parent"]
+    assert resolve_model(row["source"], settings.cache_dir()).version == row["version"]
+    assert "step 1 of" in capsys.readouterr().out
+    assert align_generator.main(flags) == 0
+    assert "step 1 of" not in capsys.readouterr().out, "a finished training is not done again"
+    assert len(rows(folder, "model_versions")) == 1
+
+
+def test_alignment_without_preferences_of_this_sampling_is_bad_input(judged, capsys):
+    _, flags = judged
+    assert align_generator.main([*flags, "--set", "generator.sampling.n=4"]) == 2
+    assert "and this sampling, judged by nobody. Run jobs/validate_reccot.py" in capsys.readouterr().err
 
 
 def test_one_candidate_a_history_is_bad_input(judged, capsys):

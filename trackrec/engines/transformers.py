@@ -7,10 +7,11 @@ from collections import deque
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, StoppingCriteria
+from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from trackrec.engines.base import Completion, EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
+from trackrec.lora import load
 
 
 class TransformersEngine:
@@ -22,14 +23,7 @@ class TransformersEngine:
         self._spec = spec
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        load: Any = AutoModelForCausalLM.from_pretrained
-        self._model: Any = load(
-            spec.model.path,
-            dtype="float32" if spec.deterministic else spec.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-        )
-        self._model.to(self._device).eval()
+        self._model: Any = load(spec.model, "float32" if spec.deterministic else spec.dtype)
         ends = self._model.generation_config.eos_token_id or self._chat.tokenizer.eos_token_id
         self._ends: list[int] = ends if isinstance(ends, list) else [ends]
         # The model's own defaults (penalties, top_k) would bend what the settings ask for: only its end tokens stay.

@@ -7,10 +7,10 @@ from collections import deque
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
+from trackrec.lora import load
 
 
 class TransformersScorer:
@@ -22,17 +22,12 @@ class TransformersScorer:
         self._spec = spec
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        load: Any = AutoModelForCausalLM.from_pretrained
-        self._model: Any = load(
-            spec.model.path,
-            dtype="float32" if spec.deterministic else spec.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-        )
-        self._model.to(self._device).eval()
+        self._model: Any = load(spec.model, "float32" if spec.deterministic else spec.dtype)
         # Only the answers' rows of the head, in float32: bf16 logits step by .125 where they are near 16.
         head: torch.Tensor = self._model.get_output_embeddings().weight
         self._head = head[self._chat.answer_ids()].float()
+        whole = self._model.get_base_model() if spec.model.adapter else self._model
+        self._body: Any = whole.base_model  # without the head
         self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
         self._rejected: list[Finished] = []
 
@@ -70,7 +65,7 @@ class TransformersScorer:
 
     def close(self) -> None:
         """Free the weights."""
-        self._model = None
+        self._model = self._body = None
         if self._device == "cuda":
             torch.cuda.empty_cache()
 
@@ -80,7 +75,7 @@ class TransformersScorer:
         width = max(map(len, prompts))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in prompts], device=self._device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in prompts], device=self._device)
-        hidden = self._model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        hidden = self._body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         last = hidden[torch.arange(len(prompts)), mask.sum(dim=1) - 1].float()
         logits: list[list[float]] = (last @ self._head.T).tolist()
         return logits

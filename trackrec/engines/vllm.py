@@ -6,10 +6,14 @@ import gc
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from trackrec.adapters import rank_of
 from trackrec.engines.base import Completion, EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
+
+_RANKS = (8, 16, 32, 64, 128, 256, 512)  # what vLLM can be started for
 
 
 class VllmEngine:
@@ -24,6 +28,7 @@ class VllmEngine:
         self._spec = spec
         self._chat = Chat(spec)
         self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(spec)))
+        self._adapter = _lora_request(spec.model.adapter)
         self._submitted: dict[str, tuple[str, float]] = {}  # key -> opening, time of submit
         self._rejected: list[Finished] = []
 
@@ -41,7 +46,9 @@ class VllmEngine:
         if fault is not None:
             self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
             return
-        self._engine.add_request(request.key, TokensPrompt(prompt_token_ids=ids), self.parameters(request))
+        self._engine.add_request(
+            request.key, TokensPrompt(prompt_token_ids=ids), self.parameters(request), lora_request=self._adapter
+        )
         self._submitted[request.key] = (request.opening, time.perf_counter())
 
     def parameters(self, request: Request) -> Any:
@@ -137,6 +144,9 @@ def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
         "use_tqdm_on_load": False,
         "trust_remote_code": False,
     }
+    if spec.model.adapter:
+        rank = rank_of(Path(spec.model.adapter))
+        arguments |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": min(r for r in _RANKS if r >= rank)}
     if spec.answers:
         # In bf16 logits step by .125 where they are near 16: candidates would tie.
         arguments["hf_overrides"] = {"head_dtype": "float32"}
@@ -151,6 +161,15 @@ def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
             arguments["enable_chunked_prefill"] = False
             arguments["max_num_batched_tokens"] = max(4096, spec.max_model_len)
     return arguments
+
+
+def _lora_request(adapter: str) -> Any:
+    """The adapter that every request of the engine goes through; None where the model has none."""
+    if not adapter:
+        return None
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest("trackrec", 1, adapter)
 
 
 def sampling_params(spec: EngineSpec, seed: int) -> Any:

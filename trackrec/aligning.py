@@ -1,0 +1,124 @@
+"""preferences → G_t: S-DPO on what V preferred, read from Delta by Arrow; no Spark."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackrec.adapters import save_adapter
+from trackrec.config import Settings
+from trackrec.engines.base import EngineSpec, Request
+from trackrec.engines.chat import Chat
+from trackrec.errors import BadInputError
+from trackrec.generation import canonical
+from trackrec.lake import Lake
+from trackrec.models import Model, base_model, resolve_model
+from trackrec.prompts import template_of
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What a round of S-DPO made: the adapter as ``model.source`` takes it, and figures of training."""
+
+    source: str
+    parent: str
+    data: dict[str, int]
+    metrics: dict[str, float]
+
+
+def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> Aligned:
+    """Train G's adapter on the preferences among its own candidates; a finished training is found, not repeated.
+
+    Raises BadInputError where there are no preferences of this generator and sampling, or of several versions of V.
+    """
+    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling))
+    folder = Path(settings.models).resolve() / "generator" / _digest(generator, rows, settings)
+    spec = EngineSpec.of(settings.generator, generator, template_of(settings.prompt, settings.histories).opening)
+    found, skipped = tokenised(rows, _bodies(lake, rows), Chat(spec), spec)
+    if not found:
+        raise BadInputError(
+            f"table preferences: all {len(rows)} histories exceed generator.max_model_len {spec.max_model_len}.",
+            "Raise it, or show less of a history.",
+        )
+    adapter = folder / "adapter"
+    if not adapter.is_dir():
+        _train(settings, generator, found, folder, tell)
+    steps = [json.loads(line) for line in (folder / "training" / "steps.jsonl").read_text().splitlines()]
+    metrics = {"groups": float(len(found)), "too_long": float(skipped), "steps": float(len(steps))}
+    for name in ("loss", "margin", "accuracy"):
+        metrics |= {f"first_{name}": steps[0][name], f"last_{name}": steps[-1][name]}
+    data = {table: lake.open(table).version() for table in ("preferences", "user_histories")}
+    return Aligned(f"adapter:{adapter}", generator.version, data, metrics)
+
+
+def preferences_of(lake: Lake, generator_version: str, sampling: str) -> list[Row]:
+    """The rows of ``preferences`` among this generator's candidates, in the order of their keys."""
+    columns = ["prompt_key", "generator_version", "validator_version", "sampling", "chosen", "rejected"]
+    rows: list[Row] = lake.read_columns("preferences", columns).to_pylist()
+    ours = [r for r in rows if r["generator_version"] == generator_version and r["sampling"] == sampling]
+    judges = sorted({row["validator_version"] for row in ours})
+    if len(judges) != 1:
+        raise BadInputError(
+            f"table preferences holds {len(ours)} rows of generator {generator_version} and this sampling, "
+            f"judged by {' and '.join(judges) or 'nobody'}.",
+            "Run jobs/validate_reccot.py with the same settings; delete the rows of the judges you do not want.",
+        )
+    return sorted(ours, key=lambda row: str(row["prompt_key"]))
+
+
+def tokenised(rows: Sequence[Row], bodies: Mapping[str, str], chat: Chat, spec: EngineSpec) -> tuple[list[Any], int]:
+    """(preferences as token ids, number of histories too long for the context), in the order of ``rows``.
+
+    A candidate's tokens are those behind the prompt and the opening; the end token is among them where G stopped by
+    itself, so that G learns to stop.
+    """
+    from trackrec.alignment import Preference
+    from trackrec.prefix import Group
+
+    end = chat.tokenizer.eos_token_id
+    found, skipped = [], 0
+    for row in rows:
+        prompt = chat.ids(Request("", bodies[row["prompt_key"]], spec.opening, 0))
+        answers = []
+        for candidate in (row["chosen"], *row["rejected"]):
+            text = candidate["text"].removeprefix(spec.opening)
+            ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+            answers.append((*ids, end) if candidate["ended"] else tuple(ids))
+        if len(prompt) + max(map(len, answers)) > spec.max_model_len:
+            skipped += 1
+        else:
+            found.append(Preference(row["prompt_key"], Group(tuple(prompt), tuple(answers))))
+    return found, skipped
+
+
+def _bodies(lake: Lake, rows: Sequence[Row]) -> dict[str, str]:
+    wanted = {row["prompt_key"] for row in rows}
+    table = lake.read_columns("user_histories", ["prompt_key", "prompt_body"])
+    pairs = zip(table["prompt_key"].to_pylist(), table["prompt_body"].to_pylist(), strict=True)
+    return {key: body for key, body in pairs if key in wanted}
+
+
+def _train(
+    settings: Settings, generator: Model, found: Sequence[Any], folder: Path, tell: Callable[[str], None]
+) -> None:
+    from trackrec.alignment import align
+    from trackrec.lora import trainable
+
+    base = base_model(generator)
+    model = trainable(generator, settings.generator.dtype, settings.align.lora, settings.align.seed)
+    align(model, found, settings.align, folder / "training", tell)
+    save_adapter(model, folder / "adapter", source=base.source, version=base.version)
+
+
+def _digest(generator: Model, rows: Sequence[Row], settings: Settings) -> str:
+    """16 hex digits over everything that decides the adapter."""
+    told = [[r["prompt_key"], r["chosen"], r["rejected"]] for r in rows]
+    decides = [generator.version, settings.generator.dtype, settings.align.model_dump(mode="json"), told]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
