@@ -30,13 +30,10 @@ def _align(run: Run, lake: Lake) -> None:
 
     use_threads(run.settings.generator.threads)  # before torch is imported
     from trackrec.aligning import align_generator
-    from trackrec.models import resolve_model
     from trackrec.versions import register
 
     made = align_generator(run.settings, lake, lambda line: print(line, flush=True))
-    model = resolve_model(made.source, run.settings.cache_dir())
-    number = register(run, lake, "generator", model, parent=made.parent, data=made.data, metrics=made.metrics)
-    run.counts |= made.metrics
+    model, number = register(run, lake, "generator", made)
     print(f"align_generator: round {number}, generator {model.version}, generator.model.source={made.source}")
 
 

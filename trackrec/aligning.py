@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,12 @@ from trackrec.generation import canonical
 from trackrec.lake import Lake
 from trackrec.models import Model, base_model, resolve_model
 from trackrec.prompts import template_of
+from trackrec.versions import Made
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Aligned:
-    """What a round of S-DPO made: the adapter as ``model.source`` takes it, and figures of training."""
-
-    source: str
-    parent: str
-    data: dict[str, int]
-    metrics: dict[str, float]
-
-
-def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> Aligned:
+def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> Made:
     """Train G's adapter on the preferences among its own candidates; a finished training is found, not repeated.
 
     Raises BadInputError where there are no preferences of this generator and sampling, or of several versions of V.
@@ -55,7 +45,7 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
     for name in ("loss", "margin", "accuracy"):
         metrics |= {f"first_{name}": steps[0][name], f"last_{name}": steps[-1][name]}
     data = {table: lake.open(table).version() for table in ("preferences", "user_histories")}
-    return Aligned(f"adapter:{adapter}", generator.version, data, metrics)
+    return Made(f"adapter:{adapter}", generator.version, data, metrics)
 
 
 def preferences_of(lake: Lake, generator_version: str, sampling: str) -> list[Row]:

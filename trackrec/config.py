@@ -161,6 +161,26 @@ class LoraSettings(_Section):
     alpha: int = Field(32, ge=1)  # the adapter's output is scaled by alpha / rank
 
 
+class TuningSettings(_Section):
+    """Supervised fine-tuning of an adapter: distillation of G, Rec-tuning of V."""
+
+    learning_rate: float = Field(5e-4, gt=0)
+    epochs: int = Field(1, ge=1)
+    batch_size: int = Field(8, ge=1)  # examples an optimiser step
+    max_examples: int | None = Field(None, ge=1)  # the so many smallest by hash; None: all
+    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps
+    seed: int = 1
+    lora: LoraSettings = LoraSettings()
+
+
+class DistillSettings(TuningSettings):
+    """G_0: G's base tuned on what a teacher writes about a few users."""
+
+    teacher: Literal["statistics"] = "statistics"
+    share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
+    learning_rate: float = Field(1e-3, gt=0)
+
+
 class AlignmentSettings(_Section):
     """S-DPO (arXiv 2406.09215) of G's adapter."""
 
@@ -223,7 +243,9 @@ class Settings(_Section):
     encoder: EncoderSettings
     validator: ValidatorSettings | None = None  # None: V starts from G's base model
     feedback: FeedbackSettings = FeedbackSettings()
+    distill: DistillSettings = DistillSettings()
     align: AlignmentSettings = AlignmentSettings()
+    tune: TuningSettings = TuningSettings()
     ctr: CtrSettings = CtrSettings()
 
     def digest(self) -> str:

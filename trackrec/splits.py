@@ -6,6 +6,9 @@ time, the hold-out, teaches nobody: it chooses rounds and settings (DESIGN: trut
 
 from __future__ import annotations
 
+import hashlib
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pyspark.sql import Column, DataFrame
@@ -22,6 +25,21 @@ def of_validator(user: Column, share: float) -> Column:
     return F.conv(digits, 16, 10).cast("bigint") < int(share * 2**32)
 
 
+def in_share(user_id: str, share: float, salt: str = _SALT) -> bool:
+    """``of_validator`` in Python; with another ``salt`` a part of the users that has nothing to do with that one."""
+    digits = hashlib.sha256(f"{salt}{user_id}".encode()).hexdigest()[:8]
+    return int(digits, 16) < int(share * 2**32)
+
+
+def holdout_start_of(times: Sequence[datetime], share: float) -> datetime:
+    """``holdout_start`` in Python, of the alignment window's event times in any order."""
+    ordered = sorted(times)
+    start = ordered[math.ceil((1 - share) * len(ordered)) - 1] if ordered else None
+    if start is None or start <= ordered[0]:
+        raise _uncut()
+    return start
+
+
 def holdout_start(samples: DataFrame, share: float) -> datetime:
     """The instant (UTC) from which on the alignment window's events are held out: its last ``share`` by time.
 
@@ -31,9 +49,13 @@ def holdout_start(samples: DataFrame, share: float) -> datetime:
     row = events.select(F.percentile_approx("event_time", 1 - share, 1_000_000), F.min("event_time")).first()
     start, first = row if row else (None, None)
     if start is None or start <= first:
-        raise BadInputError(
-            "table samples: the alignment window has too few events to hold any out.",
-            "Give windows.fractions or windows.boundaries with a larger first window, or more events.",
-        )
+        raise _uncut()
     found: datetime = start.astimezone(UTC)
     return found
+
+
+def _uncut() -> BadInputError:
+    return BadInputError(
+        "table samples: the alignment window has too few events to hold any out.",
+        "Give windows.fractions or windows.boundaries with a larger first window, or more events.",
+    )

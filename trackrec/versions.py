@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from trackrec.cli import utc_now
 from trackrec.lake import Lake
 from trackrec.ledger import Run
-from trackrec.models import Model
+from trackrec.models import Model, resolve_model
 
-ROLES = ("generator", "validator")
+
+@dataclass(frozen=True)
+class Made:
+    """What a training made: the version as ``model.source`` takes it, its parent's version, table versions, figures."""
+
+    source: str
+    parent: str
+    data: dict[str, int]
+    metrics: dict[str, float]
 
 
 def register(
     run: Run,
     lake: Lake,
     role: str,
-    model: Model,
-    *,
-    parent: str | None,
-    data: Mapping[str, int],
-    metrics: Mapping[str, float],
+    made: Made,
     number: int | None = None,
-) -> int:
-    """Insert the row of a version unless it is there; without ``number`` its round is the parent's + 1. Returns it."""
-    number = round_of(lake, role, parent or "") + 1 if number is None else number
+) -> tuple[Model, int]:
+    """Insert the row of a version unless it is there; without ``number`` its round is the parent's + 1.
+
+    ``role``: generator or validator. Returns the version and its round.
+    """
+    model = resolve_model(made.source, run.settings.cache_dir())
+    number = round_of(lake, role, made.parent) + 1 if number is None else number
     row: dict[str, Any] = {
         "role": role,
         "version": model.version,
-        "parent": parent,
+        "parent": made.parent,
         "round": number,
         "source": model.source,
-        "data": dict(data),
-        "metrics": dict(metrics),
+        "data": made.data,
+        "metrics": made.metrics,
         "run_id": run.run_id,
         "created_time": utc_now(),
     }
     lake.insert_rows("model_versions", [row])
-    return number
+    run.counts |= made.metrics
+    return model, number
 
 
 def round_of(lake: Lake, role: str, version: str) -> int:

@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from trackrec.errors import BadInputError
-from trackrec.splits import holdout_start, of_validator
+from trackrec.splits import holdout_start, holdout_start_of, in_share, of_validator
 
 pytestmark = pytest.mark.spark
 
@@ -24,6 +24,20 @@ def test_users_are_split_by_hash_in_about_the_share_asked_for_and_always_the_sam
     assert {row.user_id for row in users.repartition(3).where(theirs).collect()} == first
     larger = {row.user_id for row in users.where(of_validator(F.col("user_id"), 0.5)).collect()}
     assert first < larger
+
+
+def test_python_splits_users_and_time_as_spark_does(spark):
+    users = [f"u{i}" for i in range(300)] + ["", "ü", "a b"]
+    frame = spark.createDataFrame([(user,) for user in users], "user_id string")
+    theirs = {row.user_id for row in frame.where(of_validator(F.col("user_id"), 0.4)).collect()}
+    assert {user for user in users if in_share(user, 0.4)} == theirs
+    assert {user for user in users if in_share(user, 0.4, salt="another")} != theirs
+    for count in (3, 10, 97, 100):
+        rows = [(7 * second % 101, "alignment") for second in range(count)]
+        frame = samples(spark, *rows)
+        times = [row.event_time.astimezone(UTC) for row in frame.collect()]
+        for share in (0.1, 0.3):
+            assert holdout_start_of(times, share) == holdout_start(frame, share)
 
 
 def test_the_last_part_of_the_alignment_window_is_held_out(spark):

@@ -5,10 +5,14 @@ import math
 import pytest
 from deltalake import DeltaTable
 
-from jobs import align_generator, build_histories, generate_reccot, validate_reccot
+from jobs import align_generator, build_histories, distill_generator, generate_reccot, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
+from trackrec.config_files import load_settings
+from trackrec.distill import histories_to_teach, taught_text
+from trackrec.lake import Lake
 from trackrec.models import resolve_model
-from trackrec.splits import holdout_start, of_validator
+from trackrec.prompts import template_of
+from trackrec.splits import holdout_start, holdout_start_of, in_share, of_validator
 
 pytestmark = pytest.mark.e2e
 
@@ -81,7 +85,7 @@ def test_judging_again_asks_nothing_and_changes_nothing(judged, capsys):
 def test_alignment_trains_an_adapter_of_the_real_g_and_registers_it(judged, capsys, settings):
     folder, flags = judged
     assert align_generator.main(flags) == 0
-    (row,) = rows(folder, "model_versions")
+    (row,) = [r for r in rows(folder, "model_versions") if r["round"] == 1]
     metrics = dict(row["metrics"])
     assert (row["role"], row["round"], row["parent"]) == (
         "generator",
@@ -96,7 +100,33 @@ def test_alignment_trains_an_adapter_of_the_real_g_and_registers_it(judged, caps
     assert "step 1 of" in capsys.readouterr().out
     assert align_generator.main(flags) == 0
     assert "step 1 of" not in capsys.readouterr().out, "a finished training is not done again"
-    assert len(rows(folder, "model_versions")) == 1
+    assert len([r for r in rows(folder, "model_versions") if r["round"] == 1]) == 1
+
+
+def test_distillation_tunes_the_real_g_on_true_texts_about_users_it_is_judged_on(judged, capsys, settings):
+    folder, flags = judged
+    small = ["distill.share=1.0", "distill.max_examples=3", "distill.batch_size=2", "distill.lora.rank=4"]
+    few = [*flags, *(part for text in small for part in ("--set", text))]
+    assert distill_generator.main(few) == 0
+    out = capsys.readouterr().out
+    assert "step 2 of 2: loss" in out
+    (row,) = [r for r in rows(folder, "model_versions") if r["round"] == 0]
+    assert row["role"] == "generator"
+    assert dict(row["metrics"])["examples"] == 3
+    assert f"G_0 {row['version']}, generator.model.source={row['source']}" in out
+    assert resolve_model(row["source"], settings.cache_dir()).version == row["version"] != row["parent"]
+
+
+def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(judged):
+    folder, flags = judged
+    chosen = load_settings(flags[1], ["distill.share=1.0"])
+    template = template_of(chosen.prompt, chosen.histories)
+    taught = histories_to_teach(Lake(chosen.warehouse), chosen, template)
+    times = [r["event_time"] for r in rows(folder, "samples") if r["window"] == "alignment"]
+    assert taught
+    assert not any(in_share(r["user_id"], 0.5) for r in taught)
+    assert max(r["as_of"] for r in taught) < holdout_start_of(times, 0.3)
+    assert all(taught_text(r, template).startswith("The user is drawn to ") for r in taught)
 
 
 def test_alignment_without_preferences_of_this_sampling_is_bad_input(judged, capsys):

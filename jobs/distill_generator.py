@@ -1,0 +1,41 @@
+"""Distillation: tune G on what a teacher writes about a few users (distill.share), which makes G_0. No Spark.
+
+After jobs/build_histories.py with --set histories.windows=[alignment]:
+
+python -m jobs.distill_generator --conf conf/local.yaml --set distill.share=0.2
+
+Prints G_0 as generator.model.source takes it. Run again, it trains no step twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trackrec.lake import Lake, open_lake
+from trackrec.ledger import Opened, Run, run_recorded
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the adapter, register it in ``model_versions`` as round 0, print its figures. Returns the exit code."""
+    return run_recorded("distill_generator", __doc__, argv, _opened)
+
+
+def _opened(run: Run) -> Opened:
+    lake = open_lake(run.settings, run.name)
+    return lake, lambda: _distill(run, lake)
+
+
+def _distill(run: Run, lake: Lake) -> None:
+    from trackrec.threads import use_threads
+
+    use_threads(run.settings.generator.threads)  # before torch is imported
+    from trackrec.distill import distill_generator
+    from trackrec.versions import register
+
+    made = distill_generator(run.settings, lake, lambda line: print(line, flush=True))
+    model, _ = register(run, lake, "generator", made, number=0)
+    print(f"distill_generator: G_0 {model.version}, generator.model.source={made.source}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
