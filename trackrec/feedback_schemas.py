@@ -54,6 +54,29 @@ PREFERENCES = Table(
     checks=(("gap_positive", "gap >= 0"),),
 )
 
+REC_TUNING = Table(
+    "rec_tuning",
+    "What V is tuned on: its own users' later events, each with the prompt that V reads.",
+    (
+        ROW_KEY,
+        Column("item_id", "string", "the item of a later event"),
+        Column("event_time", "timestamp", "when that event happened, UTC; at or after as_of"),
+        Column("template_version", "string", "V's prompt template, name@hash"),
+        GENERATOR,
+        Column("sampling", "string", "sampling parameters of the RecCoT as canonical JSON"),
+        USER,
+        PROMPT_KEY,
+        AS_OF,
+        Column("label", "int", "1 liked, 0 not: the answer that V learns"),
+        Column("prompt_body", "string", "V's prompt, before the tokenizer's chat template"),
+        RUN,
+        CREATED,
+    ),
+    key=("row_key", "item_id", "event_time", "template_version"),
+    writer="jobs/tune_validator.py",
+    checks=(("label_binary", "label IN (0, 1)"), ("event_after_snapshot", "as_of <= event_time")),
+)
+
 MODEL_VERSIONS = Table(
     "model_versions",
     "Every G and V there has been: where from, trained on what, and how good.",

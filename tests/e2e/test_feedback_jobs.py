@@ -5,7 +5,14 @@ import math
 import pytest
 from deltalake import DeltaTable
 
-from jobs import align_generator, build_histories, distill_generator, generate_reccot, validate_reccot
+from jobs import (
+    align_generator,
+    build_histories,
+    distill_generator,
+    generate_reccot,
+    tune_validator,
+    validate_reccot,
+)  # fmt: skip
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.config_files import load_settings
 from trackrec.distill import histories_to_teach, taught_text
@@ -127,6 +134,46 @@ def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(j
     assert not any(in_share(r["user_id"], 0.5) for r in taught)
     assert max(r["as_of"] for r in taught) < holdout_start_of(times, 0.3)
     assert all(taught_text(r, template).startswith("The user is drawn to ") for r in taught)
+
+
+@pytest.fixture(scope="module")
+def tuned(judged):
+    """(folder, flags) after V was tuned on greedy RecCoTs."""
+    folder, flags = judged
+    greedy = ["tune.max_examples=6", "tune.batch_size=3", "tune.lora.rank=4"]
+    flags = [*flags[:2], *(part for text in greedy for part in ("--set", text))]
+    assert generate_reccot.main(flags) == 0
+    assert tune_validator.main(flags) == 0
+    return folder, flags
+
+
+def test_v_is_tuned_from_its_base_on_what_its_own_users_did_next(tuned, settings):
+    folder, _ = tuned
+    (row,) = [r for r in rows(folder, "model_versions") if r["role"] == "validator"]
+    assert resolve_model(row["source"], settings.cache_dir()).version == row["version"] != row["parent"]
+    metrics = dict(row["metrics"])
+    assert (metrics["examples"], metrics["steps"]) == (6, 2)
+    assert 0 < metrics["share_liked"] < 1
+    assert {in_share(r["user_id"], 0.5) for r in rows(folder, "rec_tuning")} == {True}
+
+
+def test_no_event_that_v_scored_is_among_its_training_rows(tuned):
+    folder, _ = tuned
+    taught, scored = (
+        {(r["user_id"], r["item_id"], r["event_time"]) for r in rows(folder, table)}
+        for table in ("rec_tuning", "validations")
+    )
+    assert taught
+    assert scored
+    assert taught.isdisjoint(scored)
+    assert {user for user, *_ in taught}.isdisjoint({user for user, *_ in scored})
+
+
+def test_tuning_again_trains_nothing(tuned, capsys):
+    folder, flags = tuned
+    assert tune_validator.main(flags) == 0
+    assert "step 1 of" not in capsys.readouterr().out
+    assert len([r for r in rows(folder, "model_versions") if r["role"] == "validator"]) == 1
 
 
 def test_alignment_without_preferences_of_this_sampling_is_bad_input(judged, capsys):

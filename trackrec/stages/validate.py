@@ -30,11 +30,11 @@ def run(job: Job) -> None:
     """
     settings, chosen = job.settings.feedback, validator_settings(job.settings)
     with stage("validate") as line:
-        template = ValidatorTemplate(template_of(job.settings.prompt, job.settings.histories))
+        template = ValidatorTemplate(template_of(job.settings.prompt, job.settings.histories), answers=chosen.answers)
         model = resolve_model(chosen.model.source, job.settings.cache_dir(), chosen.model.sha256)
         version = f"{model.version}+{template.version}"
         candidates = _candidates(job)
-        requests = _requests(job, candidates, template)
+        requests = requests_of(job, candidates, template)
         stored = job.warehouse.read_or_empty("validations")
         with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
             line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
@@ -63,14 +63,20 @@ def _candidates(job: Job) -> DataFrame:
             f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
+    return reccots_of(job).where(~of_validator(F.col("user_id"), settings.feedback.validator_share))
+
+
+def reccots_of(job: Job) -> DataFrame:
+    """The RecCoTs of the generator and the sampling that the settings name."""
+    settings = job.settings
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
     sampling = canonical(settings.generator.sampling)
     theirs = (F.col("generator_version") == generator.version) & (F.col("sampling") == sampling)
-    judged = ~of_validator(F.col("user_id"), settings.feedback.validator_share)
-    return job.warehouse.read("reccots").where(theirs & judged)
+    return job.warehouse.read("reccots").where(theirs)
 
 
-def _requests(job: Job, candidates: DataFrame, template: ValidatorTemplate) -> DataFrame:
+def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate) -> DataFrame:
+    """What V reads of each candidate and its next events in the alignment window, before its hold-out."""
     settings = job.settings
     samples = job.warehouse.read("samples")
     before = holdout_start(samples, settings.feedback.holdout_share)

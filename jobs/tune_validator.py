@@ -1,0 +1,43 @@
+"""Rec-tuning: V learns what its own users did next, given their history and G's RecCoT, from its base each time.
+
+After jobs/build_histories.py with --set histories.windows=[alignment], and jobs/generate_reccot.py:
+
+python -m jobs.tune_validator --conf conf/local.yaml
+SPARK_CONF_DIR=conf/local spark-submit jobs/tune_validator.py --conf conf/local.yaml
+
+Prints V_t as validator.model.source takes it. Run again, it trains no step twice.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from trackrec.job import Job, run_job
+from trackrec.stages import tune
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write rec_tuning, train the adapter, register it in ``model_versions``. Returns the exit code."""
+    return run_job("tune_validator", [tune.run, _train], __doc__, argv)
+
+
+def _train(job: Job) -> None:
+    from trackrec.stages.validate import validator_settings
+    from trackrec.threads import use_threads
+
+    chosen = validator_settings(job.settings)
+    use_threads(chosen.threads)  # before torch is imported
+    from trackrec.lake import open_lake
+    from trackrec.models import resolve_model
+    from trackrec.rectuning import tune_validator
+    from trackrec.versions import register, round_of
+
+    lake = open_lake(job.settings, job.name)
+    made = tune_validator(job.settings, chosen, lake, lambda line: print(line, flush=True))
+    source = job.settings.generator.model.source
+    number = round_of(lake, "generator", resolve_model(source, job.settings.cache_dir()).version)
+    model, _ = register(job, lake, "validator", made, number=number)
+    print(f"tune_validator: {model.version}, round {number}, validator.model.source={made.source}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

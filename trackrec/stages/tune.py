@@ -1,0 +1,25 @@
+"""reccots → rec_tuning → V_t: V's base tuned on what V's own users did after the RecCoTs of G_t."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from trackrec.console import stage
+from trackrec.job import Job
+from trackrec.prompts import ValidatorTemplate, template_of
+from trackrec.splits import of_validator
+from trackrec.stages.validate import reccots_of, requests_of, validator_settings
+
+
+def run(job: Job) -> None:
+    """Write the rows that V is tuned on (users whom G is not judged on); a second run writes nothing."""
+    with stage("rec_tuning") as line:
+        template = ValidatorTemplate(
+            template_of(job.settings.prompt, job.settings.histories), answers=validator_settings(job.settings).answers
+        )
+        theirs = reccots_of(job).where(of_validator(F.col("user_id"), job.settings.feedback.validator_share))
+        asked = requests_of(job, theirs, template).drop("request_key")
+        named = theirs.select("row_key", "generator_version", "sampling")
+        rows = asked.join(named, "row_key").withColumn("template_version", F.lit(template.version))
+        line.counts["rows"] = job.warehouse.insert_new("rec_tuning", job.stamp(rows))
+    job.counts["rec_tuning_rows"] = line.counts["rows"]
