@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo test lint format type docs lock clean bench-histories bench-generate bench-sdpo
+.PHONY: help doctor install demo loop test lint format type docs lock clean bench-histories bench-generate bench-sdpo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 	$(BIN)/python -m trackrec.report reccots --conf $(DEMO)
 	$(BIN)/python -m jobs.train_ctr --conf $(DEMO)
 	$(BIN)/python -m trackrec.report tables --conf $(DEMO)
+
+loop: install ## two rounds of the feedback loop on a small part of MovieLens-100k
+	$(BIN)/python -m jobs.alternate --conf conf/loop.yaml
 
 test: install ## all tiers that run on this machine
 	$(BIN)/python -m pytest

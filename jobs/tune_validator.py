@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from trackrec.job import Job, run_job
 from trackrec.stages import tune
+from trackrec.validator import validator_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(job: Job) -> None:
-    from trackrec.stages.validate import validator_settings
     from trackrec.threads import use_threads
 
     chosen = validator_settings(job.settings)

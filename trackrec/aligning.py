@@ -17,6 +17,7 @@ from trackrec.generation import canonical
 from trackrec.lake import Lake
 from trackrec.models import Model, base_model, resolve_model
 from trackrec.prompts import template_of
+from trackrec.validator import judge_of
 from trackrec.versions import Made
 
 Row = Mapping[str, Any]
@@ -28,7 +29,8 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
     Raises BadInputError where there are no preferences of this generator and sampling, or of several versions of V.
     """
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
-    rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling))
+    judge = None if settings.validator is None else judge_of(settings).version
+    rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling), judge)
     folder = Path(settings.models).resolve() / "generator" / _digest(generator, rows, settings)
     spec = EngineSpec.of(settings.generator, generator, template_of(settings.prompt, settings.histories).opening)
     found, skipped = tokenised(rows, _bodies(lake, rows), Chat(spec), spec)
@@ -48,17 +50,21 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
     return Made(f"adapter:{adapter}", generator.version, data, metrics)
 
 
-def preferences_of(lake: Lake, generator_version: str, sampling: str) -> list[Row]:
-    """The rows of ``preferences`` among this generator's candidates, in the order of their keys."""
+def preferences_of(lake: Lake, generator_version: str, sampling: str, judge: str | None) -> list[Row]:
+    """The rows of ``preferences`` among this generator's candidates, in the order of their keys.
+
+    ``judge``: the version of V that is meant; None where there is only one.
+    """
     columns = ["prompt_key", "generator_version", "validator_version", "sampling", "chosen", "rejected"]
     rows: list[Row] = lake.read_columns("preferences", columns).to_pylist()
     ours = [r for r in rows if r["generator_version"] == generator_version and r["sampling"] == sampling]
+    ours = [r for r in ours if judge in (None, r["validator_version"])]
     judges = sorted({row["validator_version"] for row in ours})
     if len(judges) != 1:
         raise BadInputError(
             f"table preferences holds {len(ours)} rows of generator {generator_version} and this sampling, "
-            f"judged by {' and '.join(judges) or 'nobody'}.",
-            "Run jobs/validate_reccot.py with the same settings; delete the rows of the judges you do not want.",
+            f"judged by {' and '.join(judges) or judge or 'nobody'}.",
+            "Run jobs/validate_reccot.py with the same settings, or say which V is meant by validator.model.",
         )
     return sorted(ours, key=lambda row: str(row["prompt_key"]))
 

@@ -195,6 +195,13 @@ class AlignmentSettings(_Section):
     lora: LoraSettings = LoraSettings()
 
 
+class LoopSettings(_Section):
+    """The schedule of jobs/alternate.py."""
+
+    rounds: int = Field(2, ge=1)
+    holdout_samples: int = Field(400, ge=1)  # events of the hold-out that each round's V is measured on
+
+
 class CtrSettings(_Section):
     """The CTR job that measures the gain.
 
@@ -246,6 +253,7 @@ class Settings(_Section):
     distill: DistillSettings = DistillSettings()
     align: AlignmentSettings = AlignmentSettings()
     tune: TuningSettings = TuningSettings()
+    loop: LoopSettings = LoopSettings()
     ctr: CtrSettings = CtrSettings()
 
     def digest(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec import generation
@@ -17,11 +17,16 @@ from trackrec.prompts import template_of
 from trackrec.quarantine import fault_rows
 
 
-def run(job: Job) -> None:
-    """Generate what is pending, chunk by chunk: staging first, then an insert-only MERGE. A second run does nothing."""
+def run(job: Job, only: Column | None = None) -> None:
+    """Generate what is pending, chunk by chunk: staging first, then an insert-only MERGE. A second run does nothing.
+
+    ``only``: a condition on ``user_histories``, where not all of them are asked for.
+    """
     settings = job.settings.generator
     template = template_of(job.settings.prompt, job.settings.histories)
     histories = current_histories(job.warehouse.read("user_histories"), template.version)
+    if only is not None:
+        histories = histories.where(only)
     with stage("generate") as line:
         model = resolve_model(settings.model.source, job.settings.cache_dir(), settings.model.sha256)
         spec = EngineSpec.of(settings, model, template.opening)

@@ -6,17 +6,15 @@ from pyspark.sql import functions as F
 
 from trackrec.console import stage
 from trackrec.job import Job
-from trackrec.prompts import ValidatorTemplate, template_of
 from trackrec.splits import of_validator
-from trackrec.stages.validate import reccots_of, requests_of, validator_settings
+from trackrec.stages.validate import reccots_of, requests_of
+from trackrec.validator import judge_of
 
 
 def run(job: Job) -> None:
     """Write the rows that V is tuned on (users whom G is not judged on); a second run writes nothing."""
     with stage("rec_tuning") as line:
-        template = ValidatorTemplate(
-            template_of(job.settings.prompt, job.settings.histories), answers=validator_settings(job.settings).answers
-        )
+        template = judge_of(job.settings).template
         theirs = reccots_of(job).where(of_validator(F.col("user_id"), job.settings.feedback.validator_share))
         asked = requests_of(job, theirs, template).drop("request_key")
         named = theirs.select("row_key", "generator_version", "sampling")

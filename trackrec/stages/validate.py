@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec import feedback, validation
-from trackrec.config import Settings, ValidatorSettings
+from trackrec.config import ValidatorSettings
 from trackrec.console import Stage, stage
 from trackrec.engines.base import EngineSpec
 from trackrec.errors import BadInputError
@@ -15,11 +15,12 @@ from trackrec.gpus import gpu_profile
 from trackrec.history import current_histories
 from trackrec.job import Job
 from trackrec.models import resolve_model
-from trackrec.prompts import ValidatorTemplate, template_of
+from trackrec.prompts import ValidatorTemplate
 from trackrec.quarantine import fault_rows
 from trackrec.sources.cleaning import clean_items
 from trackrec.sources.reader import read_sources
 from trackrec.splits import holdout_start, of_validator
+from trackrec.validator import judge_of, validator_settings
 
 
 def run(job: Job) -> None:
@@ -30,15 +31,14 @@ def run(job: Job) -> None:
     """
     settings, chosen = job.settings.feedback, validator_settings(job.settings)
     with stage("validate") as line:
-        template = ValidatorTemplate(template_of(job.settings.prompt, job.settings.histories), answers=chosen.answers)
-        model = resolve_model(chosen.model.source, job.settings.cache_dir(), chosen.model.sha256)
-        version = f"{model.version}+{template.version}"
+        judge = judge_of(job.settings)
+        template, version = judge.template, judge.version
         candidates = _candidates(job)
         requests = requests_of(job, candidates, template)
         stored = job.warehouse.read_or_empty("validations")
         with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
             line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
-            _score_chunks(job, line, pending, EngineSpec.judging(chosen, model), chosen, version)
+            _score_chunks(job, line, pending, EngineSpec.judging(chosen, judge.model), chosen, version)
         judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
         groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
         try:
@@ -46,14 +46,6 @@ def run(job: Job) -> None:
         finally:
             groups.unpersist()
     job.counts |= {f"validate_{word}": count for word, count in line.counts.items()}
-
-
-def validator_settings(settings: Settings) -> ValidatorSettings:
-    """The settings of V; without any, V starts from G's base model with G's engine."""
-    if settings.validator is not None:
-        return settings.validator
-    generator = settings.generator
-    return ValidatorSettings(model=generator.model, engine=generator.engine, deterministic=generator.deterministic)
 
 
 def _candidates(job: Job) -> DataFrame:

@@ -1,0 +1,102 @@
+"""What a round is worth: V on the hold-out with and without RecCoTs, and how the RecCoTs themselves look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec import holdout
+from trackrec.engines.base import EngineSpec
+from trackrec.gpus import gpu_profile
+from trackrec.groundedness import Names, groundedness
+from trackrec.history import current_histories
+from trackrec.job import Job
+from trackrec.models import resolve_model
+from trackrec.sources.cleaning import clean_items
+from trackrec.sources.reader import read_sources
+from trackrec.splits import holdout_start
+from trackrec.validation import grouped
+from trackrec.validator import judge_of, validator_settings
+
+
+def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Figures of V and of each generator (name → source) on the hold-out; ``served`` is G's sampling as JSON.
+
+    Returns {"validator": {variant: {auc, uauc, logloss, ece}}, "reccots": {name: {…}}, "samples": n}.
+    """
+    settings = job.settings
+    judge = judge_of(settings)
+    samples = job.warehouse.read("samples")
+    histories = current_histories(job.warehouse.read("user_histories"), judge.template.facts.version)
+    start = holdout_start(samples, settings.feedback.holdout_share)
+    items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
+    events = holdout.holdout_events(samples, histories, start=start, count=settings.loop.holdout_samples).persist()
+    try:
+        told = {name: _reccots(job, source, served) for name, source in generators.items()}
+        judged = _judged(job, holdout.requests_of(holdout.variants(events, told), histories, items, judge.template))
+        known = [row.asDict() for row in events.collect()]
+        figures = holdout.floors(known) | judged
+        names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
+        written = {name: _written(frame, events, histories, names) for name, frame in told.items()}
+    finally:
+        events.unpersist()
+    tell(f"hold-out, {len(known)} events, judged by {judge.version}\n{holdout.table(figures)}")
+    for name, row in written.items():
+        tell(f"{name}: " + ", ".join(f"{word} {value:.3g}" for word, value in row.items()))
+    return {"validator": _plain(figures), "reccots": _plain(written), "samples": len(known)}
+
+
+def _reccots(job: Job, source: str, sampling: str) -> DataFrame:
+    version = resolve_model(source, job.settings.cache_dir()).version
+    theirs = (F.col("generator_version") == version) & (F.col("sampling") == sampling)
+    return job.warehouse.read("reccots").where(theirs & (F.col("sample_number") == 0))
+
+
+def _judged(job: Job, requests: DataFrame) -> dict[str, dict[str, float]]:
+    from udfs.validate import OUTPUT_SCHEMA, validate_udf
+
+    chosen, judge = validator_settings(job.settings), judge_of(job.settings)
+    spec = EngineSpec.judging(chosen, judge.model)
+    answers = grouped(requests, chosen.engines).mapInPandas(
+        validate_udf(spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(chosen)
+    )
+    with job.warehouse.materialised(answers) as rows:
+        found = rows.where("error IS NULL").select("row_key", "label", "p_yes", "user_id").collect()
+    variants = sorted({row["row_key"] for row in found})
+    of = {name: [row for row in found if row["row_key"] == name] for name in variants}
+    return {
+        name: holdout.quality([r["label"] for r in rows], [r["p_yes"] for r in rows], [r["user_id"] for r in rows])
+        for name, rows in of.items()
+    }
+
+
+def _written(reccots: DataFrame, events: DataFrame, histories: DataFrame, names: Names) -> dict[str, float]:
+    """Of the RecCoTs that the hold-out's events join: length, truncation, distinctness, groundedness."""
+    prompts = histories.select("prompt_key", "prompt_body").distinct()
+    wanted = events.select("prompt_key").distinct()
+    rows = reccots.join(wanted, "prompt_key").join(prompts, "prompt_key").collect()
+    if not rows:
+        return {"texts": 0.0}
+    texts = [row["text"] for row in rows]
+    grounded, mentioned = groundedness(texts, [row["prompt_body"] for row in rows], names)
+    return {
+        "texts": float(len(texts)),
+        "tokens": sum(row["output_tokens"] for row in rows) / len(rows),
+        "cut": sum(row["status"] == "cut" for row in rows) / len(rows),
+        "empty": sum(row["status"] == "empty" for row in rows) / len(rows),
+        "distinct": len(set(texts)) / len(texts),
+        "names a text": mentioned,
+        "grounded": grounded,
+    }
+
+
+def _plain(figures: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    """For JSON, which knows no NaN."""
+    return {
+        name: {word: None if math.isnan(value) else value for word, value in row.items()}
+        for name, row in figures.items()
+    }
