@@ -109,6 +109,9 @@ def _train(
 
     base = base_model(generator)
     model = trainable(generator, settings.generator.dtype, settings.align.lora, settings.align.seed)
+    if settings.align.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.train()  # it is done in training only; there is no dropout
     align(model, found, settings.align, folder / "training", tell)
     save_adapter(model, folder / "adapter", source=base.source, version=base.version)
 

@@ -191,6 +191,7 @@ class AlignmentSettings(_Section):
     warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
     max_grad_norm: float = Field(1.0, gt=0)
     checkpoint_steps: int = Field(10, ge=1)
+    gradient_checkpointing: bool = False  # less memory for a second forward pass: for large models
     seed: int = 1  # order of the histories; nothing else is random
     lora: LoraSettings = LoraSettings()
 
