@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ from bench.logs import write_log
 from bench.pandas_histories import with_loops
 from trackrec.config import Settings
 from trackrec.config_files import load_settings
-from trackrec.engines.base import Engine, EngineSpec, Request
+from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.models import resolve_model
 from trackrec.prompts import template_of
 
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--full-prompts", action="store_true", help="pump and batch read whole prompts too")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--max-num-seqs", type=int, default=64)
+    parser.add_argument("--only", choices=[one for one, _ in PAIRS], help="one comparison alone")
     parser.add_argument("--child", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -61,15 +62,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
         folder = Path(scratch)
         _write_rounds(folder, args)
-        found = {one: _duel(folder, one, two, args) for one, two in PAIRS}
-    for (one, two), rounds in zip(PAIRS, found.values(), strict=True):
+        pairs = [pair for pair in PAIRS if args.only in (None, pair[0])]
+        found = {one: _duel(folder, one, two, args) for one, two in pairs}
+    for (one, two), rounds in zip(pairs, found.values(), strict=True):
         line[f"{one}_vs_{two}"] = round(statistics.median(r[one]["rate"] / r[two]["rate"] for r in rounds), 3)
-    starts = len({engine for r in found["udf"] for engine in r["udf"]["engines"]})
-    line |= {
-        "engine_starts": starts,
-        "settings": {k: v for k, v in vars(args).items() if k != "child"},
-        "rounds": found,
-    }
+    if "udf" in found:
+        line["engine_starts"] = len({engine for r in found["udf"] for engine in r["udf"]["engines"]})
+    line |= {"settings": {k: v for k, v in vars(args).items() if k != "child"}, "rounds": found}
     print(json.dumps(line))
     return 0
 
@@ -235,23 +234,41 @@ def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.
 
     use_threads(spec.threads)
     spec = replace(spec, sampling=spec.sampling.model_copy(update={"max_tokens": _LONGEST}))
-    hosted = Hosted(_mixed_lengths(spec), "bench")
+    engine = _mixed_lengths(spec)
+    hosted = Hosted(engine, "bench")
 
     def play(number: int) -> dict[str, Any]:
         frame = pd.read_parquet(folder / f"pump-{number}.parquet")
         frames = (frame[i : i + _BATCH] for i in range(0, len(frame), _BATCH))
+        engine.steps.clear()
         began = time.perf_counter()
         tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, lambda f: written(f, hosted, spec)))
-        return {"s": time.perf_counter() - began, "tokens": tokens}
+        return {"s": time.perf_counter() - began, "tokens": tokens} | _profile(engine.steps, spec.max_num_seqs)
 
     return play
 
 
-def _mixed_lengths(spec: EngineSpec) -> Engine:
+def _profile(steps: list[tuple[int, float]], full: int) -> dict[str, float]:
+    """Of all steps: how many, what one costs with all seats taken and with an eighth of them or fewer, in ms."""
+    crowded, thin = [s for n, s in steps if n >= full], [s for n, s in steps if n <= full // 8]
+    medians = {"full_step_ms": crowded, "thin_step_ms": thin}
+    told = {name: round(1000 * statistics.median(taken), 1) for name, taken in medians.items() if taken}
+    return told | {"steps": len(steps), "thin_s": round(sum(thin), 1)}
+
+
+def _mixed_lengths(spec: EngineSpec) -> Any:
     """vLLM writing, for each request, exactly the number of tokens that its key decides."""
     from trackrec.engines.vllm import VllmEngine
 
     class MixedLengths(VllmEngine):
+        steps: ClassVar[list[tuple[int, float]]] = []  # requests unfinished, seconds
+
+        def step(self) -> list[Finished]:
+            unfinished, began = self.unfinished, time.perf_counter()
+            done = super().step()
+            self.steps.append((unfinished, time.perf_counter() - began))
+            return done
+
         def parameters(self, request: Request) -> Any:
             parameters = super().parameters(request)
             parameters.max_tokens = _length(request.key)
