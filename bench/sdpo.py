@@ -34,10 +34,10 @@ def main() -> int:
     args = parser.parse_args()
     settings = load_settings("conf/local.yaml")
     use_threads(settings.generator.threads)
-    from trackrec.lora import load_base, with_lora
+    from trackrec.lora import trainable
 
     source = resolve_model(settings.generator.model.source, settings.cache_dir())
-    model = with_lora(load_base(source.path, "bfloat16"), LoraSettings(), seed=1)
+    model = trainable(source, "bfloat16", LoraSettings(), seed=1)
     found = {n: _compare(model, args, n) for n in args.candidates}
     line: dict[str, Any] = {"bench": "sdpo", "ratio": found[max(found)]["ratio"]}
     print(json.dumps(line | {"prompt": args.prompt, "reccot": args.reccot, "candidates": found}))
