@@ -1,15 +1,22 @@
-"""The loop from end to end on a small log, interrupted in the middle: engines are scripted, every training is real."""
+"""The loop and its jobs on a small log, interrupted in the middle: engines are scripted, every training is real."""
 
 import io
 import json
+import math
 from contextlib import redirect_stdout
 
 import pytest
 from deltalake import DeltaTable
 
-from jobs import alternate
+from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec import alignment
+from trackrec.config_files import load_settings
+from trackrec.distill import histories_to_teach, taught_text
+from trackrec.lake import Lake
+from trackrec.models import resolve_model
+from trackrec.prompts import template_of
+from trackrec.splits import holdout_start_of, in_share
 
 pytestmark = pytest.mark.e2e
 
@@ -57,6 +64,23 @@ def rows(folder, table):
     return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
+def as_in(folder, **sources):
+    """Flags of a job that is run by hand with the G and V that the loop used in a step, e.g. g="distill 0"."""
+    found = outcomes(folder)
+    sets = ["histories.windows=[alignment]"]
+    if "g" in sources:
+        sets.append(f"generator.model.source={found[sources['g']]['source']}")
+    if "v" in sources:
+        sets += [f"validator.model.source={found[sources['v']]['source']}", "validator.engine=scripted"]
+        sets += ["generator.sampling.temperature=1", "generator.sampling.n=3", "generator.sampling.frequency_penalty=0"]
+    return ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
+
+
+def versions(folder):
+    """(role, round) -> row of model_versions."""
+    return {(row["role"], row["round"]): row for row in rows(folder, "model_versions")}
+
+
 def outcomes(folder):
     (path,) = (folder / "models" / "loops").glob("*.json")
     return json.loads(path.read_text())
@@ -72,7 +96,7 @@ def test_a_killed_loop_goes_on_at_its_step_and_trains_no_earlier_one_again(loope
 
 def test_every_round_registers_a_g_and_a_v(looped):
     folder, *_ = looped
-    made = {(row["role"], row["round"]): row for row in rows(folder, "model_versions")}
+    made = versions(folder)
     assert set(made) == {(role, number) for role in ("generator", "validator") for number in (0, 1)}
     g0, g1 = made["generator", 0], made["generator", 1]
     assert g1["parent"] == g0["version"] != g1["version"]
@@ -81,11 +105,11 @@ def test_every_round_registers_a_g_and_a_v(looped):
 
 def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_round_before(looped):
     folder, *_ = looped
-    made = {(row["role"], row["round"]): row["version"] for row in rows(folder, "model_versions")}
+    made = versions(folder)
     scored = rows(folder, "validations")
-    assert {row["validator_version"].split("+")[0] for row in scored} == {made["validator", 0]}
+    assert {row["validator_version"].split("+")[0] for row in scored} == {made["validator", 0]["version"]}
     drawn = [row for row in rows(folder, "reccots") if '"n":3' in row["sampling"]]
-    assert {row["generator_version"] for row in drawn} == {made["generator", 0]}
+    assert {row["generator_version"] for row in drawn} == {made["generator", 0]["version"]}
     taught = {row["user_id"] for row in rows(folder, "rec_tuning")}
     assert taught.isdisjoint(row["user_id"] for row in drawn)
 
@@ -108,3 +132,89 @@ def test_no_event_of_the_hold_out_teaches_anybody(looped):
     events = [row["event_time"] for row in rows(folder, "samples") if row["window"] == "alignment"]
     latest = max(row["event_time"] for table in ("rec_tuning", "validations") for row in rows(folder, table))
     assert sum(time > latest for time in events) >= 0.25 * len(events)
+
+
+def test_no_event_that_v_scored_is_among_its_training_rows(looped):
+    folder, *_ = looped
+    taught, scored = (
+        {(r["user_id"], r["item_id"], r["event_time"]) for r in rows(folder, table)}
+        for table in ("rec_tuning", "validations")
+    )
+    assert taught
+    assert scored
+    assert {user for user, *_ in taught}.isdisjoint({user for user, *_ in scored})
+
+
+def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(looped):
+    folder, *_ = looped
+    agreed = {}
+    for r in rows(folder, "validations"):
+        assert 0 < r["p_yes"] < 1
+        assert r["as_of"] <= r["event_time"]
+        agreed.setdefault(r["row_key"], []).append(r["p_yes"] if r["label"] else 1 - r["p_yes"])
+    preferences = rows(folder, "preferences")
+    assert preferences
+    for row in preferences:
+        for candidate in [row["chosen"], *row["rejected"]]:
+            mean = sum(agreed[candidate["row_key"]]) / len(agreed[candidate["row_key"]])
+            assert candidate["reward"] == pytest.approx(mean)
+        assert row["chosen"]["reward"] - row["rejected"][-1]["reward"] == pytest.approx(row["gap"])
+        assert row["gap"] >= 0.01
+
+
+def test_trainings_tell_what_they_were_given_and_where_they_began(looped, settings):
+    folder, *_ = looped
+    made = versions(folder)
+    aligned = dict(made["generator", 1]["metrics"])
+    assert aligned["groups"] == len(rows(folder, "preferences"))
+    assert aligned["first_margin"] == 0.0
+    assert aligned["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
+    assert dict(made["generator", 0]["metrics"])["examples"] == 2
+    tuned = dict(made["validator", 1]["metrics"])
+    assert (tuned["examples"], tuned["steps"]) == (4, 2)
+    assert 0 < tuned["share_liked"] < 1
+    for row in made.values():
+        assert resolve_model(row["source"], settings.cache_dir()).version == row["version"]
+
+
+@pytest.mark.parametrize(
+    ("job", "sources"),
+    [
+        (distill_generator, {}),
+        (validate_reccot, {"g": "distill 0", "v": "tune 0"}),
+        (align_generator, {"g": "distill 0", "v": "tune 0"}),
+        (tune_validator, {"g": "align 1"}),
+    ],
+)
+def test_a_job_run_by_hand_after_the_loop_finds_its_work_done(looped, capsys, job, sources):
+    folder, *_ = looped
+    tables = ("validations", "preferences", "rec_tuning", "model_versions")
+    before = {table: rows(folder, table) for table in tables}
+    assert job.main(as_in(folder, **sources)) == 0
+    assert "step 1 of" not in capsys.readouterr().out
+    assert {table: rows(folder, table) for table in tables} == before
+
+
+def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(looped):
+    folder, *_ = looped
+    chosen = load_settings(folder / "conf.yaml", ["distill.max_examples=null"])
+    template = template_of(chosen.prompt, chosen.histories)
+    taught = histories_to_teach(Lake(chosen.warehouse), chosen, template)
+    times = [r["event_time"] for r in rows(folder, "samples") if r["window"] == "alignment"]
+    assert taught
+    assert not any(in_share(r["user_id"], 0.5) for r in taught)
+    assert max(r["as_of"] for r in taught) < holdout_start_of(times, 0.3)
+    assert all(taught_text(r, template).startswith("The user is drawn to ") for r in taught)
+
+
+def test_preferences_of_another_sampling_are_bad_input(looped, capsys):
+    folder, *_ = looped
+    flags = as_in(folder, g="distill 0", v="tune 0")
+    assert align_generator.main([*flags, "--set", "generator.sampling.n=4"]) == 2
+    assert "Run jobs/validate_reccot.py with the same settings" in capsys.readouterr().err
+
+
+def test_one_candidate_a_history_is_bad_input(looped, capsys):
+    folder, *_ = looped
+    assert validate_reccot.main(as_in(folder, g="distill 0")) == 2
+    assert "one RecCoT a history cannot be compared" in capsys.readouterr().err
