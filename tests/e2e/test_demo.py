@@ -48,6 +48,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     ]  # fmt: skip
     written = rows(warehouse, "reccots")
     assert {r["engine"] for r in written} == {"vllm"}
+    assert len({r["engine_id"] for r in written}) == 1, "one engine start a worker and job"
     assert all(r["text"].startswith("The user is drawn to") for r in written if r["status"] != "empty")
     vectors = rows(warehouse, "reccot_vectors")
     assert len(vectors) == sum(r["status"] != "empty" for r in written) > 5
