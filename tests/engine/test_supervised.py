@@ -14,7 +14,7 @@ from trackrec.supervised import Example, fine_tune
 pytestmark = pytest.mark.engine
 
 EXAMPLES = [
-    Example(tuple(range(1000, 1000 + length)), (28, 400 + i, 2)) for i, length in enumerate((5, 9, 1100, 7))
+    Example(tuple(range(1000, 1000 + length)), (28, 400 + i, 2)) for i, length in enumerate((5, 9, 1030, 7))
 ]  # one longer than the 1,024 tokens at which the trainer cuts by default
 SETTINGS = TuningSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
 
@@ -24,13 +24,14 @@ def silent(line):
 
 
 def test_the_loss_is_the_mean_over_answer_tokens_of_untouched_examples(smollm2, tmp_path):
-    one_step = SETTINGS.model_copy(update={"batch_size": 4})
-    found = fine_tune(smollm2, EXAMPLES, one_step, tmp_path / "adapter", dtype="float32", tell=silent)
-    assert (found["examples"], found["steps"]) == (4, 1)
+    # Two rows: logits of a row of 1,033 tokens are 200 MB, and training holds them several times.
+    examples = EXAMPLES[1:3]
+    found = fine_tune(smollm2, examples, SETTINGS, tmp_path / "adapter", dtype="float32", tell=silent)
+    assert (found["examples"], found["steps"]) == (2, 1)
     model = trainable(smollm2, "float32", SETTINGS.lora, 1)
     nats = []
     with torch.no_grad():
-        for example in EXAMPLES:
+        for example in examples:
             ids = torch.tensor([[*example.prompt, *example.answer]])
             logps = model(ids).logits[0].log_softmax(-1)
             nats += [-logps[len(example.prompt) - 1 + i, token].item() for i, token in enumerate(example.answer)]
