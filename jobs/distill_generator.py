@@ -4,7 +4,12 @@ After jobs/build_histories.py with --set histories.windows=[alignment]:
 
 python -m jobs.distill_generator --conf conf/local.yaml --set distill.share=0.2
 
-Prints G_0 as generator.model.source takes it. Run again, it trains no step twice.
+With a large model as the teacher, behind any OpenAI-compatible endpoint (its key in the variable OPENAI_API_KEY):
+
+python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=openai \
+    --set 'distill.endpoint={base_url: "http://127.0.0.1:8000/v1", model: Qwen/Qwen3-8B}'
+
+Prints G_0 as generator.model.source takes it. Run again, it asks for no text and trains no step twice.
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ def _distill(run: Run, lake: Lake) -> None:
     from trackrec.distill import distill_generator
     from trackrec.versions import register
 
-    made = distill_generator(run.settings, lake, lambda line: print(line, flush=True))
+    made = distill_generator(run, lake, lambda line: print(line, flush=True))
     model, _ = register(run, lake, "generator", made, number=0)
     print(f"distill_generator: G_0 {model.version}, generator.model.source={made.source}")
 

@@ -128,7 +128,7 @@ def _candidates(job: Job) -> None:
 def _distill(job: Job, tell: Callable[[str], None]) -> Outcome:
     from trackrec.distill import distill_generator
 
-    return _registered(job, "generator", distill_generator(job.settings, open_lake(job.settings, job.name), tell), 0)
+    return _registered(job, "generator", distill_generator(job, open_lake(job.settings, job.name), tell), 0)
 
 
 def _align(job: Job, number: int, tell: Callable[[str], None]) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -121,7 +121,7 @@ class ValidatorSettings(EngineSettings):
     """V: one prefill a request, so it takes more requests between two commits than G."""
 
     model: ModelSettings
-    answers: tuple[str, str] = ("Yes", "No")  # one token each, asked of the tokenizer
+    answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
 
 
@@ -173,10 +173,26 @@ class TuningSettings(_Section):
     lora: LoraSettings = LoraSettings()
 
 
+class EndpointSettings(_Section):
+    """An OpenAI-compatible endpoint with the model that teaches. What is None or empty is not sent."""
+
+    model: str
+    base_url: str | None = None  # None: OPENAI_BASE_URL, or OpenAI's own
+    key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the key; a key is no setting
+    concurrency: int = Field(8, ge=1)  # requests in flight
+    attempts: int = Field(6, ge=1)  # of a request, with growing pauses, before its row is quarantined
+    timeout_s: float = Field(120, gt=0)
+    max_tokens: int = Field(200, ge=1)
+    temperature: float | None = None
+    prefill: bool = False  # the answer's opening begins the assistant's message: vLLM and SGLang go on from there
+    extra_body: dict[str, Any] = Field(default_factory=dict)  # e.g. {chat_template_kwargs: {enable_thinking: false}}
+
+
 class DistillSettings(TuningSettings):
     """G_0: G's base tuned on what a teacher writes about a few users."""
 
-    teacher: Literal["statistics"] = "statistics"
+    teacher: Literal["statistics", "openai"] = "statistics"
+    endpoint: EndpointSettings | None = None  # of the openai teacher
     share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
     learning_rate: float = Field(1e-3, gt=0)
 

@@ -1,4 +1,4 @@
-"""user_histories → G_0: G's base tuned on what a teacher writes about a few users; no Spark."""
+"""teacher_reccots → G_0: G's base tuned on what a teacher writes about a few users; no Spark."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from trackrec.config import Settings
 from trackrec.engines.base import EngineSpec, Request
 from trackrec.engines.chat import Chat
 from trackrec.lake import Lake
+from trackrec.ledger import Run
 from trackrec.models import resolve_model
 from trackrec.prompts import Template, template_of
 from trackrec.splits import holdout_start_of, in_share
 from trackrec.supervised import Example, fine_tune
-from trackrec.teachers.statistics import History, Tally, write
+from trackrec.teaching import taught_texts, teacher_of
 from trackrec.versions import Made
 
 Row = Mapping[str, Any]
@@ -24,15 +25,19 @@ _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
 _SHOWN = ["liked", "disliked", "tallies", "n_liked", "n_events"]
 
 
-def distill_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> Made:
+def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print) -> Made:
     """Tune G on the teacher's RecCoTs of ``distill.share`` of the users it is judged on; found, not repeated.
 
-    Only histories of the alignment window before its hold-out are taken. Raises BadInputError where there are none.
+    Only histories of the alignment window before its hold-out are taken. Raises BadInputError where there are none, or
+    where the teacher cannot be used.
     """
+    settings = run.settings
     base = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
     template = template_of(settings.prompt, settings.histories)
-    taught = histories_to_teach(lake, settings, template)
-    texts = [taught_text(row, template) for row in taught]
+    wanted = histories_to_teach(lake, settings, template)
+    written = taught_texts(run, lake, wanted, teacher_of(settings.distill, template), tell)
+    taught = [row for row in wanted if row["prompt_key"] in written]
+    texts = [written[row["prompt_key"]] for row in taught]
     chat = Chat(EngineSpec.of(settings.generator, base, template.opening))
     end = chat.tokenizer.eos_token_id
     examples = []
@@ -40,13 +45,15 @@ def distill_generator(settings: Settings, lake: Lake, tell: Callable[[str], None
         prompt = chat.ids(Request("", row["prompt_body"], template.opening, 0))
         answer = chat.tokenizer(text.removeprefix(template.opening), add_special_tokens=False)["input_ids"]
         examples.append(Example(tuple(prompt), (*answer, end)))
-    decides = [base.version, settings.generator.dtype, settings.distill.model_dump(mode="json"), template.version]
+    tuning = settings.distill.model_dump(mode="json", exclude={"teacher", "endpoint"})  # of these the texts tell
+    decides = [base.version, settings.generator.dtype, tuning, template.version]
     told = json.dumps([decides, [row["prompt_key"] for row in taught], texts], sort_keys=True)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     folder = Path(settings.models).resolve() / "generator" / name / "adapter"
     metrics = fine_tune(base, examples, settings.distill, folder, dtype=settings.generator.dtype, tell=tell)
     metrics["users"] = len({row["user_id"] for row in taught})
-    return Made(f"adapter:{folder}", base.version, {"user_histories": lake.open("user_histories").version()}, metrics)
+    data = {name: lake.open(name).version() for name in ("user_histories", "teacher_reccots")}
+    return Made(f"adapter:{folder}", base.version, data, metrics)
 
 
 def histories_to_teach(lake: Lake, settings: Settings, template: Template) -> list[Row]:
@@ -64,10 +71,3 @@ def histories_to_teach(lake: Lake, settings: Settings, template: Template) -> li
         and in_share(row["user_id"], settings.distill.share, salt="trackrec distillation")
     ]
     return sorted(ours, key=lambda row: str(row["prompt_key"]))[: settings.distill.max_examples]
-
-
-def taught_text(row: Row, template: Template) -> str:
-    """What the statistics teacher writes about a row of ``user_histories``, in words drawn by the prompt's key."""
-    tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
-    history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
-    return write(history, template.opening, template.item_noun, int(row["prompt_key"][:8], 16))

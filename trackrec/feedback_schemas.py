@@ -77,6 +77,21 @@ REC_TUNING = Table(
     checks=(("label_binary", "label IN (0, 1)"), ("event_after_snapshot", "as_of <= event_time")),
 )
 
+TEACHER_RECCOTS = Table(
+    "teacher_reccots",
+    "What a teacher wrote about a few histories: what G_0 is distilled from.",
+    (
+        PROMPT_KEY,
+        Column("teacher_version", "string", "name@hash over all that decides what the teacher is asked"),
+        USER,
+        Column("text", "string", "the RecCoT, one line, beginning with the template's opening"),
+        RUN,
+        CREATED,
+    ),
+    key=("prompt_key", "teacher_version"),
+    writer="jobs/distill_generator.py",
+)
+
 MODEL_VERSIONS = Table(
     "model_versions",
     "Every G and V there has been: where from, trained on what, and how good.",

@@ -1,6 +1,8 @@
-"""Keys: a hash over what decides a row, as a Spark expression."""
+"""Keys: a hash over what decides a row, as a Spark expression and in Python."""
 
 from __future__ import annotations
+
+import hashlib
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -10,3 +12,12 @@ def key_of(*columns: Column | str) -> Column:
     """sha256 (hex) over columns, as a Spark expression; each is hashed first, so that no separator can be forged."""
     parts = [F.sha2((F.col(c) if isinstance(c, str) else c).cast("string"), 256) for c in columns]
     return F.sha2(F.concat(*parts), 256)
+
+
+def key_of_values(*values: str) -> str:
+    """``key_of`` in Python, of strings."""
+    return _hex("".join(_hex(value) for value in values))
+
+
+def _hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -28,7 +28,7 @@ def tune_validator(
 ) -> Made:
     """Tune V's base, from scratch each round, on the rows of this generator; a finished training is found.
 
-    The loss is on the answer's one token. Raises BadInputError without rows, or where all have one label.
+    The loss is on the answer only. Raises BadInputError without rows, or where all have one label.
     """
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
     base = base_model(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256))
@@ -40,14 +40,14 @@ def tune_validator(
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
     chat = Chat(EngineSpec.judging(chosen, base))
-    yes, no = chat.answer_ids()
+    yes, no = chat.answers().tokens
     examples, too_long = [], 0
     for row in rows:
         ids = chat.ids(Request("", row["prompt_body"], "", 0))
         if chat.fault(ids):
             too_long += 1
         else:
-            examples.append(Example(tuple(ids), (yes if row["label"] else no,)))
+            examples.append(Example(tuple(ids), yes if row["label"] else no))
     told = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
     decides = [
         base.version,

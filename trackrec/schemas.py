@@ -19,7 +19,7 @@ from trackrec.columns import (
     USER,
 )  # fmt: skip
 from trackrec.contract import Column, Table
-from trackrec.feedback_schemas import MODEL_VERSIONS, PREFERENCES, REC_TUNING, VALIDATIONS
+from trackrec.feedback_schemas import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
 
 VECTOR_SIZE = 384  # floats of all-MiniLM-L6-v2, the default encoder
 
@@ -253,7 +253,8 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
-        RECCOT_VECTORS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS, FEATURE_GAIN,
+        RECCOT_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS,
+        FEATURE_GAIN,
     )
 }  # fmt: skip
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.schemas import RECCOT_STAGING
+from trackrec.sentences import judged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 COLUMNS = RECCOT_STAGING.made.column_names
 OUTPUT_SCHEMA = RECCOT_STAGING.made.spark_schema()
 _FRAME_ROWS = 64  # rows of an output frame: small enough that a task's results leave while it runs
-_SENTENCE_END = re.compile(r"[.!?…][\"')\]”’]*(?=\s|$)")
 
 
 def generate_udf(spec: EngineSpec) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
@@ -93,19 +92,3 @@ def _rows(request: Any, finished: Finished, opening: str, common: dict[str, str]
             row |= {"status": status, "text": text, "raw_text": sample.text}
             row |= {"output_tokens": sample.output_tokens, "finish_reason": sample.finish_reason}
         yield row
-
-
-def judged(text: str, opening: str, finish_reason: str) -> tuple[str, str]:
-    """(status, text to serve) of what a model wrote: ok, cut to whole sentences, or empty."""
-    if not text.removeprefix(opening).strip():
-        return "empty", ""
-    if finish_reason != "length":
-        return "ok", text.strip()
-    kept = whole_sentences(text)
-    return ("cut", kept) if kept else ("empty", "")
-
-
-def whole_sentences(text: str) -> str:
-    """``text`` up to its last sentence end (. ! ? …, with closing quotes and brackets); empty when it has none."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return text[: ends[-1]].strip() if ends else ""

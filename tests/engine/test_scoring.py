@@ -45,7 +45,7 @@ def test_the_log_odds_are_the_models_own_at_the_answer_position(judge):
     from transformers import AutoModelForCausalLM
 
     chat = Chat(judge)
-    yes, no = chat.answer_ids()
+    (yes,), (no,) = chat.answers().tokens
     assert [chat.tokenizer.decode([token]) for token in (yes, no)] == ["Yes", "No"]
     model = AutoModelForCausalLM.from_pretrained(judge.model.path, dtype="float32")
     logits = model(torch.tensor([chat.ids(Request("", PROMPTS[0], "", 0))])).logits[0, -1].detach()
@@ -59,10 +59,27 @@ def test_in_bf16_the_head_still_runs_in_fp32_so_that_prompts_do_not_tie(judge):
     assert any(abs(8 * odds - round(8 * odds)) > 0.01 for odds in found), "bf16 logits would be multiples of 1/8 here"
 
 
-@pytest.mark.parametrize(
-    ("answers", "fault"),
-    [(("Absolutely", "No"), "no single token for the answer 'Abs"), (("Yes", "Yes"), "the same token")],
-)
-def test_answers_that_are_not_two_different_tokens_are_refused(judge, answers, fault):
-    with pytest.raises(BadInputError, match=fault):
-        Chat(replace(judge, answers=answers)).answer_ids()
+def test_answers_of_several_tokens_are_judged_by_their_whole_log_probability(judge):
+    from transformers import AutoModelForCausalLM
+
+    spec = replace(judge, answers=("Absolutely", "Not at all"))
+    chat = Chat(spec)
+    answers = chat.answers().tokens
+    assert min(map(len, answers)) > 1
+    model = AutoModelForCausalLM.from_pretrained(spec.model.path, dtype="float32")
+    expected = []
+    for prompt in PROMPTS[:3]:
+        ids = chat.ids(Request("", prompt, "", 0))
+        totals = []
+        for answer in answers:
+            logits = model(torch.tensor([[*ids, *answer]])).logits[0, len(ids) - 1 : -1].detach()
+            totals.append(float(torch.log_softmax(logits, -1).gather(1, torch.tensor(answer)[:, None]).sum()))
+        expected.append(totals[0] - totals[1])
+    assert log_odds(spec, PROMPTS[:3]) == pytest.approx(expected, abs=1e-3)
+    assert log_odds(replace(spec, engine="transformers"), PROMPTS[:3]) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("answers", [("Yes", "Yes"), ("Yes", "Yes, very much")])
+def test_answers_of_which_one_begins_with_the_other_are_refused(judge, answers):
+    with pytest.raises(BadInputError, match="one begins with the other"):
+        Chat(replace(judge, answers=answers)).answers()

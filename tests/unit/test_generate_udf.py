@@ -11,7 +11,8 @@ from trackrec.engines.base import EngineSpec
 from trackrec.engines.scripted import ScriptedEngine
 from trackrec.errors import TrackrecError
 from trackrec.models import Model
-from udfs.generate import COLUMNS, generate_udf, judged, whole_sentences, written
+from trackrec.sentences import judged, whole_sentences
+from udfs.generate import COLUMNS, generate_udf, written
 from udfs.worker import Hosted, take_lease
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), "The user likes", high_water=8)

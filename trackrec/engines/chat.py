@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
+from trackrec.engines.answers import Answers
 from trackrec.engines.base import EngineSpec, Request
 from trackrec.errors import BadInputError
 
@@ -16,10 +18,11 @@ class Chat:
 
         self.tokenizer: Any = AutoTokenizer.from_pretrained(spec.model.path, local_files_only=True)
         self._answers = spec.answers
-        self._max_tokens = 1 if spec.answers else spec.sampling.max_tokens
-        self._limit = spec.max_model_len - self._max_tokens
         # Longest first, so that a token which contains another one is broken as a whole.
         self._reserved = sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True)
+        answers = self.answers().tokens if spec.answers else ()
+        self._max_tokens = max(map(len, answers)) if answers else spec.sampling.max_tokens
+        self._limit = spec.max_model_len - self._max_tokens
 
     def text(self, request: Request) -> str:
         """The whole text that the model continues: the chat template around the body, then the answer's opening."""
@@ -36,25 +39,29 @@ class Chat:
         ids: list[int] = self.tokenizer(self.text(request), add_special_tokens=False)["input_ids"]
         return ids
 
-    def answer_ids(self) -> list[int]:
-        """The token of each of ``spec.answers`` behind a prompt, asked of the tokenizer.
+    def answers(self) -> Answers:
+        """The tokens of each of ``spec.answers`` behind a prompt, asked of the tokenizer: one token each, or several.
 
-        Raises BadInputError for an answer that is not one token there, or two that begin alike.
+        Raises BadInputError where an answer changes the prompt's own last token, or one begins with the other.
         """
         before = self.text(Request("", "Answer.", "", 0))
         start: list[int] = self.tokenizer(before, add_special_tokens=False)["input_ids"]
-        found = []
+        found: list[tuple[int, ...]] = []
         for answer in self._answers:
             ids: list[int] = self.tokenizer(before + answer, add_special_tokens=False)["input_ids"]
-            if ids[: len(start)] != start or len(ids) != len(start) + 1:
+            if ids[: len(start)] != start or len(ids) == len(start):
                 raise BadInputError(
-                    f"the tokenizer has no single token for the answer {answer!r}: {ids[len(start) :]}.",
-                    "Give validator.answers as two words that are one token each, e.g. [A, B].",
+                    f"the answer {answer!r} is not written in tokens of its own behind this model's prompts.",
+                    "Give validator.answers as other words, e.g. [A, B].",
                 )
-            found.append(ids[-1])
-        if len(set(found)) < len(found):
-            raise BadInputError(f"two of the answers {self._answers} are the same token.", "Correct validator.answers.")
-        return found
+            found.append(tuple(ids[len(start) :]))
+        for one, other in permutations(found, 2):
+            if other[: len(one)] == one:
+                raise BadInputError(
+                    f"of the answers {self._answers} one begins with the other, so they are no alternatives.",
+                    "Correct validator.answers.",
+                )
+        return Answers(found)
 
     def fault(self, ids: list[int]) -> str | None:
         """Why a prompt of these ids cannot be served, as ``code: detail``; None when it can."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from trackrec.engines.answers import Tokens
 from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
 from trackrec.lora import load
@@ -23,9 +24,9 @@ class TransformersScorer:
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: Any = load(spec.model, "float32" if spec.deterministic else spec.dtype)
-        # Only the answers' rows of the head, in float32: bf16 logits step by .125 where they are near 16.
-        head: torch.Tensor = self._model.get_output_embeddings().weight
-        self._head = head[self._chat.answer_ids()].float()
+        self._answers = self._chat.answers()
+        # In float32: bf16 logits step by .125 where they are near 16.
+        self._head: torch.Tensor = self._model.get_output_embeddings().weight
         whole = self._model.get_base_model() if spec.model.adapter else self._model
         self._body: Any = whole.base_model  # without the head
         self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
@@ -50,10 +51,12 @@ class TransformersScorer:
         done, self._rejected = self._rejected, []
         batch = [self._queue[i] for i in range(min(len(self._queue), self._spec.max_num_seqs))]
         if batch:
-            scores = self._score([ids for _, ids, _ in batch])
-            for (request, ids, started), row in zip(batch, scores, strict=True):
+            prompts = [ids for _, ids, _ in batch]
+            found = {start: self._next(prompts, start, tokens) for start, tokens in self._answers.nexts.items()}
+            for i, (request, ids, started) in enumerate(batch):
+                scores = self._answers.scores({start: rows[i] for start, rows in found.items()})
                 latency_ms = 1000 * (time.perf_counter() - started)
-                done.append(Finished(request.key, (), len(ids), latency_ms, scores=tuple(row)))
+                done.append(Finished(request.key, (), len(ids), latency_ms, scores=scores))
             for _ in batch:
                 self._queue.popleft()
         return done
@@ -70,12 +73,18 @@ class TransformersScorer:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _score(self, prompts: list[list[int]]) -> list[list[float]]:
-        """[prompts, answers] logits. Padded on the right, so that positions are those of each prompt alone."""
-        width = max(map(len, prompts))
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in prompts], device=self._device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in prompts], device=self._device)
+    def _next(self, prompts: list[list[int]], start: Tokens, tokens: list[int]) -> list[dict[int, float]]:
+        """Of each prompt with ``start`` behind it: token → log-probability, up to a constant a prompt if that cancels.
+
+        Padded on the right, so that positions are those of each prompt alone.
+        """
+        rows = [[*prompt, *start] for prompt in prompts]
+        width = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self._device)
         hidden = self._body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        last = hidden[torch.arange(len(prompts)), mask.sum(dim=1) - 1].float()
-        logits: list[list[float]] = (last @ self._head.T).tolist()
-        return logits
+        last = hidden[torch.arange(len(rows)), mask.sum(dim=1) - 1].float()
+        scores = last @ self._head[tokens].float().T
+        if len(self._answers.nexts) > 1:  # answers of several tokens: positions add up, so each needs its own norm
+            scores = scores - torch.logsumexp(last @ self._head.float().T, dim=1, keepdim=True)
+        return [dict(zip(tokens, row, strict=True)) for row in scores.tolist()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.adapters import rank_of
+from trackrec.engines.answers import Tokens
 from trackrec.engines.base import Completion, EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
 
@@ -29,7 +30,7 @@ class VllmEngine:
         self._chat = Chat(spec)
         self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(spec)))
         self._adapter = _lora_request(spec.model.adapter)
-        self._submitted: dict[str, tuple[str, float]] = {}  # key -> opening, time of submit
+        self._submitted: dict[str, tuple[Request, float]] = {}  # vLLM's request -> ours, time of submit
         self._rejected: list[Finished] = []
 
     @property
@@ -46,20 +47,21 @@ class VllmEngine:
         if fault is not None:
             self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
             return
-        self._engine.add_request(
-            request.key, TokensPrompt(prompt_token_ids=ids), self.parameters(request), lora_request=self._adapter
-        )
-        self._submitted[request.key] = (request.opening, time.perf_counter())
+        for name, ids_asked, parameters in self._asked(request, ids):
+            prompt = TokensPrompt(prompt_token_ids=ids_asked)
+            self._engine.add_request(name, prompt, parameters, lora_request=self._adapter)
+            self._submitted[name] = (request, time.perf_counter())
 
-    def parameters(self, request: Request) -> Any:
-        """vLLM's SamplingParams of one request."""
-        return sampling_params(self._spec, request.seed)
+    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
+        """What vLLM is asked for one request: (unique name, prompt ids, SamplingParams) each."""
+        return [(request.key, ids, sampling_params(self._spec, request.seed))]
 
     def step(self) -> list[Finished]:
         """One scheduler step."""
         done, self._rejected = self._rejected, []
         if self._submitted:
-            done += [self._finish(output) for output in self._engine.step() if output.finished]
+            ended = [self._finish(output) for output in self._engine.step() if output.finished]
+            done += [finished for finished in ended if finished is not None]
         return done
 
     def abort(self) -> None:
@@ -78,41 +80,58 @@ class VllmEngine:
         gc.collect()
         cleanup_dist_env_and_memory()
 
-    def _finish(self, output: Any) -> Finished:
-        opening, started = self._submitted.pop(output.request_id)
+    def _finish(self, output: Any) -> Finished | None:
+        """What one of vLLM's outputs finishes; None while others of the same request are on their way."""
+        request, started = self._submitted.pop(output.request_id)
         samples = tuple(
-            Completion(opening + sample.text, len(sample.token_ids), sample.finish_reason)
+            Completion(request.opening + sample.text, len(sample.token_ids), sample.finish_reason)
             for sample in sorted(output.outputs, key=lambda sample: int(sample.index))
         )
         latency_ms = 1000 * (time.perf_counter() - started)
-        return Finished(output.request_id, samples, len(output.prompt_token_ids), latency_ms)
+        return Finished(request.key, samples, len(output.prompt_token_ids), latency_ms)
 
 
 class VllmScorer(VllmEngine):
-    """V: one prefill a request, and the log-probabilities of ``spec.answers`` at the position behind it."""
+    """V: the log-probabilities of ``spec.answers`` behind a prompt, by one prefill where they are one token each.
+
+    Longer answers take one request for each beginning of theirs, of which the prefix cache reads the prompt once.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        self._answers = self._chat.answer_ids()
+        self._answers = self._chat.answers()
+        self._found: dict[str, dict[Tokens, dict[int, float]]] = {}  # key -> log-probabilities so far
 
-    def parameters(self, request: Request) -> Any:
-        """vLLM's SamplingParams of one request: the token that is written is not looked at."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+    def abort(self) -> None:
+        """Drop everything in flight; the engine answers later requests."""
+        super().abort()
+        self._found.clear()
 
-        return SamplingParams(
-            temperature=0.0,
-            max_tokens=1,
-            logprob_token_ids=self._answers,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
+        nexts = enumerate(self._answers.nexts.items())
+        return [(f"{request.key} {i}", [*ids, *start], _looking_at(tokens)) for i, (start, tokens) in nexts]
 
-    def _finish(self, output: Any) -> Finished:
-        _, started = self._submitted.pop(output.request_id)
-        found = output.outputs[0].logprobs[0]
-        scores = tuple(float(found[token].logprob) for token in self._answers)
+    def _finish(self, output: Any) -> Finished | None:
+        request, started = self._submitted.pop(output.request_id)
+        found = self._found.setdefault(request.key, {})
+        start, tokens = list(self._answers.nexts.items())[int(output.request_id.rsplit(" ", 1)[1])]
+        logprobs = output.outputs[0].logprobs[0]
+        found[start] = {token: float(logprobs[token].logprob) for token in tokens}
+        if len(found) < len(self._answers.nexts):
+            return None
+        scores = self._answers.scores(self._found.pop(request.key))
         latency_ms = 1000 * (time.perf_counter() - started)
-        return Finished(output.request_id, (), len(output.prompt_token_ids), latency_ms, scores=scores)
+        return Finished(request.key, (), len(output.prompt_token_ids) - len(start), latency_ms, scores=scores)
+
+
+def _looking_at(tokens: list[int]) -> Any:
+    """SamplingParams that tell the log-probabilities of ``tokens``; the token that is written is not looked at."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=0.0, max_tokens=1, logprob_token_ids=tokens, output_kind=RequestOutputKind.FINAL_ONLY
+    )
 
 
 def use_environment(spec: EngineSpec) -> None:

@@ -7,8 +7,12 @@ reason from the history in front of it and not to recite one sentence. What it c
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from trackrec.prompts import Template
+from trackrec.teachers.base import Taught
 
 _FEW = 3  # events an attribute needs before anything is said about it
 _STRICT, _GENEROUS = 0.45, 0.7  # shares of likes; MovieLens-100k's users like .55 of what they rate
@@ -37,6 +41,22 @@ class History:
     tallies: Sequence[Tally]
     n_liked: int
     n_events: int
+
+
+class StatisticsTeacher:
+    """``write`` for rows of ``user_histories``, in words drawn by the prompt's key."""
+
+    version = "statistics@1"  # counts up when the words below change
+
+    def __init__(self, template: Template) -> None:
+        self._opening, self._noun = template.opening, template.item_noun
+
+    def teach(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Taught]:
+        """One text a row."""
+        for row in rows:
+            tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
+            history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
+            yield Taught(row, write(history, self._opening, self._noun, int(row["prompt_key"][:8], 16)))
 
 
 def write(history: History, opening: str, item_noun: str, seed: int) -> str:

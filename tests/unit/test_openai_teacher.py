@@ -1,0 +1,185 @@
+"""A teacher behind an endpoint that fails in every way it can: a real server on loopback, scripted answers."""
+
+import json
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+
+import pytest
+
+from trackrec.config import EndpointSettings
+from trackrec.errors import BadInputError
+from trackrec.prompts import Template
+from trackrec.teachers import openai as teachers
+from trackrec.teachers.openai import OpenAITeacher, one_line
+
+TEMPLATE = Template("t", "", "films", "genres")
+GOOD = "The user is drawn to Crime (9 of 10 liked), as with Heat. They avoid Comedy."
+
+
+@contextmanager
+def endpoint(answers):
+    """A server; ``answers`` maps a prompt to its answers in order, the last for good. Yields (url, requests seen)."""
+    seen, lock = [], Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            prompt = next(m["content"] for m in asked["messages"] if m["role"] == "user")
+            with lock:
+                seen.append(asked | {"_key": self.headers["Authorization"]})
+                turn = sum(prompt == told["messages"][1]["content"] for told in seen) - 1
+            script = answers[prompt]
+            status, kind, body = script[min(turn, len(script) - 1)]
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Retry-After-Ms", "1")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def said(text, finish_reason="stop"):
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
+    told = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    return 200, "application/json", json.dumps(told)
+
+
+def failed(status):
+    return status, "application/json", json.dumps({"error": {"message": f"no {status}"}})
+
+
+def rows(*prompts):
+    return [{"user_id": f"u{i}", "prompt_key": f"{i:064x}", "prompt_body": body} for i, body in enumerate(prompts)]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setattr(teachers, "_LONGEST_PAUSE_S", 0.001)
+
+
+def taught(url, asked, **settings):
+    teacher = OpenAITeacher(EndpointSettings(model="m", base_url=url, **settings), TEMPLATE)
+    return {one.row["prompt_body"]: one for one in teacher.teach(asked)}
+
+
+FAULTS = {
+    "429": failed(429),
+    "500": failed(500),
+    "html": (200, "text/html", "<html>busy</html>"),
+    "broken json": (200, "application/json", '{"choices": [{"mess'),
+    "no choices": (200, "application/json", '{"choices": []}'),
+    "an array": (200, "application/json", "[1, 2]"),
+    "no content": said(None),
+    "nothing written": said("The user is drawn to"),
+    "half a sentence": said("The user is drawn to many", "length"),
+    "another form": said("I cannot help with that."),
+}
+
+
+def test_every_fault_is_tried_again_and_a_good_answer_then_counts():
+    with endpoint({name: [fault, said(GOOD)] for name, fault in FAULTS.items()}) as (url, seen):
+        found = taught(url, rows(*FAULTS))
+    assert {name: one.fault for name, one in found.items()} == dict.fromkeys(FAULTS)
+    assert {one.text for one in found.values()} == {GOOD}
+    assert len(seen) == 2 * len(FAULTS)
+
+
+def test_a_fault_for_good_is_told_after_all_attempts_and_other_rows_go_on():
+    with endpoint({name: [fault] for name, fault in FAULTS.items()} | {"fine": [said(GOOD)]}) as (url, seen):
+        found = taught(url, rows("fine", *FAULTS), attempts=3)
+    assert found["fine"].text == GOOD
+    reasons = {name: one.fault.split(":")[0] for name, one in found.items() if name != "fine"}
+    assert reasons == {
+        "429": "refused",
+        "500": "refused",
+        "html": "garbage",
+        "broken json": "garbage",
+        "no choices": "garbage",
+        "an array": "garbage",
+        "no content": "garbage",
+        "nothing written": "empty",
+        "half a sentence": "empty",
+        "another form": "no_opening",
+    }
+    assert len(seen) == 1 + 3 * len(FAULTS)
+
+
+def test_a_request_that_is_refused_for_its_content_is_not_sent_again():
+    with endpoint({"too long": [failed(400)], "fine": [said(GOOD)]}) as (url, seen):
+        found = taught(url, rows("too long", "fine"))
+    assert found["too long"].fault.startswith("refused: 400")
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_key_or_model_ends_the_job_in_one_line(status):
+    with (
+        endpoint({"p": [failed(status)]}) as (url, seen),
+        pytest.raises(BadInputError, match=r"refuses every request.*OPENAI_API_KEY"),
+    ):
+        taught(url, rows("p"))
+    assert len(seen) == 1
+
+
+def test_a_server_that_is_not_there_is_a_fault_of_the_row():
+    found = taught("http://127.0.0.1:9/v1", rows("p"), attempts=1)
+    assert found["p"].fault.startswith("unreachable")
+
+
+def test_without_a_key_nothing_is_asked(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(BadInputError, match="OPENAI_API_KEY holds no key"):
+        taught("http://127.0.0.1:9/v1", rows("p"))
+
+
+def test_the_key_travels_as_a_header_and_what_is_not_set_is_not_sent():
+    with endpoint({"p": [said(GOOD)]}) as (url, seen):
+        taught(url, rows("p"), extra_body={"top_k": 3})
+    (asked,) = seen
+    assert asked["_key"] == "Bearer secret"
+    assert asked["top_k"] == 3
+    assert "temperature" not in asked
+    assert "begins with" in asked["messages"][0]["content"]
+
+
+def test_with_prefill_the_answer_goes_on_from_the_opening():
+    with endpoint({"p": [said(" Crime, as with Heat.")]}) as (url, seen):
+        found = taught(url, rows("p"), prefill=True)
+    assert found["p"].text == "The user is drawn to Crime, as with Heat."
+    assert seen[0]["messages"][-1] == {"role": "assistant", "content": "The user is drawn to"}
+    assert seen[0]["continue_final_message"] is True
+
+
+def test_an_answer_cut_at_its_limit_keeps_its_whole_sentences():
+    with endpoint({"p": [said(f"{GOOD} They also", "length")]}) as (url, _):
+        assert taught(url, rows("p"))["p"].text == GOOD
+
+
+def test_what_was_thought_aloud_and_chat_tokens_do_not_reach_the_training():
+    thought = "<think>Hm. The user is drawn to x.</think>\n\nThe user is drawn to\n<|im_end|>Heat."
+    with endpoint({"p": [said(thought)]}) as (url, _):
+        assert taught(url, rows("p"))["p"].text == "The user is drawn to ‹|im_end|›Heat."
+
+
+def test_one_line_keeps_words_and_drops_what_is_not_seen():
+    assert one_line(" a\n\tb\u200bc\x00 [INST]\ud800 é\u2028x ") == "a bc (INST) é x"
+
+
+def test_the_version_changes_with_what_is_asked_and_not_with_how():
+    def version(**settings):
+        return OpenAITeacher(EndpointSettings(**{"model": "m", "base_url": "http://x/v1"} | settings), TEMPLATE).version
+
+    assert version() == version(concurrency=1, attempts=2, base_url="http://y/v1")
+    assert len({version(), version(model="n"), version(temperature=1), version(extra_body={"a": 1})}) == 4

@@ -1,0 +1,88 @@
+"""Texts of a teacher are committed as they come, faults set aside, and nothing is asked for twice."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from trackrec.errors import BadInputError
+from trackrec.lake import Lake
+from trackrec.ledger import Run
+from trackrec.teachers.base import Taught
+from trackrec.teaching import taught_texts
+
+ROWS = [{"user_id": f"u{i}", "prompt_key": f"k{i}"} for i in range(3)]
+
+
+class Scripted:
+    """Writes ``text of <key>``, but a fault for the keys in ``faults``."""
+
+    def __init__(self, *faults, version="t@1", crash_at=None):
+        self.version, self.faults, self.asked, self.crash_at = version, faults, [], crash_at
+
+    def teach(self, rows):
+        for row in rows:
+            if row["prompt_key"] == self.crash_at:
+                raise KeyboardInterrupt
+            self.asked.append(row["prompt_key"])
+            if row["prompt_key"] in self.faults:
+                yield Taught(row, fault="refused: 500")
+            else:
+                yield Taught(row, f"text of {row['prompt_key']}")
+
+
+@pytest.fixture
+def ask(settings, tmp_path):
+    lake = Lake(str(tmp_path))
+
+    def asked(teacher, rows=ROWS):
+        run = Run(name="t", settings=settings, run_id="r", started=datetime.now(UTC))
+        return taught_texts(run, lake, rows, teacher, lambda _: None), run.counts
+
+    asked.lake = lake
+    return asked
+
+
+def test_a_second_run_asks_only_for_what_failed(ask):
+    texts, counts = ask(Scripted("k1"))
+    assert texts == {"k0": "text of k0", "k2": "text of k2"}
+    assert counts == {"taught": 2, "teacher_faults": 1}
+    again = Scripted()
+    texts, _ = ask(again)
+    assert again.asked == ["k1"]
+    assert texts == {key: f"text of {key}" for key in ("k0", "k1", "k2")}
+
+
+def test_a_fault_is_a_row_of_quarantine_with_its_user_and_once(ask):
+    ask(Scripted("k1"))
+    ask(Scripted("k1"))
+    (row,) = ask.lake.read_columns("quarantine", ["source_table", "reason", "user_id", "row"]).to_pylist()
+    assert (row["source_table"], row["reason"], row["user_id"]) == ("teacher_reccots", "refused", "u1")
+    assert '"error": "refused: 500"' in row["row"]
+
+
+def test_another_teacher_writes_anew(ask):
+    ask(Scripted())
+    other = Scripted(version="t@2")
+    ask(other)
+    assert other.asked == ["k0", "k1", "k2"]
+
+
+def test_what_a_killed_run_had_committed_is_not_asked_for_again(ask, monkeypatch):
+    monkeypatch.setattr("trackrec.teaching._COMMIT", 1)
+    with pytest.raises(KeyboardInterrupt):
+        ask(Scripted(crash_at="k2"))
+    again = Scripted()
+    ask(again)
+    assert again.asked == ["k2"]
+
+
+def test_a_teacher_that_fails_on_every_history_is_bad_input(ask):
+    with pytest.raises(BadInputError, match=r"failed on 3 histories.*refused: 500"):
+        ask(Scripted("k0", "k1", "k2"))
+
+
+def test_a_history_that_several_snapshots_share_is_asked_for_once(ask):
+    teacher = Scripted()
+    texts, _ = ask(teacher, [*ROWS, ROWS[0]])
+    assert teacher.asked == ["k0", "k1", "k2"]
+    assert len(texts) == 3

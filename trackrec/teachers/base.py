@@ -1,0 +1,30 @@
+"""What a teacher is: something that writes RecCoTs about histories, or says why it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A row of ``user_histories`` with the teacher's RecCoT, or with a fault ``code: detail`` and no text."""
+
+    row: Mapping[str, Any]
+    text: str = ""
+    fault: str | None = None
+
+
+class Teacher(Protocol):
+    """Writes RecCoTs; ``version`` is name@hash over all that decides what is asked."""
+
+    version: str
+
+    def teach(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Taught]:
+        """One outcome a row, in any order, as they come.
+
+        ``rows``: user_id, prompt_key, prompt_body, liked, disliked, tallies, n_liked, n_events of ``user_histories``.
+        Raises BadInputError where no row can be taught, e.g. for a key that is refused.
+        """
+        ...
