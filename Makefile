@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo loop test lint format type docs lock clean bench-histories bench-generate bench-sdpo
+.PHONY: help doctor install demo loop test lint format type docs lock clean bench-histories bench-generate bench-sdpo bench-feedback
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,7 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 
 loop: install ## two rounds of the feedback loop on a small part of MovieLens-100k
 	$(BIN)/python -m jobs.alternate --conf conf/loop.yaml
+	$(BIN)/python -m trackrec.report rounds --conf conf/loop.yaml
 
 test: install ## all tiers that run on this machine
 	$(BIN)/python -m pytest
@@ -58,6 +59,9 @@ bench-generate: install ## G inside the UDF against vLLM alone, the pump against
 
 bench-sdpo: install ## an S-DPO step with the prompt read once against one sequence a candidate (5 minutes)
 	$(BIN)/python -m bench.sdpo
+
+bench-feedback: install ## candidates and their judgements a second, against the way they were published (8 minutes)
+	$(BIN)/python -m bench.feedback
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt

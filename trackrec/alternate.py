@@ -64,9 +64,7 @@ def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcom
     it is another loop.
     """
     job = _with(job, aligned_windows(job.settings))
-    name = hashlib.sha256(_told(job.settings).encode()).hexdigest()[:16]
-    progress = Progress(Path(job.settings.models).resolve() / "loops" / f"{name}.json")
-
+    progress = progress_of(job.settings)
     done = partial(progress.step, tell=tell)
     done("histories", partial(histories.run, job))
     g = done("distill 0", partial(_distill, job, tell))["source"]
@@ -83,6 +81,12 @@ def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcom
         v = done(f"tune {number}", partial(_tune, job, g, number, tell))["source"]
         done(f"measure {number}", partial(_measure, job, {"G_0": first, f"G_{number}": g}, v, tell))
     return progress.done
+
+
+def progress_of(settings: Settings) -> Progress:
+    """The finished steps of the loop with these settings."""
+    name = hashlib.sha256(_told(aligned_windows(settings)).encode()).hexdigest()[:16]
+    return Progress(Path(settings.models).resolve() / "loops" / f"{name}.json")
 
 
 def aligned_windows(settings: Settings) -> Settings:
@@ -118,7 +122,10 @@ def judging(settings: Settings, generator: str, validator: str) -> Settings:
 
 
 def _greedy(job: Job, generator: str) -> None:
-    generate.run(_with(job, of_generator(job.settings, generator)))
+    """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
+    measured = [row["prompt_key"] for row in measure.held_out(job).select("prompt_key").distinct().collect()]
+    wanted = of_validator(F.col("user_id"), job.settings.feedback.validator_share) | F.col("prompt_key").isin(measured)
+    generate.run(_with(job, of_generator(job.settings, generator)), only=wanted)
 
 
 def _candidates(job: Job) -> None:

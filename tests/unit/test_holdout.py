@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from trackrec.holdout import floors, quality, table
+from trackrec.holdout import differences, floors, quality, table
 
 
 def test_a_perfect_and_a_reversed_judge():
@@ -31,3 +31,15 @@ def test_the_floors_know_shares_of_likes_only():
     assert found["always the same"]["auc"] == 0.5
     assert found["user's share"]["auc"] == 1.0
     assert table(found).splitlines()[0].split() == ["V", "sees", "auc", "uauc", "logloss", "ece"]
+
+
+def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_users():
+    label = [1, 0] * 20
+    user = [f"u{i // 2}" for i in range(40)]
+    shown = {"none": [0.5] * 40, "shuffled": [0.9, 0.1] * 20, "G_1": [0.9, 0.1] * 20}
+    found = differences(shown, label, user, "G_1")
+    assert set(found) == {"G_1 - none", "G_1 - shuffled"}
+    assert found["G_1 - none"]["auc"] == pytest.approx(0.5)
+    assert found["G_1 - none"]["low"] == pytest.approx(0.5)
+    assert found["G_1 - none"]["moved"] == pytest.approx(1.0)
+    assert found["G_1 - shuffled"] == {"auc": 0.0, "low": 0.0, "high": 0.0, "moved": 0.0}

@@ -1,4 +1,4 @@
-"""python -m trackrec.report reccots|tables --conf conf/demo.yaml"""
+"""python -m trackrec.report reccots|tables|rounds --conf conf/demo.yaml"""
 
 from __future__ import annotations
 
@@ -6,25 +6,43 @@ import sys
 from collections.abc import Sequence
 
 from trackrec.cli import DEFAULT_LOG, flags, report
+from trackrec.config import Settings
 from trackrec.config_files import load_settings
-from trackrec.lake import open_lake
+from trackrec.errors import BadInputError
+from trackrec.lake import Lake, open_lake
+from trackrec.report.rounds import one_history, rounds
 from trackrec.report.show import reccots, tables
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print RecCoTs beside their histories, or where the tables lie; returns the exit code."""
+    """Print RecCoTs beside their histories, where the tables lie, or a loop's rounds; returns the exit code."""
     parser = flags("trackrec.report", __doc__)
-    parser.add_argument("what", choices=("reccots", "tables"))
+    parser.add_argument("what", choices=("reccots", "tables", "rounds"))
     args = parser.parse_args(argv)
     log = DEFAULT_LOG
     try:
         settings = load_settings(args.conf, args.set)
         log = settings.log
-        lake = open_lake(settings, "report")
-        print(reccots(lake) if args.what == "reccots" else tables(lake))
+        print(_told(args.what, settings, open_lake(settings, "report")))
     except Exception as error:
         return report(error, log)
     return 0
+
+
+def _told(what: str, settings: Settings, lake: Lake) -> str:
+    if what == "rounds":
+        return _rounds(settings, lake)
+    return reccots(lake) if what == "reccots" else tables(lake)
+
+
+def _rounds(settings: Settings, lake: Lake) -> str:
+    from trackrec.alternate import progress_of
+    from trackrec.generation import canonical
+
+    done = progress_of(settings).done
+    if "measure 0" not in done:
+        raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
+    return f"{rounds(done)}\n\n{one_history(lake, done, canonical(settings.generator.sampling))}"
 
 
 if __name__ == "__main__":

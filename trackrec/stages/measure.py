@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from trackrec import holdout
@@ -16,6 +16,7 @@ from trackrec.groundedness import Names, groundedness
 from trackrec.history import current_histories
 from trackrec.job import Job
 from trackrec.models import resolve_model
+from trackrec.prompts import template_of
 from trackrec.sources.cleaning import clean_items
 from trackrec.sources.reader import read_sources
 from trackrec.splits import holdout_start
@@ -26,20 +27,19 @@ from trackrec.validator import judge_of, validator_settings
 def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[str], None]) -> dict[str, Any]:
     """Figures of V and of each generator (name → source) on the hold-out; ``served`` is G's sampling as JSON.
 
-    Returns {"validator": {variant: {auc, uauc, logloss, ece}}, "reccots": {name: {…}}, "samples": n}.
+    Returns {"validator": {variant: {auc, uauc, logloss, ece}}, "differences": as holdout.differences, "reccots":
+    {name: {…}}, "samples": n}.
     """
     settings = job.settings
     judge = judge_of(settings)
-    samples = job.warehouse.read("samples")
-    histories = current_histories(job.warehouse.read("user_histories"), judge.template.facts.version)
-    start = holdout_start(samples, settings.feedback.holdout_share)
+    histories = _histories(job)
     items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
-    events = holdout.holdout_events(samples, histories, start=start, count=settings.loop.holdout_samples).persist()
+    events = held_out(job).persist()
     try:
         told = {name: _reccots(job, source, served) for name, source in generators.items()}
         judged = _judged(job, holdout.requests_of(holdout.variants(events, told), histories, items, judge.template))
         known = [row.asDict() for row in events.collect()]
-        figures = holdout.floors(known) | judged
+        figures = holdout.floors(known) | _qualities(judged)
         names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
         written = {name: _written(frame, events, histories, names) for name, frame in told.items()}
     finally:
@@ -47,7 +47,25 @@ def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[st
     tell(f"hold-out, {len(known)} events, judged by {judge.version}\n{holdout.table(figures)}")
     for name, row in written.items():
         tell(f"{name}: " + ", ".join(f"{word} {value:.3g}" for word, value in row.items()))
-    return {"validator": _plain(figures), "reccots": _plain(written), "samples": len(known)}
+    compared = _compared(judged, list(generators)[-1])
+    return {
+        "validator": _plain(figures),
+        "differences": _plain(compared),
+        "reccots": _plain(written),
+        "samples": len(known),
+    }
+
+
+def held_out(job: Job) -> DataFrame:
+    """The events of the hold-out that every round is measured on, as from ``holdout.holdout_events``."""
+    settings, samples = job.settings, job.warehouse.read("samples")
+    start = holdout_start(samples, settings.feedback.holdout_share)
+    return holdout.holdout_events(samples, _histories(job), start=start, count=settings.loop.holdout_samples)
+
+
+def _histories(job: Job) -> DataFrame:
+    template = template_of(job.settings.prompt, job.settings.histories)
+    return current_histories(job.warehouse.read("user_histories"), template.version)
 
 
 def _reccots(job: Job, source: str, sampling: str) -> DataFrame:
@@ -56,7 +74,10 @@ def _reccots(job: Job, source: str, sampling: str) -> DataFrame:
     return job.warehouse.read("reccots").where(theirs & (F.col("sample_number") == 0))
 
 
-def _judged(job: Job, requests: DataFrame) -> dict[str, dict[str, float]]:
+Judged = dict[str, dict[tuple[Any, ...], Row]]  # variant -> event -> label, p_yes, user_id
+
+
+def _judged(job: Job, requests: DataFrame) -> Judged:
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
     chosen, judge = validator_settings(job.settings), judge_of(job.settings)
@@ -64,14 +85,28 @@ def _judged(job: Job, requests: DataFrame) -> dict[str, dict[str, float]]:
     answers = grouped(requests, chosen.engines).mapInPandas(
         validate_udf(spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(chosen)
     )
+    event = ("user_id", "item_id", "event_time")
     with job.warehouse.materialised(answers) as rows:
-        found = rows.where("error IS NULL").select("row_key", "label", "p_yes", "user_id").collect()
-    variants = sorted({row["row_key"] for row in found})
-    of = {name: [row for row in found if row["row_key"] == name] for name in variants}
+        found = rows.where("error IS NULL").select("row_key", *event, "label", "p_yes").collect()
+    judged: Judged = {}
+    for row in found:
+        judged.setdefault(row["row_key"], {})[tuple(row[name] for name in event)] = row
+    return judged
+
+
+def _qualities(judged: Judged) -> dict[str, dict[str, float]]:
     return {
-        name: holdout.quality([r["label"] for r in rows], [r["p_yes"] for r in rows], [r["user_id"] for r in rows])
-        for name, rows in of.items()
+        name: holdout.quality(*([row[column] for row in rows.values()] for column in ("label", "p_yes", "user_id")))
+        for name, rows in sorted(judged.items())
     }
+
+
+def _compared(judged: Judged, last: str) -> dict[str, dict[str, float]]:
+    """``holdout.differences`` over the events that V could read in every variant."""
+    shared = sorted(set.intersection(*(set(rows) for rows in judged.values())))
+    shown = {name: [rows[event]["p_yes"] for event in shared] for name, rows in judged.items()}
+    rows = [judged[last][event] for event in shared]
+    return holdout.differences(shown, [row["label"] for row in rows], [row["user_id"] for row in rows], last)
 
 
 def _written(reccots: DataFrame, events: DataFrame, histories: DataFrame, names: Names) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec import feedback, validation
-from trackrec.config import ValidatorSettings
+from trackrec.config import FeedbackSettings, ValidatorSettings
 from trackrec.console import Stage, stage
 from trackrec.engines.base import EngineSpec
 from trackrec.errors import BadInputError
@@ -22,12 +24,15 @@ from trackrec.sources.reader import read_sources
 from trackrec.splits import holdout_start, of_validator
 from trackrec.validator import judge_of, validator_settings
 
+_DECILES = (0.1, 0.5, 0.9)
 
-def run(job: Job) -> None:
+
+def run(job: Job) -> dict[str, Any]:
     """Score every candidate and event that this version of V has not scored, then rank the candidates.
 
     Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2), of users whom V is
-    not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
+    not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing. Returns the
+    groups by verdict and the spread of their rewards.
     """
     settings, chosen = job.settings.feedback, validator_settings(job.settings)
     with stage("validate") as line:
@@ -42,10 +47,12 @@ def run(job: Job) -> None:
         judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
         groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
         try:
+            spread = _spread(line, groups, settings)
             _write_preferences(job, line, candidates, groups, version)
         finally:
             groups.unpersist()
     job.counts |= {f"validate_{word}": count for word, count in line.counts.items()}
+    return {"groups": {w.removeprefix("groups "): n for w, n in line.counts.items() if w[:7] == "groups "}} | spread
 
 
 def _candidates(job: Job) -> DataFrame:
@@ -106,6 +113,17 @@ def _set_aside(job: Job, faults: DataFrame) -> int:
     row = F.to_json(F.struct("row_key", "item_id", "event_time", "error"))
     rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
     return job.warehouse.insert_new("quarantine", job.stamp(rows))
+
+
+def _spread(line: Stage, groups: DataFrame, settings: FeedbackSettings) -> dict[str, Any]:
+    """Deciles of the gap between a group's best and worst reward: most of them under min_gap, V sees no difference."""
+    told = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES))))
+    found = told.first()
+    if not found or found[0] is None:
+        return {"gap": None}
+    low, middle, high = found[0]
+    line.notes.append(f"gap {low:.3f} / {middle:.3f} / {high:.3f} (10, 50, 90 %), min_gap {settings.min_gap}")
+    return {"gap": [low, middle, high]}
 
 
 def _write_preferences(job: Job, line: Stage, candidates: DataFrame, groups: DataFrame, version: str) -> None:
