@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.config import Settings, ValidatorSettings
+from trackrec.config import EngineSettings, Settings, ValidatorSettings
 from trackrec.models import Model, resolve_model
 from trackrec.prompts import ValidatorTemplate, template_of
 
@@ -23,11 +23,12 @@ class Judge:
 
 
 def validator_settings(settings: Settings) -> ValidatorSettings:
-    """The settings of V; without any, V starts from G's base model with G's engine."""
+    """The settings of V; without any, V starts from G's base model in an engine like G's."""
     if settings.validator is not None:
         return settings.validator
-    generator = settings.generator
-    return ValidatorSettings(model=generator.model, engine=generator.engine, deterministic=generator.deterministic)
+    shared = set(EngineSettings.model_fields) - {"chunk_rows"}
+    told = {name: getattr(settings.generator, name) for name in shared}
+    return ValidatorSettings(model=settings.generator.model, **told)
 
 
 def judge_of(settings: Settings) -> Judge:

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from contextlib import redirect_stdout
 
 import pytest
@@ -11,11 +12,14 @@ from deltalake import DeltaTable
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec import alignment
+from trackrec.config import SamplingSettings
 from trackrec.config_files import load_settings
 from trackrec.distill import histories_to_teach
+from trackrec.engines.base import EngineSpec, Request, build_engine
 from trackrec.lake import Lake
-from trackrec.models import resolve_model
+from trackrec.models import Model, resolve_model
 from trackrec.prompts import template_of
+from trackrec.report.__main__ import main as report_main
 from trackrec.splits import holdout_start_of, in_share
 
 pytestmark = pytest.mark.e2e
@@ -162,6 +166,29 @@ def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(looped):
         assert row["gap"] >= 0.01
 
 
+def test_v_is_tuned_on_the_prompt_that_it_scores_with(looped):
+    folder, *_ = looped
+    tuned = {row["template_version"] for row in rows(folder, "rec_tuning")}
+    scored = {row["validator_version"].split("+")[1] for row in rows(folder, "validations")}
+    assert tuned == scored
+    assert len(tuned) == 1
+
+
+def test_a_candidate_can_be_made_again_from_its_row(looped):
+    folder, *_ = looped
+    bodies = {row["prompt_key"]: row["prompt_body"] for row in rows(folder, "user_histories")}
+    drawn = [row for row in rows(folder, "reccots") if row["sample_number"] == 2]
+    assert drawn
+    for row in drawn:
+        spec = EngineSpec(Model("", "", "", "", ""), "scripted", SamplingSettings(**json.loads(row["sampling"])))
+        engine = build_engine(spec)
+        engine.submit(Request("", bodies[row["prompt_key"]], "The user is drawn to", row["seed"]))
+        done = []
+        while not done:
+            done = engine.step()
+        assert done[0].completions[2].text == row["raw_text"]
+
+
 def test_trainings_tell_what_they_were_given_and_where_they_began(looped, settings):
     folder, *_ = looped
     made = versions(folder)
@@ -207,6 +234,21 @@ def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(l
     told = rows(folder, "teacher_reccots")
     assert {r["prompt_key"] for r in told} <= {r["prompt_key"] for r in taught}
     assert all(r["text"].startswith("The user is drawn to ") for r in told)
+
+
+def test_the_rounds_are_reported_with_one_history_told_by_every_g(looped, capsys):
+    folder, *_ = looped
+    assert report_main(["rounds", "--conf", str(folder / "conf.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "Round 1: V with G_1" in told
+    assert re.search(r"of \d+ groups kept", told)
+    assert re.search(r"^G_0  The user is drawn to .*^G_1  The user is drawn to ", told, re.MULTILINE | re.DOTALL)
+
+
+def test_rounds_of_a_loop_that_was_never_run_are_bad_input(looped, capsys):
+    folder, *_ = looped
+    assert report_main(["rounds", "--conf", str(folder / "conf.yaml"), "--set", "histories.every_n=4"]) == 2
+    assert "Run jobs/alternate.py first" in capsys.readouterr().err
 
 
 def test_preferences_of_another_sampling_are_bad_input(looped, capsys):
