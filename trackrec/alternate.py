@@ -22,6 +22,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from trackrec import forecast
 from trackrec.config import SamplingSettings, Settings
 from trackrec.generation import canonical
 from trackrec.job import Job
@@ -67,12 +68,14 @@ def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcom
     progress = progress_of(job.settings)
     done = partial(progress.step, tell=tell)
     done("histories", partial(histories.run, job))
+    tell(f"loop: {forecast.told(forecast.work_of(job))}")
     g = done("distill 0", partial(_distill, job, tell))["source"]
     done("greedy 0", partial(_greedy, job, g))
     v = done("tune 0", partial(_tune, job, g, 0, tell))["source"]
     first = g
     done("measure 0", partial(_measure, job, {"G_0": first}, v, tell))
-    for number in range(1, job.settings.loop.rounds + 1):
+    rounds = job.settings.loop.rounds
+    for number in range(1, rounds + 1):
         judged = _with(job, judging(job.settings, g, v))
         done(f"candidates {number}", partial(_candidates, judged))
         done(f"validate {number}", partial(validate.run, judged))
@@ -80,6 +83,9 @@ def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcom
         done(f"greedy {number}", partial(_greedy, job, g))
         v = done(f"tune {number}", partial(_tune, job, g, number, tell))["source"]
         done(f"measure {number}", partial(_measure, job, {"G_0": first, f"G_{number}": g}, v, tell))
+        if number < rounds:
+            took = sum(found["seconds"] for name, found in progress.done.items() if name.endswith(f" {number}"))
+            tell(f"loop: a round took {took / 60:.0f} min, {rounds - number} to go")
     return progress.done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trackrec.config import LoraSettings
@@ -36,10 +37,21 @@ def trainable(model: Model, dtype: str, settings: LoraSettings, seed: int) -> An
     return get_peft_model(whole, config)
 
 
+def write_merged(model: Model, folder: Path) -> None:
+    """The weights of ``model`` with its adapter added to them, in float32, and the tokenizer's files."""
+    from transformers import AutoTokenizer
+
+    load(model, "float32").merge_and_unload().save_pretrained(folder, safe_serialization=True)
+    AutoTokenizer.from_pretrained(model.path, local_files_only=True).save_pretrained(folder)
+
+
 def _base(model: Model, dtype: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    quiet: Any = logging.disable_progress_bar
+    quiet()  # of loading the weights, which takes a second
     read: Any = AutoModelForCausalLM.from_pretrained
     found = read(model.path, dtype=dtype, local_files_only=True, use_safetensors=True)
     return found.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -60,6 +60,12 @@ def test_an_engine_scores_with_the_adapter_as_training_does(engine, spec, adapte
     assert log_odds(replace(judge, model=base_model(adapted)), PROMPTS) != pytest.approx(wanted, abs=0.05)
 
 
+def test_vllms_own_lora_layers_score_as_training_does_up_to_the_rounding_of_bf16(spec, adapted, wanted):
+    judge = replace(spec, model=adapted, engine="vllm", answers=("Yes", "No"), opening="", deterministic=False)
+    assert judge.dtype == "bfloat16", "in which vLLM gets the adapter beside the weights"
+    assert log_odds(judge, PROMPTS) == pytest.approx(wanted, abs=0.15)
+
+
 def test_both_engines_write_the_same_with_the_adapter_and_otherwise_than_without(spec, adapted):
     written = []
     for model, engine in ((adapted, "vllm"), (adapted, "transformers"), (base_model(adapted), "transformers")):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,9 @@ class VllmEngine:
 
         self._spec = spec
         self._chat = Chat(spec)
-        self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(spec)))
-        self._adapter = _lora_request(spec.model.adapter)
+        with _as_served(spec) as served:
+            self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(served)))
+        self._adapter = _lora_request(served.model.adapter)
         self._submitted: dict[str, tuple[Request, float]] = {}  # vLLM's request -> ours, time of submit
         self._rejected: list[Finished] = []
 
@@ -147,6 +151,27 @@ def use_environment(spec: EngineSpec) -> None:
 
     if torch.cuda.is_available() and spec.deterministic:
         os.environ["VLLM_BATCH_INVARIANT"] = "1"
+
+
+@contextmanager
+def _as_served(spec: EngineSpec) -> Iterator[EngineSpec]:
+    """``spec`` as vLLM is to load it: on a CPU in float32 the adapter is added to the weights, in a scratch folder.
+
+    vLLM's LoRA layers gather an adapter's weights anew for every token, which a GPU's kernel does not: on 2 cores 159
+    RecCoTs had not come in 300 s, where the base alone takes 75 s. Nothing is lost by it in float32; rounded to
+    bfloat16 small updates would be (docs/decisions/0006), so there, and on GPUs, the adapter stays beside the weights.
+    """
+    from vllm.platforms import current_platform
+
+    exact = spec.deterministic or spec.dtype == "float32"
+    if not (spec.model.adapter and current_platform.is_cpu() and exact):
+        yield spec
+        return
+    from trackrec.lora import write_merged
+
+    with tempfile.TemporaryDirectory(prefix="trackrec-merged-") as folder:
+        write_merged(spec.model, Path(folder))
+        yield replace(spec, model=replace(spec.model, path=folder, adapter=""))
 
 
 def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
