@@ -17,11 +17,11 @@ from trackrec.stages import measure
 # steps write down their seconds (docs/experiments.md). Larger machines and models need other figures.
 SECONDS = {
     "engine starts": 25.0,
-    "RecCoTs": 0.45,
-    "candidates": 0.2,
+    "RecCoTs": 0.6,
+    "candidates": 0.25,
     "judgements": 0.1,
-    "tuning examples": 1.4,
-    "groups": 5.0,
+    "tuning examples": 1.7,
+    "groups": 3.0,
 }
 _MEASURED = (3, 4)  # what V is shown in round 0, and in a later round: nothing, G_0's, another's; G_t's besides
 

@@ -18,7 +18,7 @@ from trackrec.teachers.openai import OpenAITeacher
 pytestmark = pytest.mark.engine
 
 TEMPLATE = Template("t", "", "films", "genres")
-ROWS = [{"user_id": f"u{i}", "prompt_key": f"{i:064x}", "prompt_body": body(i)} for i in range(6)]
+ROWS = [{"user_id": f"u{i}", "prompt_key": f"{i:07x}".ljust(64, "0"), "prompt_body": body(i)} for i in range(6)]
 
 
 @pytest.fixture(scope="module")
