@@ -29,8 +29,9 @@ def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSe
 
     ``candidates``: prompt_key, user_id, row_key, sample_number, status, text of one generator version and sampling;
     ``scored``: as from ``rewards``. Empty candidates and repeated texts (all but the first sample) do not count. A
-    group is dropped for ``all_empty``, ``one_distinct`` (fewer than two distinct texts), ``not_scored`` (some candidate
-    has no reward), or ``small_gap`` (best and worst reward closer than ``min_gap``: V sees no difference).
+    group is dropped for ``all_empty``, ``one_distinct`` (fewer than two distinct texts), ``not_scored`` (a candidate
+    was judged on fewer events than another: means over other events cannot be compared), or ``small_gap`` (best and
+    worst reward closer than ``min_gap``: V sees no difference).
     """
     again = Window.partitionBy("prompt_key", "text").orderBy("sample_number")
     distinct = (
@@ -47,6 +48,7 @@ def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSe
         "text",
         (F.col("status") == "ok").alias("ended"),
         "reward",
+        "n_scored",
     )
     ranked = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("ranked"))
     everyone = candidates.groupBy("prompt_key").agg(F.first("user_id").alias("user_id"))
@@ -61,7 +63,8 @@ def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSe
 
 def _verdict(settings: FeedbackSettings) -> Column:
     count = F.size("ranked")
-    unscored = F.exists("ranked", lambda c: c["reward"].isNull())
+    judged = F.transform("ranked", lambda c: F.coalesce(c["n_scored"], F.lit(0)))
+    unscored = (F.array_min(judged) == 0) | (F.array_min(judged) < F.array_max(judged))
     return (
         F.when(count == 0, "all_empty")
         .when(count == 1, "one_distinct")

@@ -52,7 +52,7 @@ def write_conf(folder: Path, **changes: object) -> Path:
         },
         "histories": {"every_n": 3},
     }  # fmt: skip
-    tree["generator"]["engine"] = "scripted"
+    tree["generator"] |= {"engine": "scripted", "dtype": "float32"}
     path = folder / "conf.yaml"
     path.write_text(yaml.safe_dump(tree | changes))
     return path

@@ -19,7 +19,9 @@ def candidates(spark, *rows):
 
 
 def scores(spark, **by_key):
-    return spark.createDataFrame(list(by_key.items()), "row_key string, reward double")
+    """Rewards over two events each, or (reward, events)."""
+    rows = [(key, *(told if isinstance(told, tuple) else (told, 2))) for key, told in by_key.items()]
+    return spark.createDataFrame(rows, "row_key string, reward double, n_scored int")
 
 
 def verdicts(spark, rows, settings=DEFAULT, **by_key):
@@ -79,15 +81,19 @@ def test_a_group_that_teaches_nothing_is_dropped_with_its_reason(spark):
         ("repeats", "c", "same"), ("repeats", "d", "same"),
         ("failed", "e", "text"), ("failed", "f", "", "empty"),
         ("unscored", "g", "one"), ("unscored", "h", "two"),
+        ("fewer events", "m", "one"), ("fewer events", "n", "two"),
         ("close", "i", "one"), ("close", "j", "two"),
         ("good", "k", "one"), ("good", "l", "two", "cut"),
     ]  # fmt: skip
     settings = FeedbackSettings(min_gap=0.1)
-    assert verdicts(spark, rows, settings, c=0.1, d=0.9, e=0.5, g=0.5, i=0.5, j=0.55, k=0.5, l=0.8) == {
+    assert verdicts(
+        spark, rows, settings, c=0.1, d=0.9, e=0.5, g=0.5, i=0.5, j=0.55, k=0.5, l=0.8, m=0.5, n=(0.9, 1)
+    ) == {
         "empty": "all_empty",
         "repeats": "one_distinct",
         "failed": "one_distinct",
         "unscored": "not_scored",
+        "fewer events": "not_scored",
         "close": "small_gap",
         "good": "kept",
     }

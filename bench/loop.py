@@ -1,0 +1,49 @@
+"""The feedback loop at full size: all users of MovieLens-100k, ten candidates, three rounds. For a GPU.
+
+python -m bench.loop            # a GPU with vLLM's CUDA build or only transformers; not run yet: none was at hand
+python -m bench.loop --small    # the sizes of conf/loop.yaml: what `make loop` runs, 40 minutes on 2 cores
+
+Goes on where it was stopped, as the job does. Prints the report of the rounds, then one JSON object with every round's
+figures on the hold-out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from jobs import alternate
+from trackrec.alternate import progress_of
+from trackrec.config_files import load_settings
+from trackrec.report.__main__ import main as report
+
+CONF = "conf/loop.yaml"
+FULL = (
+    "warehouse=warehouse/loop-full", "models=models/loop-full", "histories.max_users=null", "histories.every_n=10",
+    "generator.engine=transformers", "generator.dtype=bfloat16", "generator.deterministic=false",
+    "generator.max_num_seqs=256", "generator.high_water=512", "generator.chunk_rows=8192",
+    "feedback.candidates=10", "feedback.next_events=8", "distill.share=0.05", "distill.max_examples=null",
+    "distill.batch_size=16", "tune.max_examples=20000", "tune.batch_size=16",
+    "loop.rounds=3", "loop.holdout_samples=4000",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Run the loop, print its report and the JSON line; returns the job's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="the sizes of conf/loop.yaml")
+    sets = () if parser.parse_args().small else FULL
+    flags = ["--conf", CONF, *(part for text in sets for part in ("--set", text))]
+    code = alternate.main(flags) or report(["rounds", *flags])
+    if code:
+        return code
+    done = progress_of(load_settings(CONF, list(sets))).done
+    rounds = {name: row for name, row in done.items() if name.startswith(("measure ", "align ", "validate "))}
+    minutes = {name: round(row["seconds"] / 60, 1) for name, row in done.items()}
+    print(json.dumps({"bench": "loop", "settings": list(sets), "rounds": rounds, "minutes": minutes}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
