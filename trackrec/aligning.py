@@ -44,8 +44,10 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
         _train(settings, generator, found, folder, tell)
     steps = [json.loads(line) for line in (folder / "training" / "steps.jsonl").read_text().splitlines()]
     metrics = {"groups": float(len(found)), "too_long": float(skipped), "steps": float(len(steps))}
+    late = steps[-max(1, len(steps) // 4) :]  # the last step alone may hold one group
     for name in ("loss", "margin", "accuracy"):
-        metrics |= {f"first_{name}": steps[0][name], f"last_{name}": steps[-1][name]}
+        ended = sum(step[name] * step["groups"] for step in late) / sum(step["groups"] for step in late)
+        metrics |= {f"first_{name}": steps[0][name], f"last_{name}": ended}
     data = {table: lake.open(table).version() for table in ("preferences", "user_histories")}
     return Made(f"adapter:{adapter}", generator.version, data, metrics)
 

@@ -109,7 +109,8 @@ def _step(
     norm = torch.nn.utils.clip_grad_norm_(weights, settings.max_grad_norm)
     optimizer.step()
     loss, margin, accuracy = (sum(column) / len(figures) for column in zip(*figures, strict=True))
-    return {"loss": loss, "margin": margin, "accuracy": accuracy, "grad_norm": float(norm)}
+    told = {"loss": loss, "margin": margin, "accuracy": accuracy, "grad_norm": float(norm)}
+    return told | {"groups": len(figures)}
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ _WIDTH = 100
 
 def rounds(done: Outcomes) -> str:
     """The outcomes of ``alternate`` as text: a table of V's figures, one of G's, and what follows from them."""
-    numbers = [int(name.split()[1]) for name in done if name.startswith("measure ")]
+    numbers = sorted(int(name.split()[1]) for name in done if name.startswith("measure "))
     lines = [f"{'round':<7}{'V sees':<17}" + "".join(f"{word:>9}" for word in _VALIDATOR)]
     for number in numbers:
         found = done[f"measure {number}"]["validator"]
@@ -35,9 +35,8 @@ def rounds(done: Outcomes) -> str:
 
 def one_history(lake: Lake, done: Outcomes, sampling: str) -> str:
     """One history of the middle length with what every round's G wrote about it; ``sampling`` is G's, as JSON."""
-    versions = {
-        name.split()[1]: row["version"] for name, row in done.items() if name.split()[0] in ("distill", "align")
-    }
+    steps = [(int(name.split()[1]), row) for name, row in done.items() if name.startswith(("distill ", "align "))]
+    versions = {number: row["version"] for number, row in sorted(steps, key=lambda step: step[0])}
     rows = lake.read_columns("reccots", ["prompt_key", "generator_version", "sampling", "text"]).to_pylist()
     told = {(r["prompt_key"], r["generator_version"]): r["text"] for r in rows if r["sampling"] == sampling}
     columns = ["prompt_key", "user_id", "n_events", "prompt_body"]
