@@ -1,4 +1,4 @@
-"""A version of G or V: one LoRA adapter over a named base, added to it in every engine and never merged into it.
+"""A version of G or V: one LoRA adapter over a named base, stored beside it and never merged into it on disk.
 
 Merged and rounded to bf16, small updates would be lost (docs/decisions/0006). The adapter's folder names its base, so a
 version can be had wherever the base can.

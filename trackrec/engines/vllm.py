@@ -158,8 +158,8 @@ def _as_served(spec: EngineSpec) -> Iterator[EngineSpec]:
     """``spec`` as vLLM is to load it: on a CPU in float32 the adapter is added to the weights, in a scratch folder.
 
     vLLM's LoRA layers gather an adapter's weights anew for every token, which a GPU's kernel does not: on 2 cores 159
-    RecCoTs had not come in 300 s, where the base alone takes 75 s. Nothing is lost by it in float32; rounded to
-    bfloat16 small updates would be (docs/decisions/0006), so there, and on GPUs, the adapter stays beside the weights.
+    RecCoTs had not come in 300 s; the base alone writes 2.2 a second. Nothing is lost by it in float32. Rounded to
+    bfloat16 small updates would be (docs/decisions/0006): there, and on GPUs, the adapter stays beside the weights.
     """
     from vllm.platforms import current_platform
 
