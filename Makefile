@@ -60,7 +60,7 @@ bench-generate: install ## G inside the UDF against vLLM alone, the pump against
 bench-sdpo: install ## an S-DPO step with the prompt read once against one sequence a candidate (5 minutes)
 	$(BIN)/python -m bench.sdpo
 
-bench-feedback: install ## candidates and their judgements a second, against the way they were published (8 minutes)
+bench-feedback: install ## candidates and their judgements a second, against the way they were published (15 minutes)
 	$(BIN)/python -m bench.feedback
 
 lock: install ## requirements/cpu.txt from setup.py

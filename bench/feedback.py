@@ -1,6 +1,6 @@
 """Candidates and their judgements per second, against the way they were published, on the same engines.
 
-python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 8 minutes
+python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 15 minutes
 python -m bench.feedback --histories 512 --max-num-seqs 256   # one GPU
 
 Ours: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
