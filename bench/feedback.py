@@ -23,12 +23,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.asking import answered, prompt_of
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
 from trackrec.config import SamplingSettings, Settings
 from trackrec.config_files import load_settings
 from trackrec.engines.base import EngineSpec, Finished, Request
-from trackrec.engines.vllm import VllmEngine, VllmScorer, sampling_params, use_environment
+from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
 from trackrec.models import resolve_model
 from trackrec.prompts import ValidatorTemplate, template_of
 from trackrec.threads import use_threads
@@ -42,9 +43,10 @@ class Writer(VllmEngine):
 
     samples = 1
 
-    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
-        sampling = self._spec.sampling.model_copy(update={"n": self.samples})
-        return [(request.key, ids, sampling_params(replace(self._spec, sampling=sampling), request.seed))]
+    def parameters(self, request: Request) -> Any:
+        parameters = super().parameters(request)
+        parameters.n = self.samples
+        return parameters
 
 
 class Judge(VllmScorer):
@@ -141,14 +143,14 @@ def _turn(
     tokens = 0
     for number in passes:
         asked = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
-        for finished in _all(writer, asked):
+        for finished in answered(writer, asked):
             written[int(finished.key)] += [sample.text for sample in finished.completions]
             tokens += sum(sample.output_tokens for sample in finished.completions)
     between = time.perf_counter()
     prompts = list(_judgements(bodies, written, settings, args.events))
     if way == "published":  # candidate by candidate, as its passes wrote them
         prompts.sort(key=lambda prompt: prompt[0])
-    scored = _all(judge, [Request(str(i), prompt, "", 0) for i, (_, prompt) in enumerate(prompts)])
+    scored = answered(judge, [Request(str(i), prompt, "", 0) for i, (_, prompt) in enumerate(prompts)])
     ended = time.perf_counter()
     return {
         "candidates_s": round(between - began, 2),
@@ -160,30 +162,15 @@ def _turn(
     }
 
 
-def _all(engine: VllmEngine, requests: Iterable[Request]) -> list[Finished]:
-    for request in requests:
-        engine.submit(request)
-    done: list[Finished] = []
-    while engine.unfinished:
-        done += engine.step()
-    return done
-
-
 def _judgements(
     bodies: list[str], written: dict[int, list[str]], settings: Settings, events: int
 ) -> Iterable[tuple[int, str]]:
     """(number of the candidate, V's prompt) for every candidate and event, history by history."""
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
-    noun, asked = words.facts.item_noun, words.facts.question.format(items=words.facts.item_noun)
     for i, body in enumerate(bodies):
         for number, reccot in enumerate(written[i]):
             for item in ITEMS[:events]:
-                yield number, "\n".join(
-                    [
-                        body.removesuffix(f"\n{asked}"), f"{words.analysis}\n<<<", reccot,
-                        f">>>\n{words.target.format(items=noun)}\n<<<", f"{item} (Drama)", f">>>\n{words.question}",
-                    ]
-                )  # fmt: skip
+                yield number, prompt_of(words, body, reccot, f"{item} (Drama)")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.asking import answered, prompt_of
 from trackrec import holdout
 from trackrec.config import Settings, TuningSettings
 from trackrec.config_files import load_settings
@@ -54,11 +55,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Way:
-    """How V is asked and tuned: the order of the prompt's blocks, and of whose rows the RecCoT is left out."""
+    """How V is asked and tuned: the blocks of its prompt in order, and of how many rows the RecCoT is left out."""
 
     blocks: tuple[str, ...] = ("history", "reccot", "item")
     left_out: float = 0.0  # share of the training rows that show no RecCoT
-    learning_rate: float = 5e-4
     batch_size: int = 8
 
 
@@ -83,7 +83,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-reading-") as scratch:
         folder = Path(scratch)
         sets = [f"warehouse={folder}/warehouse", f"histories.max_users={args.users}", f"log={folder}/log"]
-        sets += ["histories.windows=[alignment]", "histories.listed=5", "histories.tallied=6"]
+        sets += ["histories.windows=[alignment]"]
         settings = load_settings("conf/loop.yaml", sets)
         train, held = _rows(settings, args.examples, args.holdout, sets)
         use_threads(settings.generator.threads)
@@ -114,13 +114,13 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     template, lake = template_of(settings.prompt, settings.histories), Lake(settings.warehouse)
     columns = ["user_id", "as_of", "prompt_key", "prompt_body", "liked", "disliked", "tallies", "n_liked", "n_events"]
     histories = lake.read_columns("user_histories", columns).to_pylist()
-    taught = {id(one.row): one.text for one in StatisticsTeacher(template).teach(histories)}
-    known = {(h["user_id"], h["as_of"]): (h, taught[id(h)]) for h in histories}
+    taught = StatisticsTeacher(template).teach(histories)
+    known = {(one.row["user_id"], one.row["as_of"]): (one.row, one.text) for one in taught}
     told = ["user_id", "as_of", "item_id", "event_time", "label", "window"]
     samples = [s for s in lake.read_columns("samples", told).to_pylist() if s["window"] == "alignment"]
     start = holdout_start_of([s["event_time"] for s in samples], settings.feedback.holdout_share)
-    asked = f"\n{template.question.format(items=template.item_noun)}"
-    parts: tuple[list[Row], list[Row]] = ([], [])
+    train: list[Row] = []
+    held: list[Row] = []
     for s in samples:
         if (s["user_id"], s["as_of"]) not in known:
             continue
@@ -128,10 +128,11 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
         title, attributes = named.get(s["item_id"], (f"item {s['item_id']}", ()))
         item = f"{title} ({', '.join(attributes)})" if attributes else title
         key = hashlib.sha256(f"{s['user_id']} {s['item_id']}".encode()).hexdigest()
-        body = history["prompt_body"].removesuffix(asked)
-        row = Row(key, s["user_id"], s["label"], body, text, item, history["n_liked"], history["n_events"])
-        parts[s["event_time"] >= start].append(row)
-    return tuple(sorted(part, key=lambda r: r.key)[:n] for part, n in zip(parts, (examples, events), strict=True))  # type: ignore[return-value]
+        told_of = (history["prompt_body"], text, item, history["n_liked"], history["n_events"])
+        (held if s["event_time"] >= start else train).append(Row(key, s["user_id"], s["label"], *told_of))
+    train.sort(key=lambda row: row.key)
+    held.sort(key=lambda row: row.key)
+    return train[:examples], held[:events]
 
 
 def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], folder: Path) -> dict[str, Any]:
@@ -139,26 +140,30 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     chosen = validator_settings(settings)
     base = resolve_model(chosen.model.source, settings.cache_dir())
     chat = Chat(EngineSpec.judging(chosen, base))
-    no_yes = chat.answers().tokens[::-1]
+    no_yes = chat.answers.tokens[::-1]
     examples = []
     for i, row in enumerate(train):
         shown = NOTHING if (i % 100) / 100 < way.left_out else row.reccot
-        ids = chat.ids(Request("", _prompt(words, way, row, shown), "", 0))
+        ids = chat.ids(Request("", prompt_of(words, row.history, shown, row.item, way.blocks), "", 0))
         examples.append(Example(tuple(ids), no_yes[row.label]))
-    tuning = TuningSettings(learning_rate=way.learning_rate, batch_size=way.batch_size)
+    tuning = TuningSettings(batch_size=way.batch_size)
     began = time.perf_counter()
     steps = fine_tune(base, examples, tuning, folder, dtype=chosen.dtype, tell=lambda _: None)
     seconds = time.perf_counter() - began
     gc.collect()
     model = resolve_model(f"adapter:{folder}", settings.cache_dir())
-    others = dict(zip(sorted({r.user for r in held}), _turned(sorted({r.user for r in held})), strict=True))
+    ring = sorted({row.user for row in held}, key=lambda user: hashlib.sha256(user.encode()).hexdigest())
+    others = dict(zip(ring, [*ring[1:], ring[0]], strict=True))
     theirs = {row.user: row.reccot for row in held}
     seen: Mapping[str, Callable[[Row], str]] = {
         "none": lambda _: NOTHING,
         "own": lambda row: row.reccot,
         "shuffled": lambda row: theirs[others[row.user]],
     }
-    prompts = {name: [_prompt(words, way, row, told(row)) for row in held] for name, told in seen.items()}
+    prompts = {
+        name: [prompt_of(words, row.history, told(row), row.item, way.blocks) for row in held]
+        for name, told in seen.items()
+    }
     p = _judged(replace(EngineSpec.judging(chosen, model), kv_cache_gb=1), prompts)
     label, user = [row.label for row in held], [row.user for row in held]
     return {
@@ -173,35 +178,16 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     }  # fmt: skip
 
 
-def _turned(users: list[str]) -> list[str]:
-    order = sorted(users, key=lambda user: hashlib.sha256(user.encode()).hexdigest())
-    nexts = dict(zip(order, [*order[1:], order[0]], strict=True))
-    return [nexts[user] for user in users]
-
-
-def _prompt(words: ValidatorTemplate, way: Way, row: Row, reccot: str) -> str:
-    noun = words.facts.item_noun
-    texts = {
-        "history": row.history,
-        "reccot": f"{words.analysis}\n<<<\n{reccot}\n>>>",
-        "item": f"{words.target.format(items=noun)}\n<<<\n{row.item}\n>>>",
-    }
-    return "\n".join([*(texts[block] for block in way.blocks), words.question])
-
-
 def _judged(spec: EngineSpec, prompts: Mapping[str, Sequence[str]]) -> dict[str, list[float]]:
     """p(Yes) of every prompt, variant by variant."""
     from udfs.validate import probability
 
     engine = build_engine(spec)
-    for name, texts in prompts.items():
-        for i, text in enumerate(texts):
-            engine.submit(Request(f"{name} {i}", text, "", 0))
+    asked = [Request(f"{name} {i}", text, "", 0) for name, texts in prompts.items() for i, text in enumerate(texts)]
     found: dict[str, list[float]] = {name: [0.5] * len(texts) for name, texts in prompts.items()}
-    while engine.unfinished:
-        for finished in engine.step():
-            name, _, i = finished.key.rpartition(" ")
-            found[name][int(i)] = probability(finished.scores[0] - finished.scores[1])
+    for finished in answered(engine, asked):
+        name, _, i = finished.key.rpartition(" ")
+        found[name][int(i)] = probability(finished.scores[0] - finished.scores[1])
     engine.close()
     return found
 

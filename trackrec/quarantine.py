@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.identity import key_of
+from trackrec.identity import key_of, key_of_values
 
 _ROW_CHARS = 2000
 
@@ -24,3 +26,14 @@ def fault_rows(rows: DataFrame, source_table: str, *, reason: Column, row: Colum
         "user_id",
         F.left("row", F.lit(_ROW_CHARS)).alias("row"),
     )
+
+
+def fault_row(source_table: str, *, reason: str, user_id: str, row: str) -> dict[str, Any]:
+    """``fault_rows`` in Python, of one row."""
+    return {
+        "fault_key": key_of_values(source_table, reason, row),
+        "source_table": source_table,
+        "reason": reason,
+        "user_id": user_id,
+        "row": row[:_ROW_CHARS],
+    }

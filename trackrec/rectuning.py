@@ -40,7 +40,7 @@ def tune_validator(
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
     chat = Chat(EngineSpec.judging(chosen, base))
-    yes, no = chat.answers().tokens
+    yes, no = chat.answers.tokens
     examples, too_long = [], 0
     for row in rows:
         ids = chat.ids(Request("", row["prompt_body"], "", 0))

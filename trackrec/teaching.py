@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from trackrec.cli import utc_now
 from trackrec.config import DistillSettings
 from trackrec.errors import BadInputError
-from trackrec.identity import key_of_values
 from trackrec.lake import Lake
 from trackrec.ledger import Run
 from trackrec.prompts import Template
+from trackrec.quarantine import fault_row
 from trackrec.teachers.base import Taught, Teacher
 
 Row = Mapping[str, Any]
@@ -71,14 +72,8 @@ def _stored(lake: Lake, version: str) -> dict[str, str]:
     return {row["prompt_key"]: row["text"] for row in rows if row["teacher_version"] == version}
 
 
-def _batches(taught: Iterable[Taught], size: int) -> Iterable[list[Taught]]:
-    part: list[Taught] = []
-    for one in taught:
-        part.append(one)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
+def _batches(taught: Iterator[Taught], size: int) -> Iterator[list[Taught]]:
+    while part := list(islice(taught, size)):
         yield part
 
 
@@ -100,10 +95,4 @@ def _text_row(taught: Taught, version: str) -> dict[str, Any]:
 def _fault_row(taught: Taught, version: str) -> dict[str, Any]:
     told = json.dumps({"prompt_key": taught.row["prompt_key"], "teacher": version, "error": taught.fault})
     reason = str(taught.fault).split(":", 1)[0]
-    return {
-        "fault_key": key_of_values("teacher_reccots", reason, told),
-        "source_table": "teacher_reccots",
-        "reason": reason,
-        "user_id": taught.row["user_id"],
-        "row": told,
-    }
+    return fault_row("teacher_reccots", reason=reason, user_id=taught.row["user_id"], row=told)

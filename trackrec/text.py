@@ -1,6 +1,9 @@
-"""Untrusted text made harmless, in Spark expressions only (no Python worker in a CPU stage)."""
+"""Untrusted text made harmless: what the logs say in Spark expressions (no Python worker in a CPU stage)."""
 
 from __future__ import annotations
+
+import re
+import unicodedata
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -38,3 +41,10 @@ def neutralise(text: Column, max_chars: int) -> Column:
     line = F.trim(F.regexp_replace(calm, _BLANK, " "))
     cut = F.concat(F.rtrim(F.left(line, F.lit(max_chars - 1))), F.lit("…"))
     return F.when(F.char_length(line) > max_chars, cut).otherwise(line)
+
+
+def one_line(text: str) -> str:
+    """What a model wrote as one printable line in which no chat token stands, in Python; of any length."""
+    told = text.translate(str.maketrans(_MARKS, _HARMLESS))
+    seen = "".join(c for c in told if c.isspace() or unicodedata.category(c) not in ("Cf", "Co", "Cs", "Cn"))
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", seen).strip()

@@ -44,7 +44,7 @@ def adapted(trained, smollm2, settings, tmp_path_factory):
 def wanted(trained, spec, adapted):
     """V's log-odds as the model in training has them."""
     chat = Chat(replace(spec, model=adapted, answers=("Yes", "No"), opening=""))
-    (yes,), (no,) = chat.answers().tokens
+    (yes,), (no,) = chat.answers.tokens
     found = []
     with torch.no_grad():
         for prompt in PROMPTS:

@@ -45,7 +45,7 @@ def test_the_log_odds_are_the_models_own_at_the_answer_position(judge):
     from transformers import AutoModelForCausalLM
 
     chat = Chat(judge)
-    (yes,), (no,) = chat.answers().tokens
+    (yes,), (no,) = chat.answers.tokens
     assert [chat.tokenizer.decode([token]) for token in (yes, no)] == ["Yes", "No"]
     model = AutoModelForCausalLM.from_pretrained(judge.model.path, dtype="float32")
     logits = model(torch.tensor([chat.ids(Request("", PROMPTS[0], "", 0))])).logits[0, -1].detach()
@@ -64,7 +64,7 @@ def test_answers_of_several_tokens_are_judged_by_their_whole_log_probability(jud
 
     spec = replace(judge, answers=("Absolutely", "Not at all"))
     chat = Chat(spec)
-    answers = chat.answers().tokens
+    answers = chat.answers.tokens
     assert min(map(len, answers)) > 1
     model = AutoModelForCausalLM.from_pretrained(spec.model.path, dtype="float32")
     expected = []
@@ -82,4 +82,4 @@ def test_answers_of_several_tokens_are_judged_by_their_whole_log_probability(jud
 @pytest.mark.parametrize("answers", [("Yes", "Yes"), ("Yes", "Yes, very much")])
 def test_answers_of_which_one_begins_with_the_other_are_refused(judge, answers):
     with pytest.raises(BadInputError, match="one begins with the other"):
-        Chat(replace(judge, answers=answers)).answers()
+        Chat(replace(judge, answers=answers))

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from trackrec.catalog import CatalogLake
 from trackrec.errors import BadInputError
-from trackrec.identity import key_of
+from trackrec.identity import key_of, key_of_values
 from trackrec.lake import Lake
 from trackrec.ledger import Tables
 from trackrec.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES
@@ -185,3 +185,4 @@ def test_keys_of_shifted_parts_differ(spark):
     x, y = row.first()
     assert len(x) == 64
     assert x != y
+    assert x == key_of_values("a", "bc")

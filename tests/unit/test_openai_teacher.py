@@ -11,7 +11,8 @@ from trackrec.config import EndpointSettings
 from trackrec.errors import BadInputError
 from trackrec.prompts import Template
 from trackrec.teachers import openai as teachers
-from trackrec.teachers.openai import OpenAITeacher, one_line
+from trackrec.teachers.openai import OpenAITeacher
+from trackrec.text import one_line
 
 TEMPLATE = Template("t", "", "films", "genres")
 GOOD = "The user is drawn to Crime (9 of 10 liked), as with Heat. They avoid Comedy."

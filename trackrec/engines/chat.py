@@ -11,17 +11,19 @@ from trackrec.errors import BadInputError
 
 
 class Chat:
-    """Renders requests with one tokenizer. ``tokenizer`` is the transformers tokenizer of ``spec.model``."""
+    """Renders requests with one tokenizer. ``tokenizer`` is the transformers tokenizer of ``spec.model``.
+
+    ``answers`` are the tokens of ``spec.answers`` behind a prompt; see ``_tokens_of`` for what is refused.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
         from transformers import AutoTokenizer
 
         self.tokenizer: Any = AutoTokenizer.from_pretrained(spec.model.path, local_files_only=True)
-        self._answers = spec.answers
         # Longest first, so that a token which contains another one is broken as a whole.
         self._reserved = sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True)
-        answers = self.answers().tokens if spec.answers else ()
-        self._max_tokens = max(map(len, answers)) if answers else spec.sampling.max_tokens
+        self.answers = self._tokens_of(spec.answers)
+        self._max_tokens = max(map(len, self.answers.tokens), default=spec.sampling.max_tokens)
         self._limit = spec.max_model_len - self._max_tokens
 
     def text(self, request: Request) -> str:
@@ -39,15 +41,15 @@ class Chat:
         ids: list[int] = self.tokenizer(self.text(request), add_special_tokens=False)["input_ids"]
         return ids
 
-    def answers(self) -> Answers:
-        """The tokens of each of ``spec.answers`` behind a prompt, asked of the tokenizer: one token each, or several.
+    def _tokens_of(self, answers: tuple[str, ...]) -> Answers:
+        """The tokens of each answer behind a prompt, asked of the tokenizer: one token each, or several.
 
         Raises BadInputError where an answer changes the prompt's own last token, or one begins with the other.
         """
         before = self.text(Request("", "Answer.", "", 0))
         start: list[int] = self.tokenizer(before, add_special_tokens=False)["input_ids"]
         found: list[tuple[int, ...]] = []
-        for answer in self._answers:
+        for answer in answers:
             ids: list[int] = self.tokenizer(before + answer, add_special_tokens=False)["input_ids"]
             if ids[: len(start)] != start or len(ids) == len(start):
                 raise BadInputError(
@@ -58,7 +60,7 @@ class Chat:
         for one, other in permutations(found, 2):
             if other[: len(one)] == one:
                 raise BadInputError(
-                    f"of the answers {self._answers} one begins with the other, so they are no alternatives.",
+                    f"of the answers {answers} one begins with the other, so they are no alternatives.",
                     "Correct validator.answers.",
                 )
         return Answers(found)

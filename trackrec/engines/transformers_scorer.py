@@ -24,9 +24,12 @@ class TransformersScorer:
         self._chat = Chat(spec)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: Any = load(spec.model, "float32" if spec.deterministic else spec.dtype)
-        self._answers = self._chat.answers()
-        # In float32: bf16 logits step by .125 where they are near 16.
-        self._head: torch.Tensor = self._model.get_output_embeddings().weight
+        self._answers = self._chat.answers
+        # In float32: bf16 logits step by .125 where they are near 16. Only the answers' rows of the head, and all of it
+        # where answers have several tokens: their positions add up, so each needs its own norm.
+        head: torch.Tensor = self._model.get_output_embeddings().weight
+        self._rows = {start: head[tokens].float() for start, tokens in self._answers.nexts.items()}
+        self._head = head.float() if len(self._rows) > 1 else None
         whole = self._model.get_base_model() if spec.model.adapter else self._model
         self._body: Any = whole.base_model  # without the head
         self._queue: deque[tuple[Request, list[int], float]] = deque()  # request, prompt ids, time of submit
@@ -84,7 +87,7 @@ class TransformersScorer:
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self._device)
         hidden = self._body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         last = hidden[torch.arange(len(rows)), mask.sum(dim=1) - 1].float()
-        scores = last @ self._head[tokens].float().T
-        if len(self._answers.nexts) > 1:  # answers of several tokens: positions add up, so each needs its own norm
-            scores = scores - torch.logsumexp(last @ self._head.float().T, dim=1, keepdim=True)
+        scores = last @ self._rows[start].T
+        if self._head is not None:
+            scores = scores - torch.logsumexp(last @ self._head.T, dim=1, keepdim=True)
         return [dict(zip(tokens, row, strict=True)) for row in scores.tolist()]

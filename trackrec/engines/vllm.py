@@ -58,7 +58,11 @@ class VllmEngine:
 
     def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
         """What vLLM is asked for one request: (unique name, prompt ids, SamplingParams) each."""
-        return [(request.key, ids, sampling_params(self._spec, request.seed))]
+        return [(request.key, ids, self.parameters(request))]
+
+    def parameters(self, request: Request) -> Any:
+        """vLLM's SamplingParams of one request."""
+        return sampling_params(self._spec, request.seed)
 
     def step(self) -> list[Finished]:
         """One scheduler step."""
@@ -103,7 +107,8 @@ class VllmScorer(VllmEngine):
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        self._answers = self._chat.answers()
+        self._answers = self._chat.answers
+        self._positions = list(self._answers.nexts.items())
         self._found: dict[str, dict[Tokens, dict[int, float]]] = {}  # key -> log-probabilities so far
 
     def abort(self) -> None:
@@ -112,16 +117,16 @@ class VllmScorer(VllmEngine):
         self._found.clear()
 
     def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
-        nexts = enumerate(self._answers.nexts.items())
-        return [(f"{request.key} {i}", [*ids, *start], _looking_at(tokens)) for i, (start, tokens) in nexts]
+        positions = enumerate(self._positions)
+        return [(f"{request.key} {i}", [*ids, *start], _looking_at(tokens)) for i, (start, tokens) in positions]
 
     def _finish(self, output: Any) -> Finished | None:
         request, started = self._submitted.pop(output.request_id)
         found = self._found.setdefault(request.key, {})
-        start, tokens = list(self._answers.nexts.items())[int(output.request_id.rsplit(" ", 1)[1])]
+        start, tokens = self._positions[int(output.request_id.rsplit(" ", 1)[1])]
         logprobs = output.outputs[0].logprobs[0]
         found[start] = {token: float(logprobs[token].logprob) for token in tokens}
-        if len(found) < len(self._answers.nexts):
+        if len(found) < len(self._positions):
             return None
         scores = self._answers.scores(self._found.pop(request.key))
         latency_ms = 1000 * (time.perf_counter() - started)

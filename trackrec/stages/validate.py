@@ -47,12 +47,14 @@ def run(job: Job) -> dict[str, Any]:
         judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
         groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
         try:
-            spread = _spread(line, groups, settings)
+            verdicts = {row["verdict"]: row["count"] for row in groups.groupBy("verdict").count().collect()}
+            line.counts |= {f"groups {verdict}": count for verdict, count in verdicts.items()}
+            gap = _spread(line, groups, settings)
             _write_preferences(job, line, candidates, groups, version)
         finally:
             groups.unpersist()
     job.counts |= {f"validate_{word}": count for word, count in line.counts.items()}
-    return {"groups": {w.removeprefix("groups "): n for w, n in line.counts.items() if w[:7] == "groups "}} | spread
+    return {"groups": verdicts, "gap": gap}
 
 
 def _candidates(job: Job) -> DataFrame:
@@ -115,20 +117,18 @@ def _set_aside(job: Job, faults: DataFrame) -> int:
     return job.warehouse.insert_new("quarantine", job.stamp(rows))
 
 
-def _spread(line: Stage, groups: DataFrame, settings: FeedbackSettings) -> dict[str, Any]:
+def _spread(line: Stage, groups: DataFrame, settings: FeedbackSettings) -> list[float] | None:
     """Deciles of the gap between a group's best and worst reward: most of them under min_gap, V sees no difference."""
     told = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES))))
     found = told.first()
     if not found or found[0] is None:
-        return {"gap": None}
+        return None
     low, middle, high = found[0]
     line.notes.append(f"gap {low:.3f} / {middle:.3f} / {high:.3f} (10, 50, 90 %), min_gap {settings.min_gap}")
-    return {"gap": [low, middle, high]}
+    return [low, middle, high]
 
 
 def _write_preferences(job: Job, line: Stage, candidates: DataFrame, groups: DataFrame, version: str) -> None:
-    for row in groups.groupBy("verdict").count().collect():
-        line.counts[f"groups {row['verdict']}"] = row["count"]
     names = candidates.select("prompt_key", "generator_version", "sampling").distinct()
     rows = feedback.preferences(groups, job.settings.feedback).join(names, "prompt_key")
     written = job.warehouse.upsert("preferences", job.stamp(rows.withColumn("validator_version", F.lit(version))))

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -21,6 +19,7 @@ from trackrec.errors import BadInputError
 from trackrec.prompts import Template
 from trackrec.sentences import judged
 from trackrec.teachers.base import Taught
+from trackrec.text import one_line
 
 INSTRUCTIONS = (
     "You study what one person rated and explain their taste. Use only what the data says; name no {items} that is not "
@@ -30,8 +29,6 @@ INSTRUCTIONS = (
 )
 _MAX_CHARS = 2000
 _LONGEST_PAUSE_S = 8.0
-_MARKS = str.maketrans("<>[]", "‹›()")  # of chat tokens; see trackrec.text, which does it for titles
-_UNSEEN = ("Cf", "Co", "Cs", "Cn")
 
 
 class OpenAITeacher:
@@ -121,12 +118,6 @@ class OpenAITeacher:
         if len(text) > _MAX_CHARS:
             return "", f"too_long: {len(text)} characters"
         return text, ""
-
-
-def one_line(text: str) -> str:
-    """``text`` as one printable line in which no chat token stands."""
-    seen = "".join(c for c in text.translate(_MARKS) if c.isspace() or unicodedata.category(c) not in _UNSEEN)
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", seen).strip()
 
 
 def _line(told: object) -> str:
