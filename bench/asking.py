@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from trackrec.engines.base import Engine, Finished, Request
 from trackrec.prompts import ValidatorTemplate
 
 
-def prompt_of(
-    words: ValidatorTemplate, body: str, reccot: str, item: str, blocks: Sequence[str] = ("history", "reccot", "item")
-) -> str:
-    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; ``blocks``: in which order."""
+def prompt_of(words: ValidatorTemplate, body: str, reccot: str, item: str, *, history: bool = True) -> str:
+    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; or less."""
     noun = words.facts.item_noun
-    texts = {
-        "history": body.removesuffix(f"\n{words.facts.question.format(items=noun)}"),
-        "reccot": f"{words.analysis}\n<<<\n{reccot}\n>>>",
-        "item": f"{words.target.format(items=noun)}\n<<<\n{item}\n>>>",
-    }
-    return "\n".join([*(texts[block] for block in blocks), words.question])
+    facts = body.removesuffix(f"\n{words.facts.question.format(items=noun)}")
+    blocks = [f"{words.analysis}\n<<<\n{reccot}\n>>>", f"{words.question.format(items=noun)}\n<<<\n{item}\n>>>"]
+    return "\n".join([facts, *blocks] if history else blocks)
 
 
 def answered(engine: Engine, requests: Iterable[Request]) -> list[Finished]:

@@ -1,11 +1,11 @@
 """Does V read the RecCoT at all? V tuned in several ways, on RecCoTs that are true by construction.
 
 python -m bench.reading                                     # SmolLM2-135M on 2 cores, MovieLens-100k: about 40 minutes
-python -m bench.reading --only "as it is" --examples 1600   # one way, more steps
+python -m bench.reading --only "as it is" --examples 4000   # one way, more steps
 
 RecCoTs are those of the statistics teacher: what V does not gain from them it will gain from no G that learned them.
-Each way of asking is trained from the same base on the same rows of the alignment window, and measured on the same
-later events: with the RecCoT, without, and with the one of another user. Last line one JSON object.
+Each way is trained from the same base on the same events of the alignment window, and measured on the same later
+events: with the RecCoT, without, and with the one of another user. Last line one JSON object.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bench.asking import answered, prompt_of
+from bench.asking import prompt_of
 from trackrec import holdout
-from trackrec.config import Settings, TuningSettings
+from trackrec.config import RecTuningSettings, Settings
 from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec, Request, build_engine
+from trackrec.engines.base import EngineSpec, Request
 from trackrec.engines.chat import Chat
 from trackrec.lake import Lake
 from trackrec.models import resolve_model
 from trackrec.prompts import ValidatorTemplate, template_of
 from trackrec.splits import holdout_start_of
-from trackrec.supervised import Example, fine_tune
 from trackrec.teachers.statistics import StatisticsTeacher
 from trackrec.threads import use_threads
 from trackrec.validator import validator_settings
@@ -41,7 +41,7 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Row:
-    """One event, with what was known of its user before it."""
+    """One event, with what was known of its user before it; ``key`` is the snapshot's, mixed."""
 
     key: str
     user: str
@@ -55,50 +55,56 @@ class Row:
 
 @dataclass(frozen=True)
 class Way:
-    """How V is asked and tuned: the blocks of its prompt in order, and of how many rows the RecCoT is left out."""
+    """How V is asked and tuned."""
 
-    blocks: tuple[str, ...] = ("history", "reccot", "item")
-    left_out: float = 0.0  # share of the training rows that show no RecCoT
-    batch_size: int = 8
+    history: bool = True  # whether the prompt shows it
+    reccot: bool = True
+    left_out: float = 0.0  # share of the RecCoTs that training does not show
+    share: float = 1.0  # of the training rows
+    epochs: int = 1
 
 
 WAYS = {
     "as it is": Way(),
-    "smaller batches": Way(batch_size=2),
-    "RecCoT left out of half": Way(batch_size=2, left_out=0.5),
-    "RecCoT behind the item": Way(("history", "item", "reccot"), batch_size=2),
-    "RecCoT in place of the history": Way(("reccot", "item"), batch_size=2),
-    "history alone": Way(("history", "item"), batch_size=2),
+    "few examples": Way(share=0.1),
+    "RecCoT left out of half": Way(left_out=0.5),
+    "RecCoT in place of the history": Way(history=False),
+    "history alone": Way(reccot=False),
+    "two epochs": Way(epochs=2),
 }
 
 
 def main() -> int:
     """Tune and measure V in each way and print the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=300)
-    parser.add_argument("--examples", type=int, default=400)
-    parser.add_argument("--holdout", type=int, default=500, help="events")
+    parser.add_argument("--users", type=int, help="by hash; default: all")
+    parser.add_argument("--examples", type=int, default=1200)
+    parser.add_argument("--events", type=int, default=12, help="next events of a RecCoT that V is tuned on")
+    parser.add_argument("--holdout", type=int, default=600, help="events")
+    parser.add_argument("--learning-rate", type=float, default=RecTuningSettings().learning_rate)
     parser.add_argument("--only", nargs="+", choices=list(WAYS))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-reading-") as scratch:
         folder = Path(scratch)
-        sets = [f"warehouse={folder}/warehouse", f"histories.max_users={args.users}", f"log={folder}/log"]
-        sets += ["histories.windows=[alignment]"]
+        sets = [f"warehouse={folder}/warehouse", f"histories.max_users={args.users or 'null'}", f"log={folder}/log"]
+        sets += ["histories.windows=[alignment]", f"tune.next_events={args.events}"]
+        sets += [f"tune.learning_rate={args.learning_rate}"]
         settings = load_settings("conf/loop.yaml", sets)
         train, held = _rows(settings, args.examples, args.holdout, sets)
         use_threads(settings.generator.threads)
         known = [{"label": r.label, "user_id": r.user, "n_liked": r.n_liked, "n_events": r.n_events} for r in held]
+        print(f"{len(train)} training rows, {len(held)} held out, of {len({row.user for row in held})} users")
         found: dict[str, Any] = {"floors": holdout.floors(known)}
         print(holdout.table(found["floors"]), flush=True)
         for name in args.only or WAYS:
             found[name] = _measure(WAYS[name], settings, train, held, folder / name.replace(" ", "-"))
-            print(f"{name}\n{holdout.table(found[name]['validator'])}\n{found[name]['differences']}", flush=True)
+            print(f"{name}\n{holdout.table(found[name]['validator'])}\n{found[name]}", flush=True)
     print(json.dumps({"bench": "reading", "settings": vars(args), "ways": found}))
     return 0
 
 
 def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -> tuple[list[Row], list[Row]]:
-    """(training rows, later rows) of the alignment window, each chosen by hash."""
+    """(training rows, later rows) of the alignment window: whole snapshots in the order of a hash."""
     from jobs import build_histories
     from trackrec.session import spark_session
     from trackrec.sources.cleaning import clean_items
@@ -121,78 +127,99 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     start = holdout_start_of([s["event_time"] for s in samples], settings.feedback.holdout_share)
     train: list[Row] = []
     held: list[Row] = []
-    for s in samples:
+    for s in sorted(samples, key=lambda s: (s["event_time"], s["item_id"])):
         if (s["user_id"], s["as_of"]) not in known:
             continue
         history, text = known[s["user_id"], s["as_of"]]
         title, attributes = named.get(s["item_id"], (f"item {s['item_id']}", ()))
         item = f"{title} ({', '.join(attributes)})" if attributes else title
-        key = hashlib.sha256(f"{s['user_id']} {s['item_id']}".encode()).hexdigest()
+        key = hashlib.sha256(f"{s['user_id']} {s['as_of']}".encode()).hexdigest()
         told_of = (history["prompt_body"], text, item, history["n_liked"], history["n_events"])
         (held if s["event_time"] >= start else train).append(Row(key, s["user_id"], s["label"], *told_of))
-    train.sort(key=lambda row: row.key)
-    held.sort(key=lambda row: row.key)
-    return train[:examples], held[:events]
+    most = settings.tune.next_events
+    return _flat(_snapshots(train, most))[:examples], _flat(_snapshots(held, most))[:events]
+
+
+def _snapshots(rows: Sequence[Row], most: int) -> list[list[Row]]:
+    """Rows of one snapshot together, at most ``most``, snapshots in the order of their keys."""
+    ordered = sorted(rows, key=lambda row: row.key)  # stable: events of one snapshot stay in their order
+    return [list(group)[:most] for _, group in groupby(ordered, key=lambda row: row.key)]
+
+
+def _flat(groups: Iterable[Sequence[Row]]) -> list[Row]:
+    return [row for group in groups for row in group]
 
 
 def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], folder: Path) -> dict[str, Any]:
+    from trackrec.lora import trainable
+    from trackrec.tuning import Asked, asked_of, tune
+
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
     base = resolve_model(chosen.model.source, settings.cache_dir())
     chat = Chat(EngineSpec.judging(chosen, base))
     no_yes = chat.answers.tokens[::-1]
-    examples = []
-    for i, row in enumerate(train):
-        shown = NOTHING if (i % 100) / 100 < way.left_out else row.reccot
-        ids = chat.ids(Request("", prompt_of(words, row.history, shown, row.item, way.blocks), "", 0))
-        examples.append(Example(tuple(ids), no_yes[row.label]))
-    tuning = TuningSettings(batch_size=way.batch_size)
+
+    def asked(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:
+        texts = [prompt_of(words, row.history, reccot(row), row.item, history=way.history) for row in group]
+        ids = [chat.ids(Request("", text, "", 0)) for text in texts]
+        return asked_of(group[0].key, ids, [no_yes[row.label] for row in group])
+
+    def shown(i: int) -> Callable[[Row], str]:
+        hidden = not way.reccot or (i % 100) / 100 < way.left_out
+        return lambda row: NOTHING if hidden else row.reccot
+
+    most = settings.tune.next_events
+    groups = _snapshots(train[: round(way.share * len(train))], most)
+    examples = [asked(group, shown(7 * i)) for i, group in enumerate(groups)]
+    tuning = settings.tune.model_copy(update={"epochs": way.epochs})
+    model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)
     began = time.perf_counter()
-    steps = fine_tune(base, examples, tuning, folder, dtype=chosen.dtype, tell=lambda _: None)
+    steps = tune(model, examples, tuning, folder, lambda _: None)
     seconds = time.perf_counter() - began
-    gc.collect()
-    model = resolve_model(f"adapter:{folder}", settings.cache_dir())
     ring = sorted({row.user for row in held}, key=lambda user: hashlib.sha256(user.encode()).hexdigest())
     others = dict(zip(ring, [*ring[1:], ring[0]], strict=True))
     theirs = {row.user: row.reccot for row in held}
-    seen: Mapping[str, Callable[[Row], str]] = {
-        "none": lambda _: NOTHING,
-        "own": lambda row: row.reccot,
-        "shuffled": lambda row: theirs[others[row.user]],
-    }
-    prompts = {
-        name: [prompt_of(words, row.history, told(row), row.item, way.blocks) for row in held]
-        for name, told in seen.items()
-    }
-    p = _judged(replace(EngineSpec.judging(chosen, model), kv_cache_gb=1), prompts)
-    label, user = [row.label for row in held], [row.user for row in held]
+    seen: dict[str, Callable[[Row], str]] = {"none": lambda _: NOTHING}
+    if way.reccot:
+        seen |= {"own": lambda row: row.reccot, "shuffled": lambda row: theirs[others[row.user]]}
+    later = _snapshots(held, most)
+    p = {name: _judged(model, [asked(group, told) for group in later], no_yes) for name, told in seen.items()}
+    label, user = [row.label for row in _flat(later)], [row.user for row in _flat(later)]
+    compared = holdout.differences(p, label, user, "own") if way.reccot else {}
+    quarter = steps[-max(1, len(steps) // 4) :]
+    del model
+    gc.collect()
     return {
         "validator": {name: _rounded(holdout.quality(label, scores, user)) for name, scores in p.items()},
-        "differences": {
-            pair: _rounded(row) for pair, row in holdout.differences(p, label, user, "own").items()
-        },
+        "differences": {pair: _rounded(row) for pair, row in compared.items()},
         "seconds": round(seconds),
-        "tokens": sum(len(e.prompt) for e in examples) // len(examples),
-        "first_loss": round(steps["first_loss"], 3),
-        "last_loss": round(steps["last_loss"], 3),
+        "examples": sum(len(one.group.answers) for one in examples) * way.epochs,
+        "tokens": sum(one.group.tokens for one in examples) * way.epochs,
+        "unshared_tokens": way.epochs
+        * sum(len(one.group.prompt) + len(answer) for one in examples for answer in one.group.answers),
+        "first_loss": round(steps[0]["loss"], 3),
+        "last_loss": round(sum(step["loss"] for step in quarter) / len(quarter), 3),
     }  # fmt: skip
 
 
-def _judged(spec: EngineSpec, prompts: Mapping[str, Sequence[str]]) -> dict[str, list[float]]:
-    """p(Yes) of every prompt, variant by variant."""
+def _judged(model: Any, asked: Sequence[Any], no_yes: Sequence[tuple[int, ...]]) -> list[float]:
+    """p(Yes) of every event in turn."""
+    import torch
+
+    from trackrec.prefix import shared_logits
     from udfs.validate import probability
 
-    engine = build_engine(spec)
-    asked = [Request(f"{name} {i}", text, "", 0) for name, texts in prompts.items() for i, text in enumerate(texts)]
-    found: dict[str, list[float]] = {name: [0.5] * len(texts) for name, texts in prompts.items()}
-    for finished in answered(engine, asked):
-        name, _, i = finished.key.rpartition(" ")
-        found[name][int(i)] = probability(finished.scores[0] - finished.scores[1])
-    engine.close()
+    (no,), (yes,) = no_yes
+    found: list[float] = []
+    with torch.no_grad():
+        for one in asked:
+            logits = shared_logits(model, one.group).float()
+            found += [probability(odds) for odds in (logits[:, yes] - logits[:, no]).tolist()]
     return found
 
 
-def _rounded(row: Mapping[str, float]) -> dict[str, float]:
+def _rounded(row: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in row.items()}
 
 

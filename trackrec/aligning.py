@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trackrec.adapters import save_adapter
 from trackrec.config import Settings
 from trackrec.engines.base import EngineSpec, Request
 from trackrec.engines.chat import Chat
 from trackrec.errors import BadInputError
 from trackrec.generation import canonical
 from trackrec.lake import Lake
-from trackrec.models import Model, base_model, resolve_model
+from trackrec.models import Model, resolve_model
 from trackrec.prompts import template_of
 from trackrec.validator import judge_of
 from trackrec.versions import Made
@@ -39,10 +38,7 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
             f"table preferences: all {len(rows)} histories exceed generator.max_model_len {spec.max_model_len}.",
             "Raise it, or show less of a history.",
         )
-    adapter = folder / "adapter"
-    if not adapter.is_dir():
-        _train(settings, generator, found, folder, tell)
-    steps = [json.loads(line) for line in (folder / "training" / "steps.jsonl").read_text().splitlines()]
+    adapter, steps = _trained(settings, generator, found, folder, tell)
     metrics = {"groups": float(len(found)), "too_long": float(skipped), "steps": float(len(steps))}
     late = steps[-max(1, len(steps) // 4) :]  # the last step alone may hold one group
     for name in ("loss", "margin", "accuracy"):
@@ -103,19 +99,17 @@ def _bodies(lake: Lake, rows: Sequence[Row]) -> dict[str, str]:
     return {key: body for key, body in pairs if key in wanted}
 
 
-def _train(
+def _trained(
     settings: Settings, generator: Model, found: Sequence[Any], folder: Path, tell: Callable[[str], None]
-) -> None:
+) -> tuple[Path, list[dict[str, float]]]:
     from trackrec.alignment import align
-    from trackrec.lora import trainable
+    from trackrec.training import steps_of, train_adapter
 
-    base = base_model(generator)
-    model = trainable(generator, settings.generator.dtype, settings.align.lora, settings.align.seed)
-    if settings.align.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.train()  # it is done in training only; there is no dropout
-    align(model, found, settings.align, folder / "training", tell)
-    save_adapter(model, folder / "adapter", source=base.source, version=base.version)
+    def work(model: Any, place: Path) -> None:
+        align(model, found, settings.align, place, tell)
+
+    adapter = train_adapter(generator, settings.generator.dtype, settings.align, folder, work)
+    return adapter, steps_of(folder / "training")
 
 
 def _digest(generator: Model, rows: Sequence[Row], settings: Settings) -> str:

@@ -161,16 +161,31 @@ class LoraSettings(_Section):
     alpha: int = Field(32, ge=1)  # the adapter's output is scaled by alpha / rank
 
 
-class TuningSettings(_Section):
-    """Supervised fine-tuning of an adapter: distillation of G, Rec-tuning of V."""
+class TrainingSettings(_Section):
+    """One training of an adapter."""
 
     learning_rate: float = Field(5e-4, gt=0)
     epochs: int = Field(1, ge=1)
     batch_size: int = Field(8, ge=1)  # examples an optimiser step
-    max_examples: int | None = Field(None, ge=1)  # the so many smallest by hash; None: all
-    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps
-    seed: int = 1
+    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
+    seed: int = 1  # order of the examples and a new adapter's first weights
     lora: LoraSettings = LoraSettings()
+
+
+class GroupTrainingSettings(TrainingSettings):
+    """A training whose examples are groups with a common prompt, read once; one group at a time is in memory."""
+
+    max_grad_norm: float = Field(1.0, gt=0)
+    checkpoint_steps: int = Field(10, ge=1)
+    gradient_checkpointing: bool = False  # less memory for a second forward pass: for large models
+
+
+class RecTuningSettings(GroupTrainingSettings):
+    """Rec-tuning of V: the answers about a RecCoT's next events are learned together."""
+
+    batch_size: int = Field(2, ge=1)  # RecCoTs an optimiser step, each with its events
+    next_events: int = Field(8, ge=1)  # of a snapshot: more of them cost little, the history is read once
+    max_examples: int | None = Field(None, ge=1)  # events; RecCoTs by hash until there are so many. None: all
 
 
 class EndpointSettings(_Section):
@@ -188,28 +203,21 @@ class EndpointSettings(_Section):
     extra_body: dict[str, Any] = Field(default_factory=dict)  # e.g. {chat_template_kwargs: {enable_thinking: false}}
 
 
-class DistillSettings(TuningSettings):
+class DistillSettings(TrainingSettings):
     """G_0: G's base tuned on what a teacher writes about a few users."""
 
     teacher: Literal["statistics", "openai"] = "statistics"
     endpoint: EndpointSettings | None = None  # of the openai teacher
     share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
+    max_examples: int | None = Field(None, ge=1)  # the so many smallest by hash; None: all
     learning_rate: float = Field(1e-3, gt=0)
 
 
-class AlignmentSettings(_Section):
-    """S-DPO (arXiv 2406.09215) of G's adapter."""
+class AlignmentSettings(GroupTrainingSettings):
+    """S-DPO (arXiv 2406.09215) of G's adapter; an example is a history with its candidates."""
 
     beta: float = Field(0.1, gt=0)  # how far G may move from where the round began: smaller moves further
     learning_rate: float = Field(1e-4, gt=0)
-    epochs: int = Field(1, ge=1)
-    batch_size: int = Field(8, ge=1)  # histories an optimiser step; one at a time is in memory
-    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
-    max_grad_norm: float = Field(1.0, gt=0)
-    checkpoint_steps: int = Field(10, ge=1)
-    gradient_checkpointing: bool = False  # less memory for a second forward pass: for large models
-    seed: int = 1  # order of the histories; nothing else is random
-    lora: LoraSettings = LoraSettings()
 
 
 class LoopSettings(_Section):
@@ -269,7 +277,7 @@ class Settings(_Section):
     feedback: FeedbackSettings = FeedbackSettings()
     distill: DistillSettings = DistillSettings()
     align: AlignmentSettings = AlignmentSettings()
-    tune: TuningSettings = TuningSettings()
+    tune: RecTuningSettings = RecTuningSettings()
     loop: LoopSettings = LoopSettings()
     ctr: CtrSettings = CtrSettings()
 

@@ -38,7 +38,7 @@ def work_of(job: Job) -> dict[str, int]:
         keys = histories.where(theirs).select("prompt_key").union(events.select("prompt_key")).distinct().count()
     finally:
         events.unpersist()
-    tuned = histories.where(theirs).count() * settings.feedback.next_events
+    tuned = histories.where(theirs).count() * settings.tune.next_events
     judged = histories.where(~theirs).count()
     taught = math.ceil(judged * settings.distill.share)
     candidates = rounds * judged * settings.feedback.candidates

@@ -1,12 +1,13 @@
 """Log-probabilities of several answers to one prompt in one forward pass: the prompt is read once, not once an answer.
 
-Prompt and answers form one sequence; a block mask lets each answer see the prompt and itself, and positions start anew
+Candidates of one history are such answers, and so are one RecCoT's next events with what the user did. Prompt and
+answers form one sequence; a block mask lets each answer see the prompt and itself, and positions start anew
 after the prompt. Same values and gradients as one sequence an answer, with fewer tokens: P + ΣL instead of Σ(P + L).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +19,30 @@ MASKED = ("sdpa", "eager")  # attention implementations of transformers that tak
 
 @dataclass(frozen=True)
 class Group:
-    """One history: token ids of its prompt and of its answers (end token included where the model ended by itself)."""
+    """Token ids of a common prompt and of the answers behind it.
+
+    ``counted``: how many tokens at the end of each answer have their log-probability taken; empty: all of them.
+    """
 
     prompt: tuple[int, ...]
     answers: tuple[tuple[int, ...], ...]
+    counted: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.prompt or not self.answers or not all(self.answers):
             raise ValueError("a group needs a prompt and answers of at least one token each")
+        if self.counted and not all(0 < n <= len(a) for n, a in zip(self.counted, self.answers, strict=True)):
+            raise ValueError("at least one token of each answer is counted, and no more than it has")
 
     @property
     def tokens(self) -> int:
         """Tokens of the shared sequence."""
         return len(self.prompt) + sum(map(len, self.answers))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """``counted``, or the length of each answer."""
+        return self.counted or tuple(map(len, self.answers))
 
 
 def can_share(model: Any) -> bool:
@@ -39,50 +51,62 @@ def can_share(model: Any) -> bool:
 
 
 def shared_logps(model: Any, group: Group) -> Tensor:
-    """Summed log-probability of each answer, [answers] in float32, from one forward pass over ``group``.
+    """Summed log-probability of each answer's counted tokens, [answers] in float32, from one pass over ``group``."""
+    logits = shared_logits(model, group)
+    targets = [token for answer, count in _answers(group) for token in answer[-count:]]
+    per_token = _token_logps(logits, torch.tensor(targets, device=logits.device))
+    return torch.stack([part.sum() for part in torch.split(per_token, list(group.counts))])
 
-    ``model``: a causal LM of transformers whose ``forward`` takes ``logits_to_keep`` as positions. Logits are computed
-    only where an answer's token is predicted. Raises ValueError where its attention cannot take a block mask.
+
+def shared_logits(model: Any, group: Group) -> Tensor:
+    """Logits that predict the counted tokens of each answer in turn, [counted tokens, vocabulary], from one pass.
+
+    ``model``: a causal LM of transformers whose ``forward`` takes ``logits_to_keep`` as positions; no other logits are
+    computed. Raises ValueError where its attention cannot take a block mask.
     """
     if not can_share(model):
         raise ValueError(f"attention {model.config._attn_implementation!r} takes no block mask; use separate_logps")
-    device = model.device
+    device, prompt = model.device, len(group.prompt)
     lengths = [len(answer) for answer in group.answers]
     ids = torch.tensor([[*group.prompt, *(token for answer in group.answers for token in answer)]], device=device)
-    kept = _predicting(len(group.prompt), lengths).to(device)
-    logits = model(
+    logits: Tensor = model(
         input_ids=ids,
-        attention_mask=_block_mask(len(group.prompt), lengths, _dtype(model)).to(device),
-        position_ids=_positions(len(group.prompt), lengths).to(device),
-        logits_to_keep=kept,
+        attention_mask=_block_mask(prompt, lengths, _dtype(model)).to(device),
+        position_ids=_positions(prompt, lengths).to(device),
+        logits_to_keep=_predicting(group).to(device),
         use_cache=False,
     ).logits[0]
-    per_token = _token_logps(logits, ids[0, len(group.prompt) :])
-    return torch.stack([part.sum() for part in torch.split(per_token, lengths)])
+    return logits
 
 
 def separate_logps(model: Any, group: Group) -> Tensor:
     """The same as ``shared_logps`` by one right-padded sequence an answer: the reference, and the fallback."""
     prompt, longest = len(group.prompt), max(map(len, group.answers))
     ids = torch.zeros(len(group.answers), prompt + longest, dtype=torch.long)
-    present = torch.zeros_like(ids)
-    for row, answer in enumerate(group.answers):
+    present, counted = torch.zeros_like(ids), torch.zeros_like(ids)
+    for row, (answer, count) in enumerate(_answers(group)):
         whole = torch.tensor([*group.prompt, *answer])
         ids[row, : len(whole)], present[row, : len(whole)] = whole, 1
-    ids, present = ids.to(model.device), present.to(model.device)
+        counted[row, len(whole) - count : len(whole)] = 1
+    ids, present, counted = (part.to(model.device) for part in (ids, present, counted))
     kept = torch.arange(prompt - 1, prompt + longest - 1, device=model.device)
     logits = model(input_ids=ids, attention_mask=present, logits_to_keep=kept, use_cache=False).logits
     per_token = _token_logps(logits.flatten(0, 1), ids[:, prompt:].flatten()).view(len(group.answers), longest)
-    return (per_token * present[:, prompt:]).sum(dim=1)
+    return (per_token * counted[:, prompt:]).sum(dim=1)
 
 
-def _predicting(prompt: int, lengths: Sequence[int]) -> Tensor:
-    """For each answer token in turn, the position in the shared sequence whose logits predict it."""
+def _answers(group: Group) -> Iterator[tuple[tuple[int, ...], int]]:
+    return zip(group.answers, group.counts, strict=True)
+
+
+def _predicting(group: Group) -> Tensor:
+    """For each counted token in turn, the position in the shared sequence whose logits predict it."""
     places: list[int] = []
-    start = prompt
-    for length in lengths:
-        places += [prompt - 1, *range(start, start + length - 1)]
-        start += length
+    start = len(group.prompt)
+    for answer, count in _answers(group):
+        before = [len(group.prompt) - 1, *range(start, start + len(answer) - 1)]
+        places += before[-count:]
+        start += len(answer)
     return torch.tensor(places)
 
 

@@ -1,10 +1,10 @@
-"""rec_tuning → V_t: the answer token learned behind (history, RecCoT, item); no Spark."""
+"""rec_tuning → V_t: the answers learned behind (history, RecCoT, item), RecCoT by RecCoT; no Spark."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from trackrec.engines.chat import Chat
 from trackrec.errors import BadInputError
 from trackrec.generation import canonical
 from trackrec.lake import Lake
-from trackrec.models import base_model, resolve_model
+from trackrec.models import Model, base_model, resolve_model
 from trackrec.prompts import ValidatorTemplate, template_of
-from trackrec.supervised import Example, fine_tune
 from trackrec.versions import Made
 
 Row = Mapping[str, Any]
@@ -26,57 +25,112 @@ _COLUMNS = ["row_key", "item_id", "event_time", "template_version", "generator_v
 def tune_validator(
     settings: Settings, chosen: ValidatorSettings, lake: Lake, tell: Callable[[str], None] = print
 ) -> Made:
-    """Tune V's base, from scratch each round, on the rows of this generator; a finished training is found.
+    """Tune V's base, from scratch each round, on the rows of this generator.
 
-    The loss is on the answer only. Raises BadInputError without rows, or where all have one label.
+    A finished training is found, not repeated; a killed one goes on. The loss is on the answer only. Raises
+    BadInputError without rows, or where all have one label.
     """
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
     base = base_model(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256))
-    rows = rows_of(lake, settings, template)
+    groups = groups_of(lake, settings, template)
+    rows = [row for group in groups for row in group]
     liked = sum(row["label"] for row in rows)
     if liked in (0, len(rows)):
         raise BadInputError(
             f"table rec_tuning: all {len(rows)} rows of this generator and template have one label.",
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
-    chat = Chat(EngineSpec.judging(chosen, base))
-    yes, no = chat.answers.tokens
-    examples, too_long = [], 0
-    for row in rows:
-        ids = chat.ids(Request("", row["prompt_body"], "", 0))
-        if chat.fault(ids):
-            too_long += 1
-        else:
-            examples.append(Example(tuple(ids), yes if row["label"] else no))
-    told = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
-    decides = [
-        base.version,
-        chosen.dtype,
-        chosen.answers,
-        settings.tune.model_dump(mode="json"),
-        template.version,
-        told,
-    ]
-    name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    folder = Path(settings.models).resolve() / "validator" / name / "adapter"
-    metrics = fine_tune(base, examples, settings.tune, folder, dtype=chosen.dtype, tell=tell)
-    metrics |= {"share_liked": liked / len(rows), "too_long": too_long}
-    return Made(f"adapter:{folder}", base.version, {"rec_tuning": lake.open("rec_tuning").version()}, metrics)
+    asked = tokenised(groups, Chat(EngineSpec.judging(chosen, base)))
+    examples = sum(len(one.group.answers) for one in asked)
+    if not asked:
+        raise BadInputError(
+            f"table rec_tuning: all {len(rows)} prompts exceed validator.max_model_len {chosen.max_model_len}.",
+            "Raise it, or show less of a history.",
+        )
+    folder = Path(settings.models).resolve() / "validator" / _digest(base, chosen, template, rows, settings)
+    adapter, steps = _trained(settings, chosen, base, asked, folder, tell)
+    late = steps[-max(1, len(steps) // 4) :]  # a step is a few RecCoTs: one alone says little
+    metrics = {
+        "reccots": len(asked),
+        "examples": examples,
+        "too_long": len(rows) - examples,
+        "share_liked": liked / len(rows),
+        "steps": len(steps),
+        "first_loss": steps[0]["loss"],
+        "last_loss": sum(step["loss"] for step in late) / len(late),
+    }
+    return Made(f"adapter:{adapter}", base.version, {"rec_tuning": lake.open("rec_tuning").version()}, metrics)
 
 
-def rows_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> list[Row]:
-    """The rows that V is tuned on, at most ``tune.max_examples``, in the order of a hash that mixes users and times."""
+def groups_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> list[list[Row]]:
+    """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
+
+    Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
+    """
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
     rows: list[Row] = lake.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     wanted = (generator.version, canonical(settings.generator.sampling), template.version)
-    ours = [r for r in rows if (r["generator_version"], r["sampling"], r["template_version"]) == wanted]
+    ours: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
+        if (row["generator_version"], row["sampling"], row["template_version"]) == wanted:
+            ours.setdefault(row["row_key"], []).append(row)
     if not ours:
         raise BadInputError(
             f"table rec_tuning has no row of generator {generator.version} with this sampling.",
             "Run jobs/generate_reccot.py with the same settings first.",
         )
-    return sorted(ours, key=_mixed)[: settings.tune.max_examples]
+    groups = [group[: settings.tune.next_events] for group in ours.values()]
+    return groups if settings.tune.max_examples is None else _first(groups, settings.tune.max_examples)
 
 
-def _mixed(row: Row) -> str:
-    return hashlib.sha256(f"{row['row_key']} {row['item_id']} {row['event_time']}".encode()).hexdigest()
+def _first(groups: Sequence[list[Row]], count: int) -> list[list[Row]]:
+    """The first groups with ``count`` rows in all; the last one is cut."""
+    found: list[list[Row]] = []
+    for group in groups:
+        left = count - sum(map(len, found))
+        if left <= 0:
+            break
+        found.append(group[:left])
+    return found
+
+
+def tokenised(groups: Sequence[Sequence[Row]], chat: Chat) -> list[Any]:
+    """The groups as ``tuning.Asked``, without the prompts that are too long for the context."""
+    from trackrec.tuning import asked_of
+
+    yes, no = chat.answers.tokens
+    found = []
+    for group in groups:
+        prompts = [chat.ids(Request("", row["prompt_body"], "", 0)) for row in group]
+        fitting = [i for i, ids in enumerate(prompts) if chat.fault(ids) is None]
+        if fitting:
+            answers = [yes if group[i]["label"] else no for i in fitting]
+            found.append(asked_of(group[0]["row_key"], [prompts[i] for i in fitting], answers))
+    return found
+
+
+def _trained(
+    settings: Settings,
+    chosen: ValidatorSettings,
+    base: Model,
+    asked: Sequence[Any],
+    folder: Path,
+    tell: Callable[[str], None],
+) -> tuple[Path, list[dict[str, float]]]:
+    from trackrec.training import steps_of, train_adapter
+    from trackrec.tuning import tune
+
+    def work(model: Any, place: Path) -> None:
+        tune(model, asked, settings.tune, place, tell)
+
+    return train_adapter(base, chosen.dtype, settings.tune, folder, work), steps_of(folder / "training")
+
+
+def _digest(
+    base: Model, chosen: ValidatorSettings, template: ValidatorTemplate, rows: Sequence[Row], settings: Settings
+) -> str:
+    """16 hex digits over everything that decides the adapter."""
+    told = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
+    tuning = settings.tune.model_dump(mode="json")
+    decides = [base.version, chosen.dtype, chosen.answers, tuning, template.version, told]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.adapters import save_adapter
-from trackrec.config import TuningSettings
+from trackrec.config import TrainingSettings
 from trackrec.errors import BadInputError, TrackrecError
 from trackrec.models import Model, base_model
 
@@ -35,7 +35,7 @@ class Example:
 def fine_tune(
     model: Model,
     examples: Sequence[Example],
-    settings: TuningSettings,
+    settings: TrainingSettings,
     folder: Path,
     *,
     dtype: str,
@@ -62,7 +62,7 @@ def fine_tune(
 def _train(
     model: Model,
     examples: Sequence[Example],
-    settings: TuningSettings,
+    settings: TrainingSettings,
     scratch: Path,
     dtype: str,
     tell: Callable[[str], None],
@@ -92,7 +92,7 @@ def _train(
     return trainer.model, [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
-def _arguments(settings: TuningSettings, scratch: Path) -> Any:
+def _arguments(settings: TrainingSettings, scratch: Path) -> Any:
     import torch
     from trl.trainer.sft_config import SFTConfig
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trackrec.config import LoraSettings, TuningSettings
+from trackrec.config import LoraSettings, TrainingSettings
 from trackrec.errors import BadInputError
 from trackrec.lora import trainable
 from trackrec.models import resolve_model
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 EXAMPLES = [
     Example(tuple(range(1000, 1000 + length)), (28, 400 + i, 2)) for i, length in enumerate((5, 9, 1030, 7))
 ]  # one longer than the 1,024 tokens at which the trainer cuts by default
-SETTINGS = TuningSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
+SETTINGS = TrainingSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
 
 
 def silent(line):

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from tests.unit.test_prefix import llama
-from trackrec.alignment import Preference, align, logps_of
+from trackrec.alignment import Preference, align
 from trackrec.config import AlignmentSettings
 from trackrec.errors import TrackrecError
-from trackrec.prefix import Group, separate_logps, shared_logps
+from trackrec.prefix import Group, shared_logps
 from trackrec.sdpo import sdpo_losses
 
 # The chosen answer ends in token 7, the rejected ones in 8 and 9.
@@ -94,12 +94,3 @@ def test_a_folder_of_other_preferences_is_refused(tmp_path):
     align(llama(), PREFERENCES, SETTINGS, tmp_path, silent)
     with pytest.raises(TrackrecError, match="holds the training of other preferences"):
         align(llama(), PREFERENCES[:5], SETTINGS, tmp_path, silent)
-
-
-def test_the_slower_form_is_announced():
-    model, lines = llama(), []
-    assert logps_of(model, lines.append) is shared_logps
-    model.config._attn_implementation = "flash_attention_2"
-    assert logps_of(model, lines.append) is separate_logps
-    assert len(lines) == 1
-    assert "every candidate reads the prompt again" in lines[0]

@@ -37,6 +37,25 @@ def gradients(model, logps):
 
 
 @pytest.mark.parametrize("form", [shared_logps, separate_logps])
+def test_only_the_counted_tokens_at_an_answers_end_are_summed(model, form):
+    group = Group(GROUP.prompt, GROUP.answers, counted=(1, 1, 4))
+    heads = [answer[: len(answer) - count] for answer, count in zip(group.answers, group.counted, strict=True)]
+    expected = torch.stack(
+        [
+            by_hand(model, (*group.prompt, *head), answer[len(head) :])
+            for head, answer in zip(heads, group.answers, strict=True)
+        ]
+    )
+    torch.testing.assert_close(form(model, group), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("counted", [(1, 1), (0, 1, 1), (4, 1, 1)])
+def test_counting_no_token_or_more_than_there_are_is_refused(counted):
+    with pytest.raises(ValueError, match=r"counted|argument"):
+        Group(GROUP.prompt, GROUP.answers, counted=counted)
+
+
+@pytest.mark.parametrize("form", [shared_logps, separate_logps])
 def test_log_probabilities_are_those_of_each_answer_alone_behind_the_prompt(model, form):
     expected = torch.stack([by_hand(model, GROUP.prompt, answer) for answer in GROUP.answers])
     torch.testing.assert_close(form(model, GROUP), expected, rtol=1e-5, atol=1e-5)

@@ -16,7 +16,7 @@ def run(job: Job) -> None:
     with stage("rec_tuning") as line:
         template = judge_of(job.settings).template
         theirs = reccots_of(job).where(of_validator(F.col("user_id"), job.settings.feedback.validator_share))
-        asked = requests_of(job, theirs, template).drop("request_key")
+        asked = requests_of(job, theirs, template, job.settings.tune.next_events).drop("request_key")
         named = theirs.select("row_key", "generator_version", "sampling")
         rows = asked.join(named, "row_key").withColumn("template_version", F.lit(template.version))
         line.counts["rows"] = job.warehouse.insert_new("rec_tuning", job.stamp(rows))

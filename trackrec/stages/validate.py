@@ -39,7 +39,7 @@ def run(job: Job) -> dict[str, Any]:
         judge = judge_of(job.settings)
         template, version = judge.template, judge.version
         candidates = _candidates(job)
-        requests = requests_of(job, candidates, template)
+        requests = requests_of(job, candidates, template, settings.next_events)
         stored = job.warehouse.read_or_empty("validations")
         with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
             line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
@@ -76,12 +76,12 @@ def reccots_of(job: Job) -> DataFrame:
     return job.warehouse.read("reccots").where(theirs)
 
 
-def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate) -> DataFrame:
-    """What V reads of each candidate and its next events in the alignment window, before its hold-out."""
+def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate, count: int) -> DataFrame:
+    """What V reads of each candidate and its ``count`` next events in the alignment window, before its hold-out."""
     settings = job.settings
     samples = job.warehouse.read("samples")
     before = holdout_start(samples, settings.feedback.holdout_share)
-    events = validation.next_events(candidates, samples, before=before, count=settings.feedback.next_events)
+    events = validation.next_events(candidates, samples, before=before, count=count)
     histories = current_histories(job.warehouse.read("user_histories"), template.facts.version)
     items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
     told = candidates.where("status IN ('ok', 'cut')")
