@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo loop test lint format type docs lock clean bench-histories bench-generate bench-sdpo bench-feedback
+.PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo bench-feedback
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,6 +33,12 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 loop: install ## two rounds of the feedback loop on a small part of MovieLens-100k
 	$(BIN)/python -m jobs.alternate --conf conf/loop.yaml
 	$(BIN)/python -m trackrec.report rounds --conf conf/loop.yaml
+
+adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (20 minutes)
+	rm -rf models/distill
+	$(BIN)/python -m jobs.build_histories --conf conf/distill.yaml
+	$(BIN)/python -m jobs.distill_generator --conf conf/distill.yaml
+	rm -rf conf/demo_generator && cp -r models/distill/generator/*/adapter conf/demo_generator
 
 test: install ## all tiers that run on this machine
 	$(BIN)/python -m pytest

@@ -8,12 +8,16 @@ from trackrec.engines.base import Engine, Finished, Request
 from trackrec.prompts import ValidatorTemplate
 
 
-def prompt_of(words: ValidatorTemplate, body: str, reccot: str, item: str, *, history: bool = True) -> str:
-    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; or less."""
+def prompt_of(
+    words: ValidatorTemplate, body: str, reccot: str, item: str, *, history: bool = True, question_last: bool = True
+) -> str:
+    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
     noun = words.facts.item_noun
     facts = body.removesuffix(f"\n{words.facts.question.format(items=noun)}")
-    blocks = [f"{words.analysis}\n<<<\n{reccot}\n>>>", f"{words.question.format(items=noun)}\n<<<\n{item}\n>>>"]
-    return "\n".join([facts, *blocks] if history else blocks)
+    read = f"{words.analysis}\n<<<\n{reccot}\n>>>"
+    target = [f"{words.target.format(items=noun)}\n<<<\n{item}\n>>>"]
+    asked = [*target, words.question] if question_last else [words.question, *target]
+    return "\n".join([*([facts] if history else []), read, *asked])
 
 
 def answered(engine: Engine, requests: Iterable[Request]) -> list[Finished]:

@@ -24,7 +24,7 @@ FULL = (
     "generator.engine=transformers", "generator.dtype=bfloat16", "generator.deterministic=false",
     "generator.max_num_seqs=256", "generator.high_water=512", "generator.chunk_rows=8192",
     "feedback.candidates=10", "feedback.next_events=8", "distill.share=0.05", "distill.max_examples=null",
-    "distill.batch_size=16", "tune.max_examples=20000", "tune.batch_size=16",
+    "distill.batch_size=16", "tune.max_examples=20000", "tune.next_events=8", "tune.batch_size=2",
     "loop.rounds=3", "loop.holdout_samples=4000",
 )  # fmt: skip
 

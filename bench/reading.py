@@ -59,18 +59,18 @@ class Way:
 
     history: bool = True  # whether the prompt shows it
     reccot: bool = True
+    question_last: bool = True  # behind the item
     left_out: float = 0.0  # share of the RecCoTs that training does not show
     share: float = 1.0  # of the training rows
-    epochs: int = 1
 
 
 WAYS = {
     "as it is": Way(),
-    "few examples": Way(share=0.1),
+    "a tenth of the examples": Way(share=0.1),
+    "question before the item": Way(question_last=False),
     "RecCoT left out of half": Way(left_out=0.5),
     "RecCoT in place of the history": Way(history=False),
     "history alone": Way(reccot=False),
-    "two epochs": Way(epochs=2),
 }
 
 
@@ -78,20 +78,22 @@ def main() -> int:
     """Tune and measure V in each way and print the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, help="by hash; default: all")
-    parser.add_argument("--examples", type=int, default=1200)
+    parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--events", type=int, default=12, help="next events of a RecCoT that V is tuned on")
-    parser.add_argument("--holdout", type=int, default=600, help="events")
+    parser.add_argument("--holdout", type=int, default=400, help="events")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=RecTuningSettings().learning_rate)
+    parser.add_argument("--batch-size", type=int, default=RecTuningSettings().batch_size, help="RecCoTs")
     parser.add_argument("--only", nargs="+", choices=list(WAYS))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-reading-") as scratch:
         folder = Path(scratch)
         sets = [f"warehouse={folder}/warehouse", f"histories.max_users={args.users or 'null'}", f"log={folder}/log"]
         sets += ["histories.windows=[alignment]", f"tune.next_events={args.events}"]
-        sets += [f"tune.learning_rate={args.learning_rate}"]
+        sets += [f"tune.learning_rate={args.learning_rate}", f"tune.batch_size={args.batch_size}"]
         settings = load_settings("conf/loop.yaml", sets)
         train, held = _rows(settings, args.examples, args.holdout, sets)
-        use_threads(settings.generator.threads)
+        use_threads(args.threads)
         known = [{"label": r.label, "user_id": r.user, "n_liked": r.n_liked, "n_events": r.n_events} for r in held]
         print(f"{len(train)} training rows, {len(held)} held out, of {len({row.user for row in held})} users")
         found: dict[str, Any] = {"floors": holdout.floors(known)}
@@ -161,7 +163,8 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     no_yes = chat.answers.tokens[::-1]
 
     def asked(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:
-        texts = [prompt_of(words, row.history, reccot(row), row.item, history=way.history) for row in group]
+        form = {"history": way.history, "question_last": way.question_last}
+        texts = [prompt_of(words, row.history, reccot(row), row.item, **form) for row in group]
         ids = [chat.ids(Request("", text, "", 0)) for text in texts]
         return asked_of(group[0].key, ids, [no_yes[row.label] for row in group])
 
@@ -172,7 +175,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     most = settings.tune.next_events
     groups = _snapshots(train[: round(way.share * len(train))], most)
     examples = [asked(group, shown(7 * i)) for i, group in enumerate(groups)]
-    tuning = settings.tune.model_copy(update={"epochs": way.epochs})
+    tuning = settings.tune
     model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)
     began = time.perf_counter()
     steps = tune(model, examples, tuning, folder, lambda _: None)
@@ -194,10 +197,9 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
         "validator": {name: _rounded(holdout.quality(label, scores, user)) for name, scores in p.items()},
         "differences": {pair: _rounded(row) for pair, row in compared.items()},
         "seconds": round(seconds),
-        "examples": sum(len(one.group.answers) for one in examples) * way.epochs,
-        "tokens": sum(one.group.tokens for one in examples) * way.epochs,
-        "unshared_tokens": way.epochs
-        * sum(len(one.group.prompt) + len(answer) for one in examples for answer in one.group.answers),
+        "examples": sum(len(one.group.answers) for one in examples),
+        "tokens": sum(one.group.tokens for one in examples),
+        "unshared_tokens": sum(len(one.group.prompt) + len(a) for one in examples for a in one.group.answers),
         "first_loss": round(steps[0]["loss"], 3),
         "last_loss": round(sum(step["loss"] for step in quarter) / len(quarter), 3),
     }  # fmt: skip

@@ -68,7 +68,8 @@ def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcom
     progress = progress_of(job.settings)
     done = partial(progress.step, tell=tell)
     done("histories", partial(histories.run, job))
-    tell(f"loop: {forecast.told(forecast.work_of(job))}")
+    if len(progress.done) == 1:  # of a loop that goes on, it would tell what is behind it too
+        tell(f"loop: {forecast.told(forecast.work_of(job))}")
     g = done("distill 0", partial(_distill, job, tell))["source"]
     done("greedy 0", partial(_greedy, job, g))
     v = done("tune 0", partial(_tune, job, g, 0, tell))["source"]

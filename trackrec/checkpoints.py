@@ -17,11 +17,11 @@ class Checkpoints:
     """``folder``/step-<n>/{weights,optimizer}.safetensors; only the newest is kept."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def save(self, model: Any, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Write step ``step`` beside its final name, move it there in one go, drop the older ones."""
-        scratch, final = self._folder / f".step-{step}", self._folder / f"step-{step}"
+        scratch, final = self.folder / f".step-{step}", self.folder / f"step-{step}"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         named = _trainable(model)
@@ -39,14 +39,14 @@ class Checkpoints:
         scratch.rename(final)
         for older in self._found():
             if older != step:
-                shutil.rmtree(self._folder / f"step-{older}")
+                shutil.rmtree(self.folder / f"step-{older}")
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer) -> int:
         """Load the newest checkpoint into both; returns its step, 0 where there is none."""
         steps = self._found()
         if not steps:
             return 0
-        folder = self._folder / f"step-{steps[-1]}"
+        folder = self.folder / f"step-{steps[-1]}"
         weights, state = load_file(folder / "weights.safetensors"), load_file(folder / "optimizer.safetensors")
         for name, weight in _trainable(model).items():
             weight.data.copy_(weights[name])
@@ -57,7 +57,7 @@ class Checkpoints:
         return steps[-1]
 
     def _found(self) -> list[int]:
-        return sorted(int(path.name.removeprefix("step-")) for path in self._folder.glob("step-*"))
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
 
 
 def _trainable(model: Any) -> dict[str, Tensor]:

@@ -183,7 +183,8 @@ class GroupTrainingSettings(TrainingSettings):
 class RecTuningSettings(GroupTrainingSettings):
     """Rec-tuning of V: the answers about a RecCoT's next events are learned together."""
 
-    batch_size: int = Field(2, ge=1)  # RecCoTs an optimiser step, each with its events
+    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(1, ge=1)  # RecCoTs an optimiser step, each with its events
     next_events: int = Field(8, ge=1)  # of a snapshot: more of them cost little, the history is read once
     max_examples: int | None = Field(None, ge=1)  # events; RecCoTs by hash until there are so many. None: all
 

@@ -20,7 +20,8 @@ SECONDS = {
     "RecCoTs": 0.6,
     "candidates": 0.25,
     "judgements": 0.1,
-    "tuning examples": 1.7,
+    "taught RecCoTs": 1.8,
+    "tuned events": 0.25,
     "groups": 3.0,
 }
 _MEASURED = (3, 4)  # what V is shown in round 0, and in a later round: nothing, G_0's, another's; G_t's besides
@@ -47,8 +48,8 @@ def work_of(job: Job) -> dict[str, int]:
         "RecCoTs": (rounds + 1) * keys,
         "candidates": candidates,
         "judgements": candidates * settings.feedback.next_events + held * (_MEASURED[0] + rounds * _MEASURED[1]),
-        "tuning examples": (rounds + 1) * settings.tune.epochs * _at_most(tuned, settings.tune.max_examples)
-        + settings.distill.epochs * _at_most(taught, settings.distill.max_examples),
+        "taught RecCoTs": settings.distill.epochs * _at_most(taught, settings.distill.max_examples),
+        "tuned events": (rounds + 1) * settings.tune.epochs * _at_most(tuned, settings.tune.max_examples),
         "groups": rounds * settings.align.epochs * judged,
     }
 

@@ -65,17 +65,16 @@ class Template:
 class ValidatorTemplate:
     """Words of V's prompt: one template in scoring, tuning and evaluation. ``facts`` is the template of the history.
 
-    The history comes first, then the RecCoT, then the question, and the item last: requests of one history share the
-    longest prefix, those of one RecCoT all but the item, in scoring and in tuning. The RecCoT is fenced too: G read
-    untrusted titles.
+    The history comes first, then the RecCoT, then the item: requests of one history share the longest prefix, those of
+    one RecCoT the next, in scoring and in tuning. The question comes last though it too could be read once: behind the
+    item a 135 M model learned faster (docs/experiments.md). The RecCoT is fenced too: G read untrusted titles.
     """
 
     facts: Template
     max_reccot_chars: int = 2000
     analysis: str = "What was concluded about this user, between <<< and >>>:"
-    question: str = (
-        "Between <<< and >>> is one of the {items} that this user met next. Will they like it? Answer Yes or No."
-    )
+    target: str = "One of the {items} that this user met next, between <<< and >>>:"
+    question: str = "Will this user like it? Answer Yes or No."
     answers: tuple[str, str] = ("Yes", "No")
 
     @property
@@ -93,9 +92,9 @@ class ValidatorTemplate:
             history,
             F.lit(f"{self.analysis}\n<<<"),
             reccot,
-            F.lit(f">>>\n{self.question.format(items=self.facts.item_noun)}\n<<<"),
+            F.lit(f">>>\n{self.target.format(items=self.facts.item_noun)}\n<<<"),
             F.concat("title", F.coalesce(named, F.lit(""))),
-            F.lit(">>>"),
+            F.lit(f">>>\n{self.question}"),
         ]
         return F.concat_ws("\n", *lines)
 

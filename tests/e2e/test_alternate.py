@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec import alignment
+from trackrec import training
 from trackrec.config import SamplingSettings
 from trackrec.config_files import load_settings
 from trackrec.distill import histories_to_teach
@@ -46,13 +46,13 @@ def looped(spark, tmp_path_factory):
         models=str(folder / "models"),
         distill={"share": 1.0, "max_examples": 2, "batch_size": 2} | LORA,
         align={"batch_size": 2, "checkpoint_steps": 1} | LORA,
-        tune={"max_examples": 4, "batch_size": 2} | LORA,
+        tune={"max_examples": 4, "next_events": 2, "batch_size": 1, "checkpoint_steps": 1} | LORA,
         loop={"rounds": 1, "holdout_samples": 12},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
     first, second = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(first):
-        patch.setattr(alignment.Checkpoints, "save", _killed)
+        patch.setattr(training.Checkpoints, "save", _killed_in_alignment)
         with pytest.raises(Killed):
             alternate.main(["--conf", str(conf)])
     with redirect_stdout(second):
@@ -60,8 +60,10 @@ def looped(spark, tmp_path_factory):
     return folder, first.getvalue().splitlines(), second.getvalue().splitlines()
 
 
-def _killed(*_):
-    raise Killed
+def _killed_in_alignment(checkpoints, model, optimizer, step, save=training.Checkpoints.save):
+    if "generator" in checkpoints.folder.parts:
+        raise Killed
+    save(checkpoints, model, optimizer, step)
 
 
 def rows(folder, table):
@@ -199,7 +201,7 @@ def test_trainings_tell_what_they_were_given_and_where_they_began(looped, settin
     assert aligned["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
     assert dict(made["generator", 0]["metrics"])["examples"] == 2
     tuned = dict(made["validator", 1]["metrics"])
-    assert (tuned["examples"], tuned["steps"]) == (4, 2)
+    assert (tuned["reccots"], tuned["examples"], tuned["steps"]) == (2, 4, 2)
     assert 0 < tuned["share_liked"] < 1
     for row in made.values():
         assert resolve_model(row["source"], settings.cache_dir()).version == row["version"]
