@@ -265,3 +265,16 @@ def test_one_candidate_a_history_is_bad_input(looped, capsys):
     folder, *_ = looped
     assert validate_reccot.main(as_in(folder, g="distill 0")) == 2
     assert "one RecCoT a history cannot be compared" in capsys.readouterr().err
+
+
+def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsys):
+    folder, *_ = looped
+    before = rows(folder, "preferences")
+    flags = as_in(folder, g="distill 0", v="tune 1")
+    short = ["--set", "validator.engine=transformers", "--set", "validator.max_model_len=64"]
+    assert validate_reccot.main([*flags, *short]) == 0
+    set_aside = [row for row in rows(folder, "quarantine") if row["reason"] == "prompt_too_long"]
+    assert set_aside
+    assert {row["source_table"] for row in set_aside} == {"validations"}
+    assert f"{len(set_aside)} quarantined" in capsys.readouterr().out
+    assert rows(folder, "preferences") == before
