@@ -1,6 +1,6 @@
 """A training step of S-DPO with the prompt read once, against one sequence a candidate.
 
-python -m bench.sdpo                       # SmolLM2-135M, LoRA, bf16, 2 cores: about 5 minutes
+python -m bench.sdpo                       # SmolLM2-135M, LoRA, float32, 2 cores: about 5 minutes
 python -m bench.sdpo --prompt 1000         # longer histories: the more to share
 
 One step is forward and backward of one group (prompt 300 tokens, N RecCoTs of 100). The two forms take turns in one
@@ -37,7 +37,7 @@ def main() -> int:
     from trackrec.lora import trainable
 
     source = resolve_model(settings.generator.model.source, settings.cache_dir())
-    model = trainable(source, "bfloat16", LoraSettings(), seed=1)
+    model = trainable(source, settings.generator.dtype, LoraSettings(), seed=1)
     found = {n: _compare(model, args, n) for n in args.candidates}
     line: dict[str, Any] = {"bench": "sdpo", "ratio": found[max(found)]["ratio"]}
     print(json.dumps(line | {"prompt": args.prompt, "reccot": args.reccot, "candidates": found}))
@@ -68,8 +68,14 @@ def _compare(model: Any, args: argparse.Namespace, n: int) -> dict[str, float]:
 def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
     import torch
 
+    from trackrec.prefix import shared_logps
     from trackrec.sdpo import sdpo_losses
+    from trackrec.shared_attention import enable
 
+    if form is shared_logps:
+        enable(model)
+    else:
+        model.set_attn_implementation("sdpa")  # what one sequence a candidate would have
     model.zero_grad(set_to_none=True)
     began = time.perf_counter()
     logps = form(model, group)[None]

@@ -1,8 +1,8 @@
 """Log-probabilities of several answers to one prompt in one forward pass: the prompt is read once, not once an answer.
 
 Candidates of one history are such answers, and so are one RecCoT's next events with what the user did. Prompt and
-answers form one sequence; a block mask lets each answer see the prompt and itself, and positions start anew
-after the prompt. Same values and gradients as one sequence an answer, with fewer tokens: P + ΣL instead of Σ(P + L).
+answers form one sequence, in which each answer sees the prompt and itself (``shared_attention``), and positions start
+anew after the prompt. Same values and gradients as one sequence an answer, with P + ΣL instead of Σ(P + L) tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-MASKED = ("sdpa", "eager")  # attention implementations of transformers that take any mask
+from trackrec import shared_attention
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,6 @@ class Group:
         return self.counted or tuple(map(len, self.answers))
 
 
-def can_share(model: Any) -> bool:
-    """Whether the model's attention takes a block mask; flash attention does not."""
-    return getattr(model.config, "_attn_implementation", None) in MASKED
-
-
 def shared_logps(model: Any, group: Group) -> Tensor:
     """Summed log-probability of each answer's counted tokens, [answers] in float32, from one pass over ``group``."""
     logits = shared_logits(model, group)
@@ -62,19 +57,19 @@ def shared_logits(model: Any, group: Group) -> Tensor:
     """Logits that predict the counted tokens of each answer in turn, [counted tokens, vocabulary], from one pass.
 
     ``model``: a causal LM of transformers whose ``forward`` takes ``logits_to_keep`` as positions; no other logits are
-    computed. Raises ValueError where its attention cannot take a block mask.
+    computed. Raises ValueError where ``shared_attention.enable`` was not called with it, or could not.
     """
-    if not can_share(model):
-        raise ValueError(f"attention {model.config._attn_implementation!r} takes no block mask; use separate_logps")
+    if not shared_attention.enabled(model):
+        raise ValueError(f"attention {model.config._attn_implementation!r} is not shared; use separate_logps")
     device, prompt = model.device, len(group.prompt)
     lengths = [len(answer) for answer in group.answers]
     ids = torch.tensor([[*group.prompt, *(token for answer in group.answers for token in answer)]], device=device)
     logits: Tensor = model(
         input_ids=ids,
-        attention_mask=_block_mask(prompt, lengths, _dtype(model)).to(device),
         position_ids=_positions(prompt, lengths).to(device),
         logits_to_keep=_predicting(group).to(device),
         use_cache=False,
+        group=(prompt, lengths),
     ).logits[0]
     return logits
 
@@ -115,20 +110,7 @@ def _positions(prompt: int, lengths: Sequence[int]) -> Tensor:
     return torch.cat([torch.arange(prompt), *(torch.arange(prompt, prompt + length) for length in lengths)])[None]
 
 
-def _block_mask(prompt: int, lengths: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """[1, 1, tokens, tokens], added to attention scores: 0 where seen, the dtype's lowest number where not."""
-    owner = torch.cat([torch.full((length,), i) for i, length in enumerate([prompt, *lengths])])
-    order = torch.arange(len(owner))
-    seen = (order[:, None] >= order) & ((owner[:, None] == owner) | (owner == 0))
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[None, None]
-
-
 def _token_logps(logits: Tensor, targets: Tensor) -> Tensor:
     """Log-probability of each target under its row of logits, in float32 at least: bf16 has three digits."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-
-
-def _dtype(model: Any) -> torch.dtype:
-    dtype: torch.dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
-    return dtype

@@ -18,12 +18,13 @@ import torch
 import torch.utils.deterministic
 from torch import Tensor
 
+from trackrec import shared_attention
 from trackrec.adapters import save_adapter
 from trackrec.checkpoints import Checkpoints
 from trackrec.config import GroupTrainingSettings
 from trackrec.errors import TrackrecError
 from trackrec.models import Model, base_model
-from trackrec.prefix import Group, can_share, separate_logps, shared_logps
+from trackrec.prefix import Group, separate_logps, shared_logps
 
 Form = Callable[[Any, Group], Tensor]
 Row = dict[str, float]
@@ -103,12 +104,12 @@ def train_adapter(
 
 
 def form_of(model: Any, tell: Callable[[str], None]) -> Form:
-    """The form of the forward pass that the model's attention allows; the slower one is announced."""
-    if can_share(model):
+    """The form of the forward pass that the model's attention allows, which is set; the slower one is announced."""
+    if shared_attention.enable(model):
         return shared_logps
     tell(
-        f"attention {model.config._attn_implementation!r} takes no block mask: the prompt is read again for every "
-        "answer, about 2.2 times slower at 10 candidates. Load the model with attn_implementation sdpa."
+        f"the attention of {model.config.model_type} is not plain (a sliding window, capped logits): the prompt is "
+        "read again for every answer, at 10 candidates more than twice as slow."
     )
     return separate_logps
 

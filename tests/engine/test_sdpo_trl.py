@@ -5,6 +5,7 @@ import torch
 
 from trackrec.prefix import Group, shared_logps
 from trackrec.sdpo import sdpo_losses
+from trackrec.shared_attention import enable
 
 pytestmark = pytest.mark.engine
 
@@ -43,6 +44,8 @@ def test_with_one_rejected_the_loss_is_the_sigmoid_loss_of_trls_dpo_trainer(smol
     batch = next(iter(trainer.get_train_dataloader()))
     theirs = trainer.compute_loss(trainer.model, batch)
 
+    assert enable(policy)
+    assert enable(reference)
     groups = [_group(batch, i) for i in range(len(PAIRS))]
     ours, fixed = (torch.stack([shared_logps(model, g) for g in groups]) for model in (policy, reference))
     loss = sdpo_losses(ours, fixed.detach(), torch.ones_like(ours, dtype=torch.bool), BETA).mean()

@@ -4,29 +4,34 @@ import pytest
 import torch
 
 from trackrec.prefix import Group, separate_logps, shared_logps
+from trackrec.shared_attention import enable
 
 GROUP = Group((5, 6, 7, 8, 9), ((11, 12, 13), (21,), (11, 12, 31, 32, 33, 2)))
 
 
-@pytest.fixture(params=["sdpa", "eager"])
-def model(request):
-    return llama(request.param)
+@pytest.fixture
+def model():
+    return llama()
 
 
-def llama(attention="sdpa"):
+def llama():
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=48, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, attn_implementation=attention, initializer_range=0.3,
+        num_key_value_heads=2, attn_implementation="eager", initializer_range=0.3,
     )  # fmt: skip
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    assert enable(model)
+    return model
 
 
 def by_hand(model, prompt, answer):
-    """Sum over the answer of log softmax at the position before each token."""
+    """Sum over the answer of log softmax at the position before each token, by transformers' own attention."""
+    model.set_attn_implementation("eager")
     logits = model(torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
+    assert enable(model)
     return sum(logits[len(prompt) - 1 + i, token] for i, token in enumerate(answer))
 
 
@@ -80,11 +85,23 @@ def test_checkpointed_gradients_are_the_same(model):
     assert float((checkpointed - plain).norm() / plain.norm()) < 1e-5
 
 
-def test_an_attention_without_block_masks_is_refused():
-    model = llama()
-    model.config._attn_implementation = "flash_attention_2"
-    with pytest.raises(ValueError, match="takes no block mask"):
+def test_a_model_that_was_not_told_to_share_is_refused(model):
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(ValueError, match="attention 'sdpa' is not shared"):
         shared_logps(model, GROUP)
+
+
+@pytest.mark.parametrize("name", ["sliding_window", "attn_logit_softcapping"])
+def test_attention_that_is_not_plain_is_not_replaced(model, name):
+    model.set_attn_implementation("sdpa")
+    setattr(model.config, name, 4)
+    assert not enable(model)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_half_precision_stays_near(model):
+    exact = shared_logps(model, GROUP)
+    assert shared_logps(model.bfloat16(), GROUP).tolist() == pytest.approx(exact.tolist(), rel=0.05)
 
 
 @pytest.mark.parametrize("parts", [((), ((1,),)), ((1,), ()), ((1,), ((1,), ()))])

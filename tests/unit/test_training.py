@@ -22,7 +22,7 @@ def wide_llama():
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=64, hidden_size=512, intermediate_size=256, num_hidden_layers=1, num_attention_heads=8,
-        num_key_value_heads=8, attn_implementation="sdpa", initializer_range=0.3,
+        num_key_value_heads=8, initializer_range=0.3,
     )  # fmt: skip
     return LlamaForCausalLM(config)
 
