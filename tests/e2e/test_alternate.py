@@ -201,7 +201,7 @@ def test_trainings_tell_what_they_were_given_and_where_they_began(looped, settin
     assert aligned["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
     assert dict(made["generator", 0]["metrics"])["examples"] == 2
     tuned = dict(made["validator", 1]["metrics"])
-    assert (tuned["reccots"], tuned["examples"], tuned["steps"]) == (2, 4, 2)
+    assert (tuned["reccots"], tuned["examples"], tuned["steps"]) == (3, 4, 3), "of two events, one and a cut one"
     assert 0 < tuned["share_liked"] < 1
     for row in made.values():
         assert resolve_model(row["source"], settings.cache_dir()).version == row["version"]
