@@ -89,7 +89,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-reading-") as scratch:
         folder = Path(scratch)
         sets = [f"warehouse={folder}/warehouse", f"histories.max_users={args.users or 'null'}", f"log={folder}/log"]
-        sets += ["histories.windows=[alignment]", f"tune.next_events={args.events}"]
+        sets += ["histories.windows=[alignment]", "histories.every_n=20", f"tune.next_events={args.events}"]
         sets += [f"tune.learning_rate={args.learning_rate}", f"tune.batch_size={args.batch_size}"]
         settings = load_settings("conf/loop.yaml", sets)
         train, held = _rows(settings, args.examples, args.holdout, sets)

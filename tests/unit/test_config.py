@@ -8,7 +8,10 @@ from trackrec.errors import BadInputError
 CONF = Path(__file__).parents[2] / "conf"
 
 
-@pytest.mark.parametrize(("name", "folder"), [("local", "local"), ("demo", "local"), ("cluster", "cluster")])
+SHIPPED = [(name, "local") for name in ("local", "demo", "loop", "distill")] + [("cluster", "cluster")]
+
+
+@pytest.mark.parametrize(("name", "folder"), SHIPPED)
 def test_every_shipped_settings_file_loads_and_names_its_spark_defaults(name, folder):
     spark_conf = Path(load_settings(CONF / f"{name}.yaml").spark_conf)
     assert spark_conf == CONF / folder
@@ -20,6 +23,19 @@ def test_set_stands_above_the_file_and_the_file_above_base(tmp_path):
     (tmp_path / "mine.yaml").write_text("env: mine\n")
     settings = load_settings(tmp_path / "mine.yaml", ["histories.every_n=3"])
     assert (settings.env, settings.warehouse, settings.histories.every_n) == ("mine", "/base", 3)
+
+
+def test_a_model_is_looked_for_in_the_working_directory_then_beside_the_settings_file(tmp_path, monkeypatch):
+    conf, elsewhere = tmp_path / "conf", tmp_path / "elsewhere"
+    (conf / "tuned").mkdir(parents=True)
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (conf / "base.yaml").write_text((CONF / "base.yaml").read_text())
+    (conf / "mine.yaml").write_text("generator: {model: {source: 'adapter:tuned'}}\n")
+    assert load_settings(conf / "mine.yaml").generator.model.source == f"adapter:{conf / 'tuned'}"
+    (elsewhere / "tuned").mkdir()
+    assert load_settings(conf / "mine.yaml").generator.model.source == "adapter:tuned"
+    assert load_settings(conf / "mine.yaml", ["generator.model.source=path:gone"]).generator.model.source == "path:gone"
 
 
 def test_an_unknown_setting_names_the_nearest_known_one():
