@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import CONF
 from tests.engine.asking import OPENING
-from trackrec.config import SamplingSettings, Settings
+from trackrec.config import SamplingSettings
+from trackrec.config_files import load_settings
 from trackrec.engines.base import EngineSpec
 from trackrec.models import Model, resolve_model
 
 
 @pytest.fixture(scope="session")
-def smollm2(settings: Settings) -> Model:
+def smollm2() -> Model:
+    """The base of ``conf/base.yaml``: the demo's G is an adapter over it."""
+    settings = load_settings(CONF.parent / "base.yaml")
     return resolve_model(settings.generator.model.source, settings.cache_dir())
 
 
