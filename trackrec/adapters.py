@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None
     In one step: the folder is whole or not there. One that is there is replaced.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".adapter-"))
+    scratch = folder.parent / f".adapter-{uuid.uuid4().hex}"  # tempfile's folders are closed to a cluster's other users
     model.save_pretrained(scratch, safe_serialization=True, save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
     _steady(scratch / "adapter_config.json", source)

@@ -37,9 +37,7 @@ class Checkpoints:
         save_file(state, scratch / "optimizer.safetensors")
         shutil.rmtree(final, ignore_errors=True)
         scratch.rename(final)
-        for older in self._found():
-            if older != step:
-                shutil.rmtree(self.folder / f"step-{older}")
+        self._drop(but=step)
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer) -> int:
         """Load the newest checkpoint into both; returns its step, 0 where there is none."""
@@ -55,6 +53,15 @@ class Checkpoints:
                 # AdamW keeps its step count on the CPU, the averages where the weights are.
                 optimizer.state[weight] = {k: v if k == "step" else v.to(weight.device) for k, v in parts.items()}
         return steps[-1]
+
+    def clear(self) -> None:
+        """Drop all: of a training that is over, whose weights are kept elsewhere."""
+        self._drop()
+
+    def _drop(self, but: int | None = None) -> None:
+        for step in self._found():
+            if step != but:
+                shutil.rmtree(self.folder / f"step-{step}")
 
     def _found(self) -> list[int]:
         return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))

@@ -110,6 +110,15 @@ def test_every_round_registers_a_g_and_a_v(looped):
     assert made["validator", 0]["parent"] == made["validator", 1]["parent"] == g0["parent"]
 
 
+def test_of_a_training_that_is_over_its_steps_and_the_adapter_stay_and_no_checkpoints(looped):
+    folder, *_ = looped
+    trained = {path.parent.parent.name: path.parent for path in (folder / "models").glob("*/*/training/steps.jsonl")}
+    assert len(trained) == 3, "V_0, G_1 and V_1"
+    for kept in trained.values():
+        assert not list(kept.glob("step-*"))
+        assert (kept.parent / "adapter").stat().st_mode == kept.stat().st_mode, "as readable as its neighbours"
+
+
 def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_round_before(looped):
     folder, *_ = looped
     made = versions(folder)
