@@ -46,7 +46,7 @@ class History:
 class StatisticsTeacher:
     """``write`` for rows of ``user_histories``, in words drawn by the prompt's key."""
 
-    version = "statistics@1"  # counts up when the words below change
+    version = "statistics@2"  # counts up when the words below change
 
     def __init__(self, template: Template) -> None:
         self._opening, self._noun = template.opening, template.item_noun
@@ -87,7 +87,7 @@ def _drawn(history: History, above: Sequence[Tally], item_noun: str, dice: rando
         return (
             dice.choice([f"{item_noun} such as {shown}", f"{shown}"]) if shown else f"few of the {item_noun} they met"
         )
-    counted = " and ".join(f"{t.attribute} ({t.liked} of {t.total} liked)" for t in above)
+    counted = _counted(above)
     if not shown:
         return counted
     return dice.choice([f"{counted}, lately {shown}", f"{counted}, as with {shown} among their likes", counted])
@@ -97,9 +97,8 @@ def _avoids(history: History, below: Sequence[Tally], dice: random.Random) -> st
     shown = _titles(history.disliked, dice)
     if not below:
         return dice.choice([f"They did not like {shown}", f"Among what left them cold: {shown}"]) if shown else ""
-    counted = " and ".join(f"{t.attribute} ({t.liked} of {t.total})" for t in below)
     start = dice.choice(["They are cooler on", "Less often they like", "They are harder to please with"])
-    return f"{start} {counted}" + (dice.choice([f"; {shown} did not please", ""]) if shown else "")
+    return f"{start} {_counted(below)}" + (dice.choice([f"; {shown} did not please", ""]) if shown else "")
 
 
 def _strictness(history: History, share: float, item_noun: str, dice: random.Random) -> str:
@@ -120,6 +119,11 @@ def _expected(above: Sequence[Tally], below: Sequence[Tally], dice: random.Rando
     if below:
         parts.append(dice.choice([f"{below[0].attribute} is a risk", f"{below[0].attribute} rather not"]))
     return ", so " + ", and ".join(parts) if parts else ""
+
+
+def _counted(tallies: Sequence[Tally]) -> str:
+    """Both counts as the prompt has them. Told "16 of 20", which is a sum, a G of 135 M got 66 of 511 right."""
+    return " and ".join(f"{t.attribute} ({t.liked} liked, {t.disliked} not)" for t in tallies)
 
 
 def _titles(titles: Sequence[str], dice: random.Random) -> str:
