@@ -122,7 +122,7 @@ def _expected(above: Sequence[Tally], below: Sequence[Tally], dice: random.Rando
 
 
 def _counted(tallies: Sequence[Tally]) -> str:
-    """Both counts as the prompt has them. Told "16 of 20", which is a sum, a G of 135 M got 66 of 511 right."""
+    """Both counts as the prompt has them. Taught "16 of 20", a sum, a G of 135 M got .12 right (bench/counts.py)."""
     return " and ".join(f"{t.attribute} ({t.liked} liked, {t.disliked} not)" for t in tallies)
 
 
