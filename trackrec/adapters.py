@@ -16,6 +16,7 @@ from typing import Any
 from trackrec.errors import BadInputError
 
 BASE = "trackrec-base.json"  # in an adapter's folder: {"source": as model.source takes it, "version": name@hash}
+_WEIGHTS = "adapter_model.safetensors"
 
 
 def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None:
@@ -29,6 +30,7 @@ def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
     _steady(scratch / "adapter_config.json", source)
     (scratch / BASE).write_text(json.dumps({"source": source, "version": version}, indent=1) + "\n")
+    (scratch / _WEIGHTS).chmod(scratch.stat().st_mode & 0o666)  # safetensors' files are closed to them as well
     if folder.exists():
         shutil.rmtree(folder)
     os.replace(scratch, folder)
@@ -50,8 +52,8 @@ def base_of(folder: Path) -> dict[str, str]:
         told = {"source": str(base["source"]), "version": str(base["version"])}
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInputError(f"adapter {folder} names no base ({BASE}).", "Give a folder that a job wrote.") from None
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise BadInputError(f"adapter {folder} holds no adapter_model.safetensors.", "Give weights as safetensors.")
+    if not (folder / _WEIGHTS).is_file():
+        raise BadInputError(f"adapter {folder} holds no {_WEIGHTS}.", "Give weights as safetensors.")
     return told
 
 

@@ -116,7 +116,8 @@ def test_of_a_training_that_is_over_its_steps_and_the_adapter_stay_and_no_checkp
     assert len(trained) == 3, "V_0, G_1 and V_1"
     for kept in trained.values():
         assert not list(kept.glob("step-*"))
-        assert (kept.parent / "adapter").stat().st_mode == kept.stat().st_mode, "as readable as its neighbours"
+        for name, like in (("", kept), ("adapter_model.safetensors", kept / "steps.jsonl")):
+            assert (kept.parent / "adapter" / name).stat().st_mode == like.stat().st_mode, "as readable as others"
 
 
 def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_round_before(looped):
