@@ -1,10 +1,11 @@
-"""Of the counts that G names in its RecCoTs, the share that its prompt says.
+"""Of what G says of its prompt's counts in its RecCoTs, the share that is true.
 
 python -m bench.counts --conf conf/demo.yaml    # after `make demo`; seconds
 
 A G taught by the statistics teacher writes "Drama (16 liked, 4 not)", which it can copy from the prompt's
 "Drama 16 / 4"; taught by the teacher's first form it wrote "Drama (16 of 20 liked)", which takes a sum. Both are read.
-One JSON line a version of G.
+``sides``: of the attributes with a count in the first sentence, those that the user likes more than all they rated, and
+less for those in later sentences; that takes divisions. One JSON line a version of G.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from trackrec.lake import Lake
 
 _COPIED = re.compile(r"([A-Z][\w'-]*) \((\d+) liked, (\d+) not\)")
 _SUMMED = re.compile(r"([A-Z][\w'-]*) \((\d+) of (\d+)")
+_HISTORY = ["prompt_key", "tallies", "n_liked", "n_events"]
 
 
 def main() -> int:
@@ -29,25 +32,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conf", type=Path, default=Path("conf/demo.yaml"))
     lake = Lake(load_settings(parser.parse_args().conf).warehouse)
-    histories = lake.read_columns("user_histories", ["prompt_key", "tallies"]).to_pylist()
-    tallies = {row["prompt_key"]: row["tallies"] for row in histories}
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
+    said: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for row in lake.read_columns("reccots", ["prompt_key", "generator_version", "text"]).to_pylist():
-        if row["text"] and row["prompt_key"] in tallies:
-            found[row["generator_version"]].append(counts_right(row["text"], tallies[row["prompt_key"]]))
-    for version, pairs in found.items():
-        right, named = (sum(part) for part in zip(*pairs, strict=True))
-        line = {"bench": "counts", "generator": version, "reccots": len(pairs), "named": named, "right": right}
-        print(json.dumps(line | {"share": round(right / named, 3) if named else None}))
+        if row["text"] and row["prompt_key"] in histories:
+            said[row["generator_version"]] += judged(row["text"], histories[row["prompt_key"]])
+    for version, found in said.items():
+        counts, sides = (sum(column) / len(found) for column in zip(*found, strict=True))
+        line = {"bench": "counts", "generator": version, "named": len(found)}
+        print(json.dumps(line | {"counts": round(counts, 3), "sides": round(sides, 3)}))
     return 0
 
 
-def counts_right(text: str, tallies: list[dict[str, Any]]) -> tuple[int, int]:
-    """(how many of the counts in ``text`` are those of ``tallies``, how many there are)."""
-    pairs = {tally["attribute"]: (tally["liked"], tally["disliked"]) for tally in tallies}
-    named = [(name, int(a), int(b)) for name, a, b in _COPIED.findall(text)]
-    named += [(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(text)]
-    return sum(pairs.get(name) == (liked, disliked) for name, liked, disliked in named), len(named)
+def judged(text: str, history: Mapping[str, Any]) -> Iterator[tuple[bool, bool]]:
+    """(whether the counts are the prompt's, whether it stands on its side) for each counted attribute in ``text``."""
+    pairs = {tally["attribute"]: (tally["liked"], tally["disliked"]) for tally in history["tallies"]}
+    share = history["n_liked"] / history["n_events"]
+    for number, sentence in enumerate(text.split(". ")):
+        named = [(name, int(a), int(b)) for name, a, b in _COPIED.findall(sentence)]
+        named += [(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(sentence)]
+        for name, liked, disliked in named:
+            known = pairs.get(name)
+            lift = 0.0 if known is None else known[0] - share * sum(known)
+            yield known == (liked, disliked), (lift > 0 if number == 0 else lift < 0)
 
 
 if __name__ == "__main__":
