@@ -34,7 +34,7 @@ loop: install ## two rounds of the feedback loop on a small part of MovieLens-10
 	$(BIN)/python -m jobs.alternate --conf conf/loop.yaml
 	$(BIN)/python -m trackrec.report rounds --conf conf/loop.yaml
 
-adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (20 minutes)
+adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (10 minutes)
 	rm -rf models/distill
 	$(BIN)/python -m jobs.build_histories --conf conf/distill.yaml
 	$(BIN)/python -m jobs.distill_generator --conf conf/distill.yaml

@@ -21,6 +21,7 @@ from typing import Any
 
 from trackrec.config_files import load_settings
 from trackrec.lake import Lake
+from trackrec.teachers.statistics import Tally
 
 _COPIED = re.compile(r"([A-Z][\w'-]*) \((\d+) liked, (\d+) not\)")
 _SUMMED = re.compile(r"([A-Z][\w'-]*) \((\d+) of (\d+)")
@@ -46,15 +47,15 @@ def main() -> int:
 
 def judged(text: str, history: Mapping[str, Any]) -> Iterator[tuple[bool, bool]]:
     """(whether the counts are the prompt's, whether it stands on its side) for each counted attribute in ``text``."""
-    pairs = {tally["attribute"]: (tally["liked"], tally["disliked"]) for tally in history["tallies"]}
+    tallies = {t["attribute"]: Tally(t["attribute"], t["liked"], t["disliked"]) for t in history["tallies"]}
     share = history["n_liked"] / history["n_events"]
     for number, sentence in enumerate(text.split(". ")):
-        named = [(name, int(a), int(b)) for name, a, b in _COPIED.findall(sentence)]
-        named += [(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(sentence)]
-        for name, liked, disliked in named:
-            known = pairs.get(name)
-            lift = 0.0 if known is None else known[0] - share * sum(known)
-            yield known == (liked, disliked), (lift > 0 if number == 0 else lift < 0)
+        named = [Tally(name, int(a), int(b)) for name, a, b in _COPIED.findall(sentence)]
+        named += [Tally(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(sentence)]
+        for told in named:
+            known = tallies.get(told.attribute)
+            lift = known.lift(share) if known else 0.0
+            yield known == told, (lift > 0 if number == 0 else lift < 0)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Checkpoints:
         save_file(state, scratch / "optimizer.safetensors")
         shutil.rmtree(final, ignore_errors=True)
         scratch.rename(final)
-        self._drop(but=step)
+        self.drop(but=step)
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer) -> int:
         """Load the newest checkpoint into both; returns its step, 0 where there is none."""
@@ -54,11 +54,8 @@ class Checkpoints:
                 optimizer.state[weight] = {k: v if k == "step" else v.to(weight.device) for k, v in parts.items()}
         return steps[-1]
 
-    def clear(self) -> None:
-        """Drop all: of a training that is over, whose weights are kept elsewhere."""
-        self._drop()
-
-    def _drop(self, but: int | None = None) -> None:
+    def drop(self, but: int | None = None) -> None:
+        """Remove all but step ``but``; all where the training is over and its weights are kept elsewhere."""
         for step in self._found():
             if step != but:
                 shutil.rmtree(self.folder / f"step-{step}")

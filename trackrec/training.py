@@ -100,7 +100,7 @@ def train_adapter(
             model.train()  # it is done in training only; there is no dropout
         work(model, folder / "training")
         save_adapter(model, adapter, source=base.source, version=base.version)
-    Checkpoints(folder / "training").clear()
+    Checkpoints(folder / "training").drop()
     return adapter
 
 

@@ -31,6 +31,10 @@ class Tally:
         """Events with this attribute."""
         return self.liked + self.disliked
 
+    def lift(self, share: float) -> float:
+        """Likes beyond what a share of likes would give."""
+        return self.liked - share * self.total
+
 
 @dataclass(frozen=True)
 class History:
@@ -77,8 +81,8 @@ def write(history: History, opening: str, item_noun: str, seed: int) -> str:
 
 
 def _lift(tally: Tally, share: float) -> float:
-    """Likes beyond what the user's share of likes would give; 0 where there are too few events to say."""
-    return tally.liked - share * tally.total if tally.total >= _FEW else 0.0
+    """The tally's lift over the user's share of likes; 0 where there are too few events to say."""
+    return tally.lift(share) if tally.total >= _FEW else 0.0
 
 
 def _drawn(history: History, above: Sequence[Tally], item_noun: str, dice: random.Random) -> str:
