@@ -54,8 +54,8 @@ format: install ## let ruff rewrite
 type: install ## mypy, strict on trackrec/
 	$(BIN)/mypy
 
-docs: install ## docs/tables.md from trackrec/schemas.py
-	$(BIN)/python -m trackrec.schemas > docs/tables.md
+docs: install ## docs/tables.md from trackrec/tables/schemas.py
+	$(BIN)/python -m trackrec.tables.schemas > docs/tables.md
 
 bench-histories: install ## histories at 1, 2.5 and 5 million events, Spark against pandas (6 minutes)
 	$(BIN)/python -m bench.histories

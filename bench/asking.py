@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trackrec.engines.base import Engine, Finished, Request
-from trackrec.prompts import ValidatorTemplate
+from trackrec.engines.interface import Engine, Finished, Request
+from trackrec.histories.prompts import ValidatorTemplate
 
 
 def prompt_of(

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trackrec.config_files import load_settings
-from trackrec.lake import Lake
-from trackrec.teachers.statistics import Tally
+from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.lake import Lake
+from trackrec.training.teachers.statistics import Tally
 
 _COPIED = re.compile(r"([A-Z][\w'-]*) \((\d+) liked, (\d+) not\)")
 _SUMMED = re.compile(r"([A-Z][\w'-]*) \((\d+) of (\d+)")

@@ -26,14 +26,14 @@ from typing import Any
 from bench.asking import answered, prompt_of
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.config import SamplingSettings, Settings
-from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec, Finished, Request
+from trackrec.engines.interface import EngineSpec, Finished, Request
 from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
-from trackrec.models import resolve_model
-from trackrec.prompts import ValidatorTemplate, template_of
-from trackrec.threads import use_threads
-from trackrec.validator import validator_settings
+from trackrec.feedback.judge import validator_settings
+from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.models.resolve import resolve_model
+from trackrec.models.threads import use_threads
+from trackrec.runtime.settings import SamplingSettings, Settings
+from trackrec.runtime.settings_files import load_settings
 
 ITEMS = ["Heat", "The Piano", "Alien", "Babe", "Speed", "Fargo", "Casablanca", "Psycho", "Gandhi", "Clueless"]
 

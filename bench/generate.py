@@ -34,11 +34,11 @@ import pandas as pd
 
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.config import Settings
-from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec, Finished, Request
-from trackrec.models import resolve_model
-from trackrec.prompts import template_of
+from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.histories.prompts import template_of
+from trackrec.models.resolve import resolve_model
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.settings_files import load_settings
 
 PAIRS = (("udf", "raw"), ("pump", "batch"))
 _LONGEST = 256  # tokens
@@ -166,8 +166,8 @@ Play = Callable[[int], dict[str, Any]]  # round -> {s: seconds, tokens: written 
 def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     from pyspark.sql import functions as F
 
-    from trackrec.generation import balanced
-    from trackrec.session import spark_session
+    from trackrec.reccots.requests import balanced
+    from trackrec.runtime.session import spark_session
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
     spark = spark_session(settings, "bench generate")
@@ -199,7 +199,7 @@ def _raw(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     """vLLM's own offline interface with the same engine arguments and threads, its core in this process too."""
     from trackrec.engines.chat import Chat
     from trackrec.engines.vllm import engine_arguments, sampling_params, use_environment
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     use_threads(spec.threads)
     use_environment(spec)
@@ -228,7 +228,7 @@ def _batch(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
 
 def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.DataFrame]]) -> Play:
     """The body of the UDF in this process over Arrow batches, fed by ``feed(frames, write)``."""
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
     from udfs.generate import written
     from udfs.worker import Hosted
 

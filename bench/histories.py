@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.logs import write_log
-from trackrec.config import Settings
-from trackrec.config_files import load_settings
-from trackrec.prompts import template_of
+from trackrec.histories.prompts import template_of
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.settings_files import load_settings
 
 SIDES = ("spark", "pandas", "loops")
 
@@ -69,8 +69,8 @@ def _measure(side: str, folder: Path) -> dict[str, Any]:
 def _spark(settings: Settings, folder: Path) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
-    from trackrec import history
-    from trackrec.session import spark_session
+    from trackrec.histories import snapshots as history
+    from trackrec.runtime.session import spark_session
 
     spark = spark_session(settings, "bench histories")
     template = template_of(settings.prompt, settings.histories)

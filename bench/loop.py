@@ -14,9 +14,9 @@ import json
 import sys
 
 from jobs import alternate
-from trackrec.alternate import progress_of
-from trackrec.config_files import load_settings
 from trackrec.report.__main__ import main as report
+from trackrec.runtime.settings_files import load_settings
+from trackrec.stages.alternate import progress_of
 
 CONF = "conf/loop.yaml"
 FULL = (

@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.asking import prompt_of
-from trackrec import holdout
-from trackrec.config import RecTuningSettings, Settings
-from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec, Request
 from trackrec.engines.chat import Chat
-from trackrec.lake import Lake
-from trackrec.models import resolve_model
-from trackrec.prompts import ValidatorTemplate, template_of
-from trackrec.splits import holdout_start_of
-from trackrec.teachers.statistics import StatisticsTeacher
-from trackrec.threads import use_threads
-from trackrec.validator import validator_settings
+from trackrec.engines.interface import EngineSpec, Request
+from trackrec.feedback import holdout
+from trackrec.feedback.judge import validator_settings
+from trackrec.feedback.user_split import holdout_start_of
+from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.models.resolve import resolve_model
+from trackrec.models.threads import use_threads
+from trackrec.runtime.settings import RecTuningSettings, Settings
+from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.lake import Lake
+from trackrec.training.teachers.statistics import StatisticsTeacher
 
 NOTHING = "nothing"
 
@@ -108,9 +108,9 @@ def main() -> int:
 def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -> tuple[list[Row], list[Row]]:
     """(training rows, later rows) of the alignment window: whole snapshots in the order of a hash."""
     from jobs import build_histories
-    from trackrec.session import spark_session
-    from trackrec.sources.cleaning import clean_items
-    from trackrec.sources.reader import read_sources
+    from trackrec.histories.sources.cleaning import clean_items
+    from trackrec.histories.sources.reader import read_sources
+    from trackrec.runtime.session import spark_session
 
     flags = [part for text in sets for part in ("--set", text)]
     if build_histories.main(["--conf", "conf/loop.yaml", *flags]):
@@ -153,8 +153,8 @@ def _flat(groups: Iterable[Sequence[Row]]) -> list[Row]:
 
 
 def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], folder: Path) -> dict[str, Any]:
-    from trackrec.lora import trainable
-    from trackrec.tuning import Asked, asked_of, tune
+    from trackrec.models.lora import trainable
+    from trackrec.training.answer_objective import Asked, asked_of, tune
 
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
@@ -209,7 +209,7 @@ def _judged(model: Any, asked: Sequence[Any], no_yes: Sequence[tuple[int, ...]])
     """p(Yes) of every event in turn."""
     import torch
 
-    from trackrec.prefix import shared_logits
+    from trackrec.training.prefix import shared_logits
     from udfs.validate import probability
 
     (no,), (yes,) = no_yes

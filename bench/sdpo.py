@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from trackrec.config import LoraSettings
-from trackrec.config_files import load_settings
-from trackrec.models import resolve_model
-from trackrec.threads import use_threads
+from trackrec.models.resolve import resolve_model
+from trackrec.models.threads import use_threads
+from trackrec.runtime.settings import LoraSettings
+from trackrec.runtime.settings_files import load_settings
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     args = parser.parse_args()
     settings = load_settings("conf/local.yaml")
     use_threads(settings.generator.threads)
-    from trackrec.lora import trainable
+    from trackrec.models.lora import trainable
 
     source = resolve_model(settings.generator.model.source, settings.cache_dir())
     model = trainable(source, settings.generator.dtype, LoraSettings(), seed=1)
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _compare(model: Any, args: argparse.Namespace, n: int) -> dict[str, float]:
-    from trackrec.prefix import Group, separate_logps, shared_logps
+    from trackrec.training.prefix import Group, separate_logps, shared_logps
 
     dice = random.Random(n)
 
@@ -68,9 +68,9 @@ def _compare(model: Any, args: argparse.Namespace, n: int) -> dict[str, float]:
 def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
     import torch
 
-    from trackrec.prefix import shared_logps
-    from trackrec.sdpo import sdpo_losses
-    from trackrec.shared_attention import enable
+    from trackrec.training.prefix import shared_logps
+    from trackrec.training.sdpo_loss import sdpo_losses
+    from trackrec.training.shared_attention import enable
 
     if form is shared_logps:
         enable(model)

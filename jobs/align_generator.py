@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trackrec.lake import Lake, open_lake
-from trackrec.ledger import Opened, Run, run_recorded
+from trackrec.runtime.ledger import Opened, Run, run_recorded
+from trackrec.tables.lake import Lake, open_lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,11 +26,11 @@ def _opened(run: Run) -> Opened:
 
 
 def _align(run: Run, lake: Lake) -> None:
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     use_threads(run.settings.generator.threads)  # before torch is imported
-    from trackrec.aligning import align_generator
-    from trackrec.versions import register
+    from trackrec.models.registry import register
+    from trackrec.stages.align import align_generator
 
     made = align_generator(run.settings, lake, lambda line: print(line, flush=True))
     model, number = register(run, lake, "generator", made)

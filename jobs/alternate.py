@@ -8,7 +8,7 @@ Killed, it goes on at the step it was in. The versions it makes are in the table
 import sys
 from collections.abc import Sequence
 
-from trackrec.job import Job, run_job
+from trackrec.stages.job import Job, run_job
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,10 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _loop(job: Job) -> None:
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     use_threads(job.settings.generator.threads)  # before torch is imported
-    from trackrec.alternate import alternate
+    from trackrec.stages.alternate import alternate
 
     done = alternate(job, lambda line: print(line, flush=True))
     job.counts |= {f"{name} seconds": found["seconds"] for name, found in done.items()}

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trackrec.lake import Lake, open_lake
-from trackrec.ledger import Opened, Run, run_recorded
+from trackrec.runtime.ledger import Opened, Run, run_recorded
+from trackrec.tables.lake import Lake, open_lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,11 +31,11 @@ def _opened(run: Run) -> Opened:
 
 
 def _distill(run: Run, lake: Lake) -> None:
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     use_threads(run.settings.generator.threads)  # before torch is imported
-    from trackrec.distill import distill_generator
-    from trackrec.versions import register
+    from trackrec.models.registry import register
+    from trackrec.stages.distill import distill_generator
 
     made = distill_generator(run, lake, lambda line: print(line, flush=True))
     model, _ = register(run, lake, "generator", made, number=0)

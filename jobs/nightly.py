@@ -7,8 +7,8 @@ SPARK_CONF_DIR=conf/local spark-submit jobs/nightly.py --conf conf/local.yaml
 import sys
 from collections.abc import Sequence
 
-from trackrec.job import run_job
 from trackrec.stages import encode, generate, histories, models, publish
+from trackrec.stages.job import run_job
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ SPARK_CONF_DIR=conf/local spark-submit jobs/publish_features.py --conf conf/loca
 import sys
 from collections.abc import Sequence
 
-from trackrec.job import run_job
 from trackrec.stages import publish
+from trackrec.stages.job import run_job
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trackrec.cli import utc_now
-from trackrec.lake import Lake, open_lake
-from trackrec.ledger import Opened, Run, run_recorded
+from trackrec.runtime.command_line import utc_now
+from trackrec.runtime.ledger import Opened, Run, run_recorded
+from trackrec.tables.lake import Lake, open_lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,11 +25,11 @@ def _opened(run: Run) -> Opened:
 
 
 def _train(run: Run, lake: Lake) -> None:
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     use_threads(run.settings.ctr.threads)  # before torch is imported
-    from trackrec.ctr.measure import Measurement
-    from trackrec.ctr.report import gain_table
+    from trackrec.ctr.experiment import Measurement
+    from trackrec.report.gain import gain_table
 
     measurement = Measurement(run.settings, lake, run.run_id, utc_now)
     run.counts["rows"] = lake.insert_rows("feature_gain", measurement.floors())

@@ -11,9 +11,9 @@ Prints V_t as validator.model.source takes it. Run again, it trains no step twic
 import sys
 from collections.abc import Sequence
 
-from trackrec.job import Job, run_job
-from trackrec.stages import tune
-from trackrec.validator import validator_settings
+from trackrec.feedback.judge import validator_settings
+from trackrec.stages import rec_tuning as tune
+from trackrec.stages.job import Job, run_job
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,14 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(job: Job) -> None:
-    from trackrec.threads import use_threads
+    from trackrec.models.threads import use_threads
 
     chosen = validator_settings(job.settings)
     use_threads(chosen.threads)  # before torch is imported
-    from trackrec.lake import open_lake
-    from trackrec.models import resolve_model
-    from trackrec.rectuning import tune_validator
-    from trackrec.versions import register, round_of
+    from trackrec.models.registry import register, round_of
+    from trackrec.models.resolve import resolve_model
+    from trackrec.stages.tune import tune_validator
+    from trackrec.tables.lake import open_lake
 
     lake = open_lake(job.settings, job.name)
     made = tune_validator(job.settings, chosen, lake, lambda line: print(line, flush=True))

@@ -11,8 +11,8 @@ spark-submit jobs/validate_reccot.py --conf conf/local.yaml --set 'generator.sam
 import sys
 from collections.abc import Sequence
 
-from trackrec.job import run_job
 from trackrec.stages import validate
+from trackrec.stages.job import run_job
 
 
 def main(argv: Sequence[str] | None = None) -> int:

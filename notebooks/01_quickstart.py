@@ -8,8 +8,8 @@
 # COMMAND ----------
 
 from jobs import nightly, train_ctr
-from trackrec import notebook
 from trackrec.report.__main__ import main as report
+from trackrec.runtime import notebook
 
 notebook.add_widgets(dbutils, conf="../conf/demo.yaml")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.config import Settings
-from trackrec.config_files import load_settings
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.settings_files import load_settings
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf" / "demo.yaml"
@@ -41,7 +41,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> Iterator[object]:
-    from trackrec.session import spark_session
+    from trackrec.runtime.session import spark_session
 
     session = spark_session(settings, "tests")
     for key, value in TINY.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.models import Model
-from trackrec.schemas import RECCOT_EMBEDDINGS
+from trackrec.models.resolve import Model
+from trackrec.tables.schemas import RECCOT_EMBEDDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def encode_udf(
 
 
 def _encoded(frame: pd.DataFrame, encoder: Any, version: str, batch_size: int) -> pd.DataFrame:
-    from trackrec.encoder import encode_texts
+    from trackrec.engines.encoder import encode_texts
 
     vectors = encode_texts(encoder, [*frame["text"], *frame["prompt_body"]], batch_size)
     out = frame.assign(
@@ -64,8 +64,8 @@ def _gathered(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 def _encoder_of(model: Model, threads: int) -> Any:
     """This process's encoder, loaded at the first call and kept."""
     global _encoder
-    from trackrec.encoder import load_encoder
-    from trackrec.models import ensure_local
+    from trackrec.engines.encoder import load_encoder
+    from trackrec.models.resolve import ensure_local
     from udfs.worker import tend_worker
 
     tend_worker()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.base import EngineSpec, Finished, Request
-from trackrec.schemas import RECCOT_STAGING
-from trackrec.sentences import judged
+from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.reccots.sentences import judged
+from trackrec.tables.schemas import RECCOT_STAGING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def written(frames: Iterator[pd.DataFrame], hosted: Hosted, spec: EngineSpec) ->
     import pandas as pd
 
     from trackrec.engines.pump import pump
-    from trackrec.generation import canonical
+    from trackrec.reccots.requests import canonical
 
     asked: dict[str, Any] = {}
     engine = hosted.engine

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.base import EngineSpec, Finished, Request
-from trackrec.feedback_schemas import VALIDATIONS
+from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.tables.feedback_schemas import VALIDATIONS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from trackrec.engines.base import Engine, EngineSpec, build_engine
-from trackrec.errors import TrackrecError
-from trackrec.models import ensure_local
+from trackrec.engines.interface import Engine, EngineSpec, build_engine
+from trackrec.models.resolve import ensure_local
+from trackrec.runtime.errors import TrackrecError
 
 _LEASE_SECONDS = 300.0  # an idle worker that still holds the lease is ended by Spark after 60 s
 _hosted: tuple[EngineSpec, Hosted] | None = None

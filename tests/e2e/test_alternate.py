@@ -11,16 +11,16 @@ from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec import training
-from trackrec.config import SamplingSettings
-from trackrec.config_files import load_settings
-from trackrec.distill import histories_to_teach
-from trackrec.engines.base import EngineSpec, Request, build_engine
-from trackrec.lake import Lake
-from trackrec.models import Model, resolve_model
-from trackrec.prompts import template_of
+from trackrec.engines.interface import EngineSpec, Request, build_engine
+from trackrec.feedback.user_split import holdout_start_of, in_share
+from trackrec.histories.prompts import template_of
+from trackrec.models.resolve import Model, resolve_model
 from trackrec.report.__main__ import main as report_main
-from trackrec.splits import holdout_start_of, in_share
+from trackrec.runtime.settings import SamplingSettings
+from trackrec.runtime.settings_files import load_settings
+from trackrec.stages.distill import histories_to_teach
+from trackrec.tables.lake import Lake
+from trackrec.training import group_loop as training
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ import pytest
 from jobs import nightly, train_ctr
 from tests.e2e.logs import write_conf
 from trackrec.report.__main__ import main as report
-from trackrec.schemas import TABLES
+from trackrec.tables.schemas import TABLES
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from trackrec.serving import serving_of
-from trackrec.sources.movielens import fetch
+from trackrec.histories.sources.movielens import fetch
+from trackrec.reccots.feature_version import serving_of
 
 pytestmark = pytest.mark.e2e
 

@@ -4,8 +4,8 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.e2e.logs import write_conf
-from trackrec.errors import BadInputError, QualityGateError
-from trackrec.job import run_job
+from trackrec.runtime.errors import BadInputError, QualityGateError
+from trackrec.stages.job import run_job
 
 pytestmark = pytest.mark.e2e
 

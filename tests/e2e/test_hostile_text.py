@@ -5,10 +5,10 @@ from deltalake import DeltaTable
 
 from jobs import build_histories
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec.config import SamplingSettings
-from trackrec.engines.base import EngineSpec, Request
 from trackrec.engines.chat import Chat
-from trackrec.models import resolve_model
+from trackrec.engines.interface import EngineSpec, Request
+from trackrec.models.resolve import resolve_model
+from trackrec.runtime.settings import SamplingSettings
 
 pytestmark = pytest.mark.e2e
 

@@ -7,9 +7,9 @@ from deltalake import DeltaTable
 
 from tests.conftest import ROOT
 from tests.e2e.logs import write_conf
-from trackrec import notebook
-from trackrec.cli import flags
-from trackrec.errors import TrackrecError
+from trackrec.runtime import notebook
+from trackrec.runtime.command_line import flags
+from trackrec.runtime.errors import TrackrecError
 
 pytestmark = pytest.mark.e2e
 

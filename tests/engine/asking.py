@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackrec.engines.base import Engine, Finished, Request
+from trackrec.engines.interface import Engine, Finished, Request
 
 OPENING = "The user is drawn to"
 

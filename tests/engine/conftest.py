@@ -6,10 +6,10 @@ import pytest
 
 from tests.conftest import CONF
 from tests.engine.asking import OPENING
-from trackrec.config import SamplingSettings
-from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec
-from trackrec.models import Model, resolve_model
+from trackrec.engines.interface import EngineSpec
+from trackrec.models.resolve import Model, resolve_model
+from trackrec.runtime.settings import SamplingSettings
+from trackrec.runtime.settings_files import load_settings
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tests.engine.asking import OPENING, body
-from trackrec.config import SamplingSettings
-from trackrec.config_files import load_settings
-from trackrec.engines.base import EngineSpec
-from trackrec.generation import requests
-from trackrec.models import Model, resolve_model
-from trackrec.session import spark_session
+from trackrec.engines.interface import EngineSpec
+from trackrec.models.resolve import Model, resolve_model
+from trackrec.reccots.requests import requests
+from trackrec.runtime.session import spark_session
+from trackrec.runtime.settings import SamplingSettings
+from trackrec.runtime.settings_files import load_settings
 from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
 HISTORIES = 8

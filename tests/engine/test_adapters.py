@@ -9,13 +9,13 @@ import torch
 
 from tests.engine.asking import body
 from tests.engine.test_scoring import PROMPTS, log_odds
-from trackrec.adapters import base_of, save_adapter
-from trackrec.config import LoraSettings
-from trackrec.engines.base import Request, build_engine
 from trackrec.engines.chat import Chat
-from trackrec.errors import BadInputError
-from trackrec.lora import trainable
-from trackrec.models import base_model, resolve_model
+from trackrec.engines.interface import Request, build_engine
+from trackrec.models.adapters import base_of, save_adapter
+from trackrec.models.lora import trainable
+from trackrec.models.resolve import base_model, resolve_model
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import LoraSettings
 
 pytestmark = pytest.mark.engine
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trackrec.encoder import encode_texts, load_encoder
-from trackrec.models import resolve_model
-from trackrec.schemas import VECTOR_SIZE
+from trackrec.engines.encoder import encode_texts, load_encoder
+from trackrec.models.resolve import resolve_model
+from trackrec.tables.schemas import VECTOR_SIZE
 from udfs.encode import COLUMNS, encode_udf
 
 pytestmark = pytest.mark.engine

@@ -10,10 +10,10 @@ import urllib.request
 import pytest
 
 from tests.engine.asking import OPENING, body
-from trackrec.config import EndpointSettings
-from trackrec.errors import BadInputError
-from trackrec.prompts import Template
-from trackrec.teachers.openai import OpenAITeacher
+from trackrec.histories.prompts import Template
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import EndpointSettings
+from trackrec.training.teachers.openai import OpenAITeacher
 
 pytestmark = pytest.mark.engine
 

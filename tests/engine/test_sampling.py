@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.asking import body, texts, write
-from trackrec.config import SamplingSettings
-from trackrec.engines.base import build_engine
+from trackrec.engines.interface import build_engine
+from trackrec.runtime.settings import SamplingSettings
 
 pytestmark = pytest.mark.engine
 

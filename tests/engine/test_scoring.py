@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.engine.asking import body
-from trackrec.engines.base import Request, build_engine
 from trackrec.engines.chat import Chat
-from trackrec.errors import BadInputError
+from trackrec.engines.interface import Request, build_engine
+from trackrec.runtime.errors import BadInputError
 
 pytestmark = pytest.mark.engine
 

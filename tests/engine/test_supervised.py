@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trackrec.config import LoraSettings, TrainingSettings
-from trackrec.errors import BadInputError
-from trackrec.lora import trainable
-from trackrec.models import resolve_model
-from trackrec.supervised import Example, fine_tune
+from trackrec.models.lora import trainable
+from trackrec.models.resolve import resolve_model
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import LoraSettings, TrainingSettings
+from trackrec.training.sft import Example, fine_tune
 
 pytestmark = pytest.mark.engine
 

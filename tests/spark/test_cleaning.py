@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trackrec.config import SourceSettings, TableSource
-from trackrec.schemas import INTERACTIONS, ITEMS, QUARANTINE
-from trackrec.sources.cleaning import clean_interactions, clean_items
-from trackrec.sources.reader import read_table
+from trackrec.histories.sources.cleaning import clean_interactions, clean_items
+from trackrec.histories.sources.reader import read_table
+from trackrec.runtime.settings import SourceSettings, TableSource
+from trackrec.tables.schemas import INTERACTIONS, ITEMS, QUARANTINE
 
 pytestmark = pytest.mark.spark
 

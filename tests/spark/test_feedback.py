@@ -3,8 +3,8 @@
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.config import FeedbackSettings
-from trackrec.feedback import judged_groups, preferences, rewards
+from trackrec.feedback.preferences import judged_groups, preferences, rewards
+from trackrec.runtime.settings import FeedbackSettings
 
 pytestmark = pytest.mark.spark
 

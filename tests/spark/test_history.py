@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.oracle import Event, history, shown, snapshot_times, utc
-from trackrec.config import HistorySettings, PromptSettings
-from trackrec.history import (
+from trackrec.histories.prompts import template_of
+from trackrec.histories.snapshots import (
     current_histories,
     drop_unchanged,
     histories,
@@ -14,7 +14,7 @@ from trackrec.history import (
     snapshots_every_n_events,
     snapshots_nightly,
 )
-from trackrec.prompts import template_of
+from trackrec.runtime.settings import HistorySettings, PromptSettings
 
 pytestmark = pytest.mark.spark
 

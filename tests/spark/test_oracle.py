@@ -8,11 +8,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.oracle import Event, history, newest_snapshot, shown, snapshot_times, utc
-from trackrec.config import HistorySettings, PromptSettings, SourceSettings
-from trackrec.history import histories, rank_events, snapshots_every_n_events, snapshots_nightly
-from trackrec.prompts import template_of
-from trackrec.sources.cleaning import clean_interactions
-from trackrec.windows import join_newest_snapshot
+from trackrec.histories.prompts import template_of
+from trackrec.histories.snapshots import histories, rank_events, snapshots_every_n_events, snapshots_nightly
+from trackrec.histories.sources.cleaning import clean_interactions
+from trackrec.histories.windows import join_newest_snapshot
+from trackrec.runtime.settings import HistorySettings, PromptSettings, SourceSettings
 
 pytestmark = pytest.mark.spark
 

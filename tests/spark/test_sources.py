@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from trackrec import schemas
-from trackrec.config import Settings, SourceSettings, TableSource
-from trackrec.errors import BadInputError
-from trackrec.sources.cleaning import clean_interactions, clean_items
-from trackrec.sources.reader import read_sources, read_table
+from trackrec.histories.sources.cleaning import clean_interactions, clean_items
+from trackrec.histories.sources.reader import read_sources, read_table
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import Settings, SourceSettings, TableSource
+from trackrec.tables import schemas
 
 pytestmark = pytest.mark.spark
 

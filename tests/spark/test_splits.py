@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.errors import BadInputError
-from trackrec.splits import holdout_start, holdout_start_of, in_share, of_validator
+from trackrec.feedback.user_split import holdout_start, holdout_start_of, in_share, of_validator
+from trackrec.runtime.errors import BadInputError
 
 pytestmark = pytest.mark.spark
 

@@ -4,13 +4,13 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
-from trackrec.catalog import CatalogLake
-from trackrec.errors import BadInputError
-from trackrec.identity import key_of, key_of_values
-from trackrec.lake import Lake
-from trackrec.ledger import Tables
-from trackrec.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES
-from trackrec.tables import Warehouse
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.ledger import Tables
+from trackrec.tables.catalog import CatalogLake
+from trackrec.tables.keys import key_of, key_of_values
+from trackrec.tables.lake import Lake
+from trackrec.tables.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES
+from trackrec.tables.warehouse import Warehouse
 
 pytestmark = pytest.mark.spark
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trackrec.prompts import Template, ValidatorTemplate
-from trackrec.validation import next_events, score_requests, unscored
+from trackrec.feedback.questions import next_events, score_requests, unscored
+from trackrec.histories.prompts import Template, ValidatorTemplate
 
 pytestmark = pytest.mark.spark
 

@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.oracle import newest_snapshot
-from trackrec.config import WindowSettings
-from trackrec.errors import BadInputError
-from trackrec.windows import boundaries, join_newest_snapshot, with_window
+from trackrec.histories.windows import boundaries, join_newest_snapshot, with_window
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import WindowSettings
 
 pytestmark = pytest.mark.spark
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from tests.unit.test_prefix import llama
-from trackrec.alignment import Preference, align
-from trackrec.config import AlignmentSettings
-from trackrec.errors import TrackrecError
-from trackrec.prefix import Group, shared_logps
-from trackrec.sdpo import sdpo_losses
+from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.settings import AlignmentSettings
+from trackrec.training.prefix import Group, shared_logps
+from trackrec.training.sdpo_loss import sdpo_losses
+from trackrec.training.sdpo_objective import Preference, align
 
 # The chosen answer ends in token 7, the rejected ones in 8 and 9.
 PREFERENCES = [Preference(f"p{i}", Group((1, 10 + i, 11), ((20 + i, 7), (21 + i, 8), (22, 23, 9)))) for i in range(6)]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.config_files import load_settings
-from trackrec.errors import BadInputError
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings_files import load_settings
 
 CONF = Path(__file__).parents[2] / "conf"
 

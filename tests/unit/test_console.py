@@ -1,6 +1,6 @@
 import pytest
 
-from trackrec.console import stage
+from trackrec.runtime.console import stage
 
 
 def test_a_stage_prints_one_line_with_counts_and_rates(capsys):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trackrec.ctr.history import counts_before, newest_until, own_history
+from trackrec.ctr.as_of import counts_before, newest_until, own_history
 
 
 def random_log(seed):

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from jobs.train_ctr import main
 from trackrec.report.__main__ import main as report_main
-from trackrec.schemas import FEATURE_GAIN
+from trackrec.tables.schemas import FEATURE_GAIN
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from trackrec.config import CtrSettings
 from trackrec.ctr.adaptor import Adaptor, Mixture
-from trackrec.ctr.backbone import Backbone
+from trackrec.ctr.backbones.din import Backbone
 from trackrec.ctr.dataset import LIKED, MASKED, Dataset
 from trackrec.ctr.features import Features, no_features, random_features
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.training import fit
+from trackrec.runtime.settings import CtrSettings
 
 SMALL = CtrSettings(history=4, hidden_units=(8,), embedding_dim=4, batch_size=16, epochs=2, adaptor_dim=3)
 
@@ -138,5 +138,7 @@ def test_a_random_vector_has_unit_norm_and_the_coverage_of_what_it_controls_for(
 
 
 def test_din_is_imported_without_ray():
-    code = "from trackrec.ctr.backbone import fuxictr_din; fuxictr_din(); import sys; sys.exit('ray' in sys.modules)"
+    code = (
+        "from trackrec.ctr.backbones.din import fuxictr_din; fuxictr_din(); import sys; sys.exit('ray' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from trackrec.config import SamplingSettings
-from trackrec.engines.base import EngineSpec
+from trackrec.engines.interface import EngineSpec
 from trackrec.engines.scripted import ScriptedEngine
-from trackrec.errors import TrackrecError
-from trackrec.models import Model
-from trackrec.sentences import judged, whole_sentences
+from trackrec.models.resolve import Model
+from trackrec.reccots.sentences import judged, whole_sentences
+from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.settings import SamplingSettings
 from udfs.generate import COLUMNS, generate_udf, written
 from udfs.worker import Hosted, take_lease
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from trackrec.groundedness import Names, groundedness
+from trackrec.feedback.groundedness import Names, groundedness
 
 NAMES = Names(["Heat", "Heat 2", "Speed", "Action", "It", "M*A*S*H"])
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from trackrec.holdout import differences, floors, quality, table
+from trackrec.feedback.holdout import differences, floors, quality, table
 
 
 def test_a_perfect_and_a_reversed_judge():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.errors import BadInputError
-from trackrec.manifest import MANIFEST
-from trackrec.models import ensure_local, resolve_model
+from trackrec.models.manifest import MANIFEST
+from trackrec.models.resolve import ensure_local, resolve_model
+from trackrec.runtime.errors import BadInputError
 
 
 def a_folder(at: Path) -> Path:
@@ -63,7 +63,7 @@ def test_the_version_does_not_depend_on_where_the_files_lie_or_on_notes_beside_t
 def test_unchanged_files_are_not_hashed_again(tmp_path, monkeypatch):
     folder = a_folder(tmp_path / "m")
     version = resolve_model(f"path:{folder}", tmp_path).version
-    monkeypatch.setattr("trackrec.models.sha256_of", lambda path: pytest.fail(f"{path} was hashed again"))
+    monkeypatch.setattr("trackrec.models.resolve.sha256_of", lambda path: pytest.fail(f"{path} was hashed again"))
     assert resolve_model(f"path:{folder}", tmp_path).version == version
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.errors import BadInputError
-from trackrec.sources.movielens import fetch, movielens_source
+from trackrec.histories.sources.movielens import fetch, movielens_source
+from trackrec.runtime.errors import BadInputError
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from threading import Lock, Thread
 
 import pytest
 
-from trackrec.config import EndpointSettings
-from trackrec.errors import BadInputError
-from trackrec.prompts import Template
-from trackrec.teachers import openai as teachers
-from trackrec.teachers.openai import OpenAITeacher
-from trackrec.text import one_line
+from trackrec.histories.prompts import Template
+from trackrec.histories.text import one_line
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import EndpointSettings
+from trackrec.training.teachers import openai as teachers
+from trackrec.training.teachers.openai import OpenAITeacher
 
 TEMPLATE = Template("t", "", "films", "genres")
 GOOD = "The user is drawn to Crime (9 of 10 liked), as with Heat. They avoid Comedy."

@@ -2,9 +2,9 @@
 
 import pytest
 
-from trackrec.config_files import load_settings
-from trackrec.errors import BadInputError
-from trackrec.places import is_name, is_path, quoted, without_scheme
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.places import is_name, is_path, quoted, without_scheme
+from trackrec.runtime.settings_files import load_settings
 
 
 @pytest.mark.parametrize(

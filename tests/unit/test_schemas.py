@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from trackrec.contract import check_columns
-from trackrec.errors import BadInputError
-from trackrec.schemas import ITEMS, TABLES, markdown
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.contract import check_columns
+from trackrec.tables.schemas import ITEMS, TABLES, markdown
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def test_missing_extra_and_wrong_columns_are_all_named():
 
 def test_the_core_imports_without_torch_vllm_or_fuxictr():
     code = (
-        "import sys, trackrec.job, trackrec.stages.histories, trackrec.stages.generate, trackrec.stages.encode,"
+        "import sys, trackrec.stages.job, trackrec.stages.histories, trackrec.stages.generate, trackrec.stages.encode,"
         "trackrec.stages.publish; "
         "sys.exit(str({'torch', 'vllm', 'fuxictr', 'transformers'} & set(sys.modules) or '') or 0)"
     )

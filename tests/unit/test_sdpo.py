@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from trackrec.sdpo import agreement, sdpo_losses
+from trackrec.training.sdpo_loss import agreement, sdpo_losses
 
 BETA = 0.3
 

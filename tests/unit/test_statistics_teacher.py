@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackrec.teachers.statistics import History, Tally, write
+from trackrec.training.teachers.statistics import History, Tally, write
 
 GENRES = ["Action", "Comedy", "Crime", "Drama", "Horror", "War"]
 TITLES = ["Heat", "Alien", "Babe", "Speed", "Fargo", "Psycho", "Gandhi", "Clueless"]

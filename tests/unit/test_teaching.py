@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from trackrec.errors import BadInputError
-from trackrec.lake import Lake
-from trackrec.ledger import Run
-from trackrec.teachers.base import Taught
-from trackrec.teaching import taught_texts
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.ledger import Run
+from trackrec.tables.lake import Lake
+from trackrec.training.teachers.interface import Taught
+from trackrec.training.teachers.texts import taught_texts
 
 ROWS = [{"user_id": f"u{i}", "prompt_key": f"k{i}"} for i in range(3)]
 
@@ -68,7 +68,7 @@ def test_another_teacher_writes_anew(ask):
 
 
 def test_what_a_killed_run_had_committed_is_not_asked_for_again(ask, monkeypatch):
-    monkeypatch.setattr("trackrec.teaching._COMMIT", 1)
+    monkeypatch.setattr("trackrec.training.teachers.texts._COMMIT", 1)
     with pytest.raises(KeyboardInterrupt):
         ask(Scripted(crash_at="k2"))
     again = Scripted()

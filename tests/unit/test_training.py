@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.unit.test_tuning import SETTINGS, silent, weights
-from trackrec.prefix import Group
-from trackrec.tuning import Asked, tune
+from trackrec.training.answer_objective import Asked, tune
+from trackrec.training.prefix import Group
 
 
 @pytest.fixture

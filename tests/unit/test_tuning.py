@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from tests.unit.test_prefix import llama
-from trackrec.config import RecTuningSettings
-from trackrec.prefix import separate_logps, shared_logps
-from trackrec.training import form_of
-from trackrec.tuning import asked_of, tune
+from trackrec.runtime.settings import RecTuningSettings
+from trackrec.training.answer_objective import asked_of, tune
+from trackrec.training.group_loop import form_of
+from trackrec.training.prefix import separate_logps, shared_logps
 
 YES, NO = (7,), (8,)
 # Three RecCoTs; items 20 … 23 behind them, of which the even ones are liked.

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from trackrec.config import SamplingSettings
-from trackrec.engines.base import EngineSpec
-from trackrec.models import Model
+from trackrec.engines.interface import EngineSpec
+from trackrec.models.resolve import Model
+from trackrec.runtime.settings import SamplingSettings
 from udfs.validate import COLUMNS, probability, validate_udf
 
 SPEC = EngineSpec(

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackrec.ctr.history import Ints, newest_until
+from trackrec.ctr.as_of import Ints, newest_until
 from trackrec.ctr.samples import Samples, microseconds
-from trackrec.errors import BadInputError
-from trackrec.lake import Lake
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake
 
 Floats = npt.NDArray[np.float32]
 

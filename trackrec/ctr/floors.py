@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trackrec.ctr.history import Ints, counts_before
+from trackrec.ctr.as_of import Ints, counts_before
 from trackrec.ctr.samples import Samples
 
 SHRINKAGE = 5.0  # how many events of average taste each share is mixed with

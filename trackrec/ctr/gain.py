@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trackrec.ctr.history import Ints
+from trackrec.ctr.as_of import Ints
 
 Scores = npt.NDArray[np.float64]
 RESAMPLES = 1000

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackrec.ctr.history import Ints
-from trackrec.errors import BadInputError
-from trackrec.lake import Lake
+from trackrec.ctr.as_of import Ints
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake
 
 PADDING, UNSEEN = 0, 1  # item codes that are no item: an empty history slot, an item of a later window only
 _COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope")

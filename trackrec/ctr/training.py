@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import binary_cross_entropy
 
-from trackrec.config import CtrSettings
-from trackrec.ctr.backbone import Backbone
+from trackrec.ctr.as_of import Ints
+from trackrec.ctr.backbones.din import Backbone
 from trackrec.ctr.dataset import Dataset
 from trackrec.ctr.gain import auc
-from trackrec.ctr.history import Ints
+from trackrec.runtime.settings import CtrSettings
 
 _PREDICT_ROWS = 4096
 

@@ -11,7 +11,7 @@ from trackrec.doctor.machine import disk, java, memory, processor, python, syste
 from trackrec.doctor.network import jars, package_index
 from trackrec.doctor.software import gpu, packages, variables
 from trackrec.doctor.world import FAILED, MISSING, WARNING, Finding, World
-from trackrec.errors import EXIT_BAD_INPUT, EXIT_DONE
+from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE
 
 CHECKS = (java, python, system, processor, memory, disk, packages, gpu, variables, package_index, jars)
 

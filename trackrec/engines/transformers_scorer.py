@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from trackrec.engines.answers import Tokens
-from trackrec.engines.base import EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
-from trackrec.lora import load
+from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.models.lora import load
 
 
 class TransformersScorer:

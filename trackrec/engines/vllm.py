@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trackrec.adapters import rank_of
 from trackrec.engines.answers import Tokens
-from trackrec.engines.base import Completion, EngineSpec, Finished, Request
 from trackrec.engines.chat import Chat
+from trackrec.engines.interface import Completion, EngineSpec, Finished, Request
+from trackrec.models.adapters import rank_of
 
 _RANKS = (8, 16, 32, 64, 128, 256, 512)  # what vLLM can be started for
 
@@ -172,7 +172,7 @@ def _as_served(spec: EngineSpec) -> Iterator[EngineSpec]:
     if not (spec.model.adapter and current_platform.is_cpu() and exact):
         yield spec
         return
-    from trackrec.lora import write_merged
+    from trackrec.models.lora import write_merged
 
     with tempfile.TemporaryDirectory(prefix="trackrec-merged-") as folder:
         write_merged(spec.model, Path(folder))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from trackrec.cli import DEFAULT_LOG, flags, report
-from trackrec.config import Settings
-from trackrec.config_files import load_settings
-from trackrec.errors import BadInputError
-from trackrec.lake import Lake, open_lake
 from trackrec.report.rounds import one_history, rounds
 from trackrec.report.show import reccots, tables
+from trackrec.runtime.command_line import DEFAULT_LOG, flags, report
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.lake import Lake, open_lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +36,8 @@ def _told(what: str, settings: Settings, lake: Lake) -> str:
 
 
 def _rounds(settings: Settings, lake: Lake) -> str:
-    from trackrec.alternate import progress_of
-    from trackrec.generation import canonical
+    from trackrec.reccots.requests import canonical
+    from trackrec.stages.alternate import progress_of
 
     done = progress_of(settings).done
     if "measure 0" not in done:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trackrec.lake import Lake
+from trackrec.tables.lake import Lake
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 _VALIDATOR = ("auc", "uauc", "logloss", "ece")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from trackrec.errors import BadInputError
-from trackrec.lake import Lake
-from trackrec.schemas import TABLES
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake
+from trackrec.tables.schemas import TABLES
 
 _WIDTH = 100
 

@@ -1,1 +1,1 @@
-"""The stages of a night, each ``run(job)``: read tables, call the library, write tables, print one line."""
+"""A file a job verb: which tables it reads, what it calls, which tables it writes. The only room that knows the others."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from trackrec.console import stage
-from trackrec.history import current_histories
-from trackrec.job import Job
-from trackrec.publish import served
-from trackrec.serving import serving_of
+from trackrec.histories.snapshots import current_histories
+from trackrec.reccots.feature_version import serving_of
+from trackrec.reccots.features import served
+from trackrec.runtime.console import stage
+from trackrec.stages.job import Job
 
 
 def run(job: Job) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from trackrec import generation
-from trackrec.cli import utc_now
-from trackrec.console import Stage, stage
-from trackrec.engines.base import EngineSpec
-from trackrec.gpus import gpu_profile
-from trackrec.history import current_histories
-from trackrec.job import Job
-from trackrec.models import resolve_model
-from trackrec.prompts import template_of
-from trackrec.quarantine import fault_rows
+from trackrec.engines.interface import EngineSpec
+from trackrec.histories.prompts import template_of
+from trackrec.histories.snapshots import current_histories
+from trackrec.models.resolve import resolve_model
+from trackrec.reccots import requests as generation
+from trackrec.runtime.command_line import utc_now
+from trackrec.runtime.console import Stage, stage
+from trackrec.runtime.gpus import gpu_profile
+from trackrec.stages.job import Job
+from trackrec.tables.quarantine import fault_rows
 
 
 def run(job: Job, only: Column | None = None) -> None:

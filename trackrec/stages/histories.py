@@ -5,15 +5,16 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec import history, windows
-from trackrec.config import Settings
-from trackrec.console import Stage, stage
-from trackrec.errors import BadInputError
-from trackrec.job import Job
-from trackrec.prompts import Template, template_of
-from trackrec.quality import gate_quarantine
-from trackrec.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
-from trackrec.sources.reader import Sources, read_sources
+from trackrec.histories import snapshots as history
+from trackrec.histories import windows
+from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
+from trackrec.histories.sources.reader import Sources, read_sources
+from trackrec.reccots.gates import gate_quarantine
+from trackrec.runtime.console import Stage, stage
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import Settings
+from trackrec.stages.job import Job
 
 
 def run(job: Job) -> None:

@@ -9,19 +9,19 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from trackrec import holdout
-from trackrec.engines.base import EngineSpec
-from trackrec.gpus import gpu_profile
-from trackrec.groundedness import Names, groundedness
-from trackrec.history import current_histories
-from trackrec.job import Job
-from trackrec.models import resolve_model
-from trackrec.prompts import template_of
-from trackrec.sources.cleaning import clean_items
-from trackrec.sources.reader import read_sources
-from trackrec.splits import holdout_start
-from trackrec.validation import grouped
-from trackrec.validator import judge_of, validator_settings
+from trackrec.engines.interface import EngineSpec
+from trackrec.feedback import holdout
+from trackrec.feedback.groundedness import Names, groundedness
+from trackrec.feedback.judge import judge_of, validator_settings
+from trackrec.feedback.questions import grouped
+from trackrec.feedback.user_split import holdout_start
+from trackrec.histories.prompts import template_of
+from trackrec.histories.snapshots import current_histories
+from trackrec.histories.sources.cleaning import clean_items
+from trackrec.histories.sources.reader import read_sources
+from trackrec.models.resolve import resolve_model
+from trackrec.runtime.gpus import gpu_profile
+from trackrec.stages.job import Job
 
 
 def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[str], None]) -> dict[str, Any]:

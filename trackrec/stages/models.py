@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trackrec.console import stage
-from trackrec.job import Job
-from trackrec.serving import serving_of
+from trackrec.reccots.feature_version import serving_of
+from trackrec.runtime.console import stage
+from trackrec.stages.job import Job
 
 
 def run(job: Job) -> None:

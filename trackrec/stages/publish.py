@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from trackrec.console import stage
-from trackrec.history import current_histories
-from trackrec.job import Job
-from trackrec.publish import feature_rows, served
-from trackrec.quality import gate_vectors
-from trackrec.serving import serving_of
+from trackrec.histories.snapshots import current_histories
+from trackrec.reccots.feature_version import serving_of
+from trackrec.reccots.features import feature_rows, served
+from trackrec.reccots.gates import gate_vectors
+from trackrec.runtime.console import stage
+from trackrec.stages.job import Job
 
 
 def run(job: Job) -> None:

@@ -7,22 +7,23 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec import feedback, validation
-from trackrec.config import FeedbackSettings, ValidatorSettings
-from trackrec.console import Stage, stage
-from trackrec.engines.base import EngineSpec
-from trackrec.errors import BadInputError
-from trackrec.generation import canonical, with_chunk
-from trackrec.gpus import gpu_profile
-from trackrec.history import current_histories
-from trackrec.job import Job
-from trackrec.models import resolve_model
-from trackrec.prompts import ValidatorTemplate
-from trackrec.quarantine import fault_rows
-from trackrec.sources.cleaning import clean_items
-from trackrec.sources.reader import read_sources
-from trackrec.splits import holdout_start, of_validator
-from trackrec.validator import judge_of, validator_settings
+from trackrec.engines.interface import EngineSpec
+from trackrec.feedback import preferences as feedback
+from trackrec.feedback import questions as validation
+from trackrec.feedback.judge import judge_of, validator_settings
+from trackrec.feedback.user_split import holdout_start, of_validator
+from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.histories.snapshots import current_histories
+from trackrec.histories.sources.cleaning import clean_items
+from trackrec.histories.sources.reader import read_sources
+from trackrec.models.resolve import resolve_model
+from trackrec.reccots.requests import canonical, with_chunk
+from trackrec.runtime.console import Stage, stage
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.gpus import gpu_profile
+from trackrec.runtime.settings import FeedbackSettings, ValidatorSettings
+from trackrec.stages.job import Job
+from trackrec.tables.quarantine import fault_rows
 
 _DECILES = (0.1, 0.5, 0.9)
 

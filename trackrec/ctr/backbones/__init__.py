@@ -1,0 +1,1 @@
+"""CTR networks, a file each."""

@@ -1,0 +1,1 @@
+"""A team's logs → as-of histories → prompts → labelled samples in time windows."""

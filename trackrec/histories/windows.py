@@ -1,0 +1,74 @@
+"""Four windows by time, and each labelled event joined to the newest snapshot of its user.
+
+alignment < ctr_train < ctr_validation < ctr_test: G and V learn in the first, and never see a label of a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import WindowSettings
+
+WINDOWS = ("alignment", "ctr_train", "ctr_validation", "ctr_test")
+
+
+def boundaries(events: DataFrame, settings: WindowSettings) -> tuple[datetime, ...]:
+    """First instants (UTC) of the last three windows: as configured, else the quantiles of event_time by fractions.
+
+    Raises BadInputError where they do not increase, e.g. when there are too few distinct times.
+    """
+    found: Sequence[datetime] = settings.boundaries or _quantiles(events, settings.fractions)
+    if len(found) != 3 or not found[0] < found[1] < found[2]:
+        raise BadInputError(
+            f"the four time windows are not distinct: they would begin at {', '.join(map(str, found)) or 'no time'}.",
+            "Give windows.boundaries, three increasing times, or more events.",
+        )
+    return tuple(start.astimezone(UTC) for start in found)  # PySpark hands out naive datetimes in local time
+
+
+def _quantiles(events: DataFrame, fractions: Sequence[float]) -> Sequence[datetime]:
+    shares = [sum(fractions[: i + 1]) for i in range(3)]
+    row = events.select(F.percentile_approx("event_time", shares, 1_000_000)).first()
+    return row[0] or () if row else ()
+
+
+def with_window(events: DataFrame, starts: tuple[datetime, ...]) -> DataFrame:
+    """Add the column ``window`` by event_time; an event at a boundary belongs to the later window."""
+    window = F.lit(WINDOWS[0])
+    for name, start in zip(WINDOWS[1:], starts, strict=True):
+        window = F.when(F.col("event_time") >= F.lit(start), F.lit(name)).otherwise(window)
+    return events.withColumn("window", window)
+
+
+def join_newest_snapshot(events: DataFrame, snapshots: DataFrame) -> DataFrame:
+    """Add ``as_of``: the user's newest snapshot with as_of <= event_time, NULL where there is none.
+
+    ``events``: user_id, event_time, …; ``snapshots``: user_id, as_of. One sort per user instead of a range join: both
+    are laid on one time line, snapshots first where times are equal, and the last as_of seen is carried forward.
+    """
+    marks = snapshots.select("user_id", "as_of").withColumns(
+        {"_time": F.col("as_of"), "_is_event": F.lit(0), "_event": F.lit(None).cast(events_struct(events))}
+    )
+    line = events.select(
+        "user_id",
+        F.lit(None).cast("timestamp").alias("as_of"),
+        F.col("event_time").alias("_time"),
+        F.lit(1).alias("_is_event"),
+        F.struct(*[c for c in events.columns if c != "user_id"]).alias("_event"),
+    ).unionByName(marks)
+    so_far = Window.partitionBy("user_id").orderBy("_time", "_is_event").rowsBetween(Window.unboundedPreceding, 0)
+    return (
+        line.withColumn("as_of", F.last("as_of", ignorenulls=True).over(so_far))
+        .where("_is_event = 1")
+        .select("user_id", "_event.*", "as_of")
+    )
+
+
+def events_struct(events: DataFrame) -> str:
+    """The SQL type of one event of ``events`` without its user_id."""
+    return "struct<" + ",".join(f"`{name}`:{kind}" for name, kind in events.dtypes if name != "user_id") + ">"

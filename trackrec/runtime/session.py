@@ -1,0 +1,48 @@
+"""The Spark session of a job, the same under spark-submit, ``python -m`` and Databricks.
+
+Jars, memory and master come from the ``spark-defaults.conf`` that SPARK_CONF_DIR names, never from the builder:
+spark-submit has started the JVM before the script runs, so what a builder sets comes too late.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from trackrec.runtime.console import stderr_to
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import Settings
+
+
+def spark_session(settings: Settings, job: str) -> SparkSession:
+    """Start (or join) the session; Spark's and its workers' output goes to ``settings.log``.
+
+    Raises BadInputError when Java is missing or Delta is not on the classpath.
+    """
+    log = Path(settings.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("SPARK_CONF_DIR", settings.spark_conf)
+    os.environ.setdefault("TRACKREC_LOG", str(log.resolve()))
+    # Without it workers run whatever python3 the PATH has.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        # The JVM and the Python workers inherit this stderr: Ivy's and vLLM's chatter goes to the log with it.
+        with stderr_to(log):
+            spark = SparkSession.builder.appName(f"trackrec {job}").getOrCreate()
+    except PySparkRuntimeError as error:
+        raise BadInputError(
+            f"Spark did not start: {error.getMessage()}.",
+            f"Is Java 17 installed and JAVA_HOME right? Spark's own words are in {log}.",
+        ) from None
+    if "delta" not in (spark.conf.get("spark.sql.extensions", "") or "").lower():
+        raise BadInputError(
+            "Spark runs without Delta Lake.", f"Run `export SPARK_CONF_DIR={settings.spark_conf}` before spark-submit."
+        )
+    # PySpark prints every captured error as a page of JSON beside the exception itself.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    return spark

@@ -1,0 +1,205 @@
+"""A warehouse of Delta tables, by path or by catalog name, and the few ways trackrec writes to them.
+
+Every write is idempotent: an insert-only or updating MERGE by the table's key (schemas.py) from rows that do not
+change when they are read twice. A plain append is used only where rows are paid for before they can be merged.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.places import is_path, quoted
+from trackrec.tables.contract import STAMP, Table, check_columns
+from trackrec.tables.schemas import TABLES
+
+# deltalake (delta-rs) refuses tables with these, and consumers read ours with it.
+_PLAIN = "'delta.enableDeletionVectors'='false', 'delta.columnMapping.mode'='none', 'delta.checkpointPolicy'='classic'"
+
+
+class Warehouse:
+    """The tables of one environment under ``root``: a folder or URI, or ``catalog.schema``.
+
+    A folder is made by the first write. A schema must be there, as who makes one also decides who may read it:
+    BadInputError where it is not, or where ``root`` is neither.
+    """
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        self.is_path = is_path(root)
+        self.root = str(Path(root).resolve()) if self.is_path and not re.match(r"\w+:/", root) else root
+        if not self.is_path:
+            _check_schema(spark, root)
+
+    def identifier(self, name: str) -> str:
+        """How SQL calls the table: delta.`<path>` or `<catalog>`.`<schema>`.`<name>`."""
+        return f"delta.`{self.root}/{name}`" if self.is_path else quoted(f"{self.root}.{name}")
+
+    def location(self, name: str) -> str:
+        """Where the table's files lie, a path or URI. BadInputError names a missing table."""
+        self._need(name)
+        if self.is_path:
+            return f"{self.root}/{name}"
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(name)}").first()
+        assert detail is not None
+        return str(detail["location"])
+
+    def exists(self, name: str) -> bool:
+        """Whether the table was created."""
+        if self.is_path:
+            return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
+        return self.spark.catalog.tableExists(self.identifier(name))
+
+    def create(self, name: str) -> None:
+        """Create the table with comments, NOT NULL and CHECK constraints as schemas.py has it, unless it is there."""
+        if self.exists(name):
+            return
+        table = TABLES[name]
+        identifier = self.identifier(name)
+        comment = table.comment.replace("'", "\\'")
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {identifier} (\n{table.ddl_columns()}\n) USING DELTA "
+            f"COMMENT '{comment}' TBLPROPERTIES ({_PLAIN})"
+        )
+        for constraint, check in table.checks:
+            self.spark.sql(f"ALTER TABLE {identifier} ADD CONSTRAINT {constraint} CHECK ({check})")
+
+    def read(self, name: str) -> DataFrame:
+        """The table as it is now; BadInputError names a missing table and the job that writes it."""
+        self._need(name)
+        return self.spark.table(self.identifier(name))
+
+    def read_or_empty(self, name: str) -> DataFrame:
+        """The table, or no rows of its schema where it was never written."""
+        if self.exists(name):
+            return self.read(name)
+        return self.spark.createDataFrame([], TABLES[name].spark_schema())
+
+    def append(self, name: str, rows: DataFrame) -> None:
+        """Append rows that were paid for. ``rows`` may be lazy and is evaluated once; it must not read this table."""
+        self._conform(name, rows).write.format("delta").mode("append").insertInto(self.identifier(name))
+
+    def insert_new(self, name: str, rows: DataFrame) -> int:
+        """Insert the rows whose key is not in the table yet; rows that are there stay untouched.
+
+        Returns the number inserted. ``rows`` must give the same rows each time it is read: a stored table or Spark
+        expressions, never a Python UDF.
+        """
+        return self._merge(name, rows, update_where=None)
+
+    def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
+        """As ``insert_new``, of a few rows that are not in Spark yet: one mapping of column to value each.
+
+        Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. Returns rows written.
+        """
+        table = TABLES[name]
+        values = [tuple(row[column] for column in table.column_names) for row in rows]
+        return self._merge(name, self.spark.createDataFrame(values, table.spark_schema()), update_where=replacing)
+
+    def upsert(self, name: str, rows: DataFrame) -> int:
+        """As ``insert_new``, and update rows that differ (run_id and created_time aside). Returns rows written."""
+        table = TABLES[name]
+        values = [c for c in table.column_names if c not in (*table.key, *STAMP)]
+        changed = " OR ".join(f"NOT (old.{c} <=> new.{c})" for c in values)
+        return self._merge(name, rows, update_where=changed)
+
+    @contextmanager
+    def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
+        """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""
+        name = f"_scratch_{uuid.uuid4().hex}"
+        identifier = self.identifier(name)
+        try:
+            rows.writeTo(identifier).using("delta").create()
+            yield self.spark.table(identifier)
+        finally:
+            self._drop(name)
+
+    def delete_user(self, user_id: str) -> dict[str, int]:
+        """Delete every row of a user from every table that has a user_id; returns rows deleted by table.
+
+        Files of older table versions keep them until VACUUM.
+        """
+        deleted = {}
+        for table in TABLES.values():
+            if table.external or "user_id" not in table.column_names or not self.exists(table.name):
+                continue
+            theirs = F.col("user_id") == user_id
+            deleted[table.name] = self.read(table.name).where(theirs).count()
+            if deleted[table.name]:
+                DeltaTable.forName(self.spark, self.identifier(table.name)).delete(theirs)
+        return deleted
+
+    def _need(self, name: str) -> None:
+        if not self.exists(name):
+            raise BadInputError(
+                f"table {name} does not exist in {self.root}.", f"Run {TABLES[name].writer} first, or set warehouse."
+            )
+
+    def _merge(self, name: str, rows: DataFrame, *, update_where: str | None) -> int:
+        table = TABLES[name]
+        self.create(name)
+        same_key = " AND ".join(f"old.{k} <=> new.{k}" for k in table.key)
+        # Two source rows of one key would both be inserted.
+        source = self._conform(name, rows).dropDuplicates(list(table.key)).alias("new")
+        stored = F.expr(f"{same_key} AND NOT ({update_where})" if update_where else same_key)
+        source = source.join(self.read(name).alias("old"), stored, "left_anti")
+        # A MERGE that changes nothing costs 5 s here and commits a version; the look costs 1 s.
+        if source.isEmpty():
+            return 0
+        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(source.alias("new"), same_key)
+        if update_where:
+            merge = merge.whenMatchedUpdateAll(update_where)
+        return _affected(merge.whenNotMatchedInsertAll().execute())
+
+    def _conform(self, name: str, rows: DataFrame) -> DataFrame:
+        table: Table = TABLES[name]
+        check_columns(table, rows.dtypes, where="rows to be written")
+        return rows.select(*table.column_names)
+
+    def _drop(self, name: str) -> None:
+        if not self.is_path:
+            self.spark.sql(f"DROP TABLE IF EXISTS {self.identifier(name)}")
+            return
+        jvm = self.spark.sparkContext._jvm
+        assert jvm is not None
+        path = jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}")
+        path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+
+
+def gist(error: PySparkException | Py4JJavaError) -> str:
+    """Spark's own name for the fault, e.g. PATH_NOT_FOUND; its message runs over pages."""
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    found = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
+    named = condition if condition and not condition.startswith("_LEGACY") else found and found.group(1)
+    return named or type(error).__name__
+
+
+def _check_schema(spark: SparkSession, root: str) -> None:
+    try:
+        spark.sql(f"DESCRIBE SCHEMA {quoted(root)}")
+    except (PySparkException, Py4JJavaError) as error:
+        if gist(error) == "SCHEMA_NOT_FOUND":
+            raise BadInputError(
+                f"schema {root} does not exist.", f"Run CREATE SCHEMA {quoted(root)} in Spark SQL, or set warehouse."
+            ) from None
+        catalog = root.split(".")[0]
+        raise BadInputError(
+            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it ({gist(error)}).",
+            f"Set spark.sql.catalog.{catalog} in spark-defaults.conf, ask for USE SCHEMA on {root}, or set warehouse.",
+        ) from None
+
+
+def _affected(metrics: DataFrame) -> int:
+    row = metrics.first()
+    return int(row["num_affected_rows"]) if row is not None else 0

@@ -1,0 +1,1 @@
+"""Tokens → adapters: S-DPO, Rec-tuning and distillation; no Spark."""

@@ -1,0 +1,80 @@
+"""S-DPO training of G's adapter.
+
+The reference is G at the start of the round: its log-probabilities are computed once, by the weights that training
+then starts from, and kept beside the checkpoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.settings import AlignmentSettings
+from trackrec.training.group_loop import Form, Objective, Row, form_of, train
+from trackrec.training.prefix import Group
+from trackrec.training.sdpo_loss import agreement, sdpo_losses
+
+_REFERENCE = "reference.json"
+
+
+@dataclass(frozen=True)
+class Preference:
+    """One history's candidates as token ids, the chosen answer first; ``key`` names it in logs and errors."""
+
+    key: str
+    group: Group
+
+
+def align(
+    model: Any,
+    preferences: Sequence[Preference],
+    settings: AlignmentSettings,
+    folder: Path,
+    tell: Callable[[str], None] = print,
+) -> list[Row]:
+    """Train ``model`` in place; returns a row of figures a step (loss, margin, accuracy, …). See ``training.train``.
+
+    ``folder`` keeps the reference besides; TrackrecError where it is the training of other preferences.
+    """
+    form = form_of(model, tell)
+    reference = _reference(model, preferences, folder, form)
+
+    def loss_of(i: int) -> tuple[Tensor, Row]:
+        policy = form(model, preferences[i].group)[None]
+        fixed = reference[i].to(policy.device)[None]
+        present = torch.ones_like(policy, dtype=torch.bool)
+        loss = sdpo_losses(policy, fixed, present, settings.beta).mean()
+        found = agreement(policy.detach(), fixed, present, settings.beta)
+        return loss, {"margin": found.margin, "accuracy": found.accuracy}
+
+    keys = [f"history {preference.key}" for preference in preferences]
+    return train(model, Objective("S-DPO", keys, [1] * len(keys), loss_of), settings, folder, tell)
+
+
+@torch.no_grad()
+def _reference(model: Any, preferences: Sequence[Preference], folder: Path, form: Form) -> list[Tensor]:
+    """Log-probabilities of every answer under the weights that training starts from, computed once a folder."""
+    path = folder / _REFERENCE
+    digest = hashlib.sha256(repr([(p.key, p.group) for p in preferences]).encode()).hexdigest()
+    if path.is_file():
+        stored = json.loads(path.read_text())
+        if stored["digest"] == digest:
+            return [torch.tensor(row) for row in stored["logps"]]
+        raise TrackrecError(
+            f"{folder} holds the training of other preferences ({len(stored['logps'])}, now {len(preferences)}).",
+            "Give a folder of its own to each round, or delete it.",
+        )
+    found = [form(model, preference.group).float().cpu() for preference in preferences]
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(json.dumps({"digest": digest, "logps": [row.tolist() for row in found]}))
+    scratch.replace(path)
+    return found

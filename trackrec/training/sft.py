@@ -1,0 +1,138 @@
+"""Supervised fine-tuning of an adapter on tokens of our own making: TRL's SFTTrainer, loss on the answer only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackrec.models.adapters import save_adapter
+from trackrec.models.resolve import Model, base_model
+from trackrec.runtime.errors import BadInputError, TrackrecError
+from trackrec.runtime.settings import TrainingSettings
+
+_IGNORED = -100  # a label that no loss is taken on
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids of a prompt and of the answer that is to be learned behind it."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    @property
+    def row(self) -> dict[str, list[int]]:
+        """input_ids and labels: the prompt is read, only the answer is learned."""
+        return {
+            "input_ids": [*self.prompt, *self.answer],
+            "labels": [_IGNORED] * len(self.prompt) + list(self.answer),
+        }
+
+
+def fine_tune(
+    model: Model,
+    examples: Sequence[Example],
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    dtype: str,
+    tell: Callable[[str], None] = print,
+) -> dict[str, float]:
+    """Train ``model``'s adapter, or a new one, and write it to ``folder``; returns examples, steps, first, last loss.
+
+    What is there already is not trained again. A killed training starts anew: it has no state but the seed. Raises
+    BadInputError without examples, TrackrecError where the trainer lost a row or a loss is no number.
+    """
+    if not examples:
+        raise BadInputError("there are no examples to tune on.", "Look at the shares under distill and feedback.")
+    losses = folder.with_name(f"{folder.name}-losses.txt")
+    if not folder.is_dir():
+        scratch = folder.with_name(f"{folder.name}-scratch")
+        trained, rows = _train(model, examples, settings, scratch, dtype, tell)
+        losses.write_text("\n".join(map(str, rows)))
+        base = base_model(model)
+        save_adapter(trained, folder, source=base.source, version=base.version)
+    told = [float(line) for line in losses.read_text().split()]
+    return {"examples": len(examples), "steps": len(told), "first_loss": told[0], "last_loss": told[-1]}
+
+
+def _train(
+    model: Model,
+    examples: Sequence[Example],
+    settings: TrainingSettings,
+    scratch: Path,
+    dtype: str,
+    tell: Callable[[str], None],
+) -> tuple[Any, list[float]]:
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from transformers.trainer_callback import PrinterCallback
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    from trackrec.models.lora import trainable
+
+    trainer: Any = SFTTrainer(
+        model=trainable(model, dtype, settings.lora, settings.seed),
+        args=_arguments(settings, scratch),
+        train_dataset=Dataset.from_list([example.row for example in examples]),
+        processing_class=AutoTokenizer.from_pretrained(model.path, local_files_only=True),
+        callbacks=[_teller(tell)],
+    )
+    # By default the trainer cuts at 1,024 tokens and drops rows without a label, both in silence.
+    if len(trainer.train_dataset) != len(examples):
+        raise TrackrecError(
+            f"SFTTrainer kept {len(trainer.train_dataset)} of {len(examples)} examples.", "Report it: trl has changed."
+        )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    shutil.rmtree(scratch, ignore_errors=True)
+    return trainer.model, [row["loss"] for row in trainer.state.log_history if "loss" in row]
+
+
+def _arguments(settings: TrainingSettings, scratch: Path) -> Any:
+    import torch
+    from trl.trainer.sft_config import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(scratch),
+        per_device_train_batch_size=settings.batch_size,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=settings.warmup,  # below 1: a share of all steps
+        seed=settings.seed,
+        data_seed=settings.seed,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        gradient_checkpointing=False,
+        bf16=False,  # the weights are in dtype already, the adapter in float32
+        use_cpu=not torch.cuda.is_available(),
+        save_strategy="no",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+def _teller(tell: Callable[[str], None]) -> Any:
+    from transformers import TrainerCallback
+
+    class Teller(TrainerCallback):
+        """One line a step in place of the trainer's own, and an end at the first loss that is no number."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if "loss" not in (logs or {}):
+                return
+            if not float(logs["loss"]) < float("inf"):
+                raise TrackrecError(
+                    f"fine-tuning: the loss of step {state.global_step} is {logs['loss']}; nothing was written.",
+                    "Lower the learning rate.",
+                )
+            tell(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4g}")
+
+    return Teller()
