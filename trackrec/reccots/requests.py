@@ -54,10 +54,10 @@ def settled(reccots: DataFrame, staging: DataFrame, *, run_id: str, max_attempts
     )
 
 
-def pending(asked: DataFrame, done: DataFrame) -> DataFrame:
+def pending_requests(requested: DataFrame, done: DataFrame) -> DataFrame:
     """The requests of which at least one row_key is not ``done``."""
-    keys = asked.select("prompt_key", F.explode("row_keys").alias("row_key"))
-    return asked.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
+    keys = requested.select("prompt_key", F.explode("row_keys").alias("row_key"))
+    return requested.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
 
 
 def with_chunk(requests: DataFrame, chunks: int) -> DataFrame:
