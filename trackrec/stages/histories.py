@@ -95,9 +95,7 @@ def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:
     chosen = settings.histories
     if chosen.policy == "every_n_events":
         return history.snapshots_every_n_events(ranked, chosen.every_n)
-    if chosen.as_of is None:
-        raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
-    return history.snapshots_nightly(ranked, chosen.as_of)
+    return history.snapshots_nightly(ranked, chosen.night())
 
 
 def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
