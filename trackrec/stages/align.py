@@ -14,7 +14,6 @@ from trackrec.feedback.judge import judge_of
 from trackrec.histories.prompts import template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import Model, resolve_model
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
@@ -29,7 +28,7 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
     """
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
     judge = None if settings.validator is None else judge_of(settings).version
-    rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling), judge)
+    rows = preferences_of(lake, generator.version, settings.generator.sampling.canonical(), judge)
     folder = Path(settings.models).resolve() / "generator" / _digest(generator, rows, settings)
     spec = EngineSpec.of(settings.generator, generator, template_of(settings.prompt, settings.histories).opening)
     found, skipped = tokenised(rows, _bodies(lake, rows), Chat(spec), spec)

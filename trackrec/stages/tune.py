@@ -13,7 +13,6 @@ from trackrec.engines.interface import EngineSpec, Request
 from trackrec.histories.prompts import ValidatorTemplate, template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import Model, base_model, resolve_model
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings, ValidatorSettings
 from trackrec.tables.lake import Lake
@@ -69,7 +68,7 @@ def groups_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> li
     """
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
     rows: list[Row] = lake.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
-    wanted = (generator.version, canonical(settings.generator.sampling), template.version)
+    wanted = (generator.version, settings.generator.sampling.canonical(), template.version)
     ours: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
         if (row["generator_version"], row["sampling"], row["template_version"]) == wanted:
