@@ -11,7 +11,8 @@ from trackrec.runtime.command_line import DEFAULT_LOG, flags, report
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.lake import Lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,11 +10,11 @@ from trackrec.histories import windows
 from trackrec.histories.prompts import Template, template_of
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
-from trackrec.reccots.gates import gate_quarantine
 from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.stages.job import Job
+from trackrec.tables.quarantine import gate_quarantine
 
 
 def run(job: Job) -> None:
