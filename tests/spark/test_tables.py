@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable
@@ -9,6 +10,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Tables
 from trackrec.tables.catalog import CatalogLake
 from trackrec.tables.contract import Column
+from trackrec.tables.ddl import _current_catalog
 from trackrec.tables.keys import key_of, key_of_values
 from trackrec.tables.lake import Lake
 from trackrec.tables.migration import KEY_PROPERTY
@@ -57,6 +59,35 @@ def test_a_created_table_has_the_columns_comments_and_constraints_of_the_schema(
     assert properties["delta.checkpointPolicy"] == "classic"
     assert properties[KEY_PROPERTY] == "user_id,item_id,event_time"
     assert warehouse.read("samples").count() == 0
+
+
+def test_tables_are_created_where_the_path_has_blanks_and_percent_signs(spark, tmp_path):
+    warehouse = Warehouse(spark, str(tmp_path / "ware house%20x"))
+    warehouse.insert_new("samples", frame(spark, sample()))
+    assert (tmp_path / "ware house%20x" / "samples" / "_delta_log").is_dir()
+    assert warehouse.read("samples").count() == 1
+
+
+def test_the_current_catalog_and_schema_are_put_back_after_a_table_was_created_in_another():
+    class Catalog:
+        current, database = "spark_catalog", "shop"
+
+        def setCurrentCatalog(self, name):
+            self.current, self.database = name, "default"
+
+        def setCurrentDatabase(self, name):
+            self.database = name
+
+        def currentCatalog(self):
+            return self.current
+
+        def currentDatabase(self):
+            return self.database
+
+    session = SimpleNamespace(catalog=Catalog())
+    with _current_catalog(session, "prod"):
+        assert session.catalog.current == "prod"
+    assert (session.catalog.current, session.catalog.database) == ("spark_catalog", "shop")
 
 
 def test_a_null_where_none_may_be_is_refused(spark, warehouse):

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 from trackrec.histories.prompts import Template, template_of
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.models.resolve import Model, resolve
 from trackrec.reccots.requests import canonical
-from trackrec.runtime.settings import ModelSettings, Settings
+from trackrec.runtime.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,9 @@ class Serving:
 
 def serving_of(settings: Settings) -> Serving:
     """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
-
-    def resolved(model: ModelSettings) -> Model:
-        return resolve_model(model.source, settings.cache_dir(), model.sha256)
-
     return Serving(
         template_of(settings.prompt, settings.histories),
-        resolved(settings.generator.model),
+        resolve(settings.generator.model, settings.cache_dir()),
         canonical(settings.generator.sampling),
-        resolved(settings.encoder.model),
+        resolve(settings.encoder.model, settings.cache_dir()),
     )

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.reccots import requests as generation
 from trackrec.runtime.command_line import utc_now
 from trackrec.runtime.console import Stage, stage
@@ -28,7 +28,7 @@ def run(job: Job, only: Column | None = None) -> None:
     if only is not None:
         histories = histories.where(only)
     with stage("generate") as line:
-        model = resolve_model(settings.model.source, job.settings.cache_dir(), settings.model.sha256)
+        model = resolve(settings.model, job.settings.cache_dir())
         spec = EngineSpec.of(settings, model, template.opening)
         job.warehouse.create("reccots")
         job.warehouse.create("reccot_staging")
