@@ -19,6 +19,7 @@ setup(
         "pyspark==4.2.0",
         "delta-spark==4.4.0",
         "deltalake==1.6.6",
+        "filelock>=3.20",
         "pyarrow>=18",
         "pandas>=2.2,<3",
         "numpy>=2",

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from trackrec.histories.prompts import Template, template_of
-from trackrec.models.resolve import Model, resolve_model
-from trackrec.runtime.settings import ModelSettings, Settings
+from trackrec.models.resolve import Model, resolve
+from trackrec.runtime.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,9 @@ class Serving:
 
 def serving_of(settings: Settings) -> Serving:
     """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
-
-    def resolved(model: ModelSettings) -> Model:
-        return resolve_model(model.source, settings.cache_dir(), model.sha256)
-
     return Serving(
         template_of(settings.prompt, settings.histories),
-        resolved(settings.generator.model),
+        resolve(settings.generator.model, settings.cache_dir()),
         settings.generator.sampling.canonical(),
-        resolved(settings.encoder.model),
+        resolve(settings.encoder.model, settings.cache_dir()),
     )
