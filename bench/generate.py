@@ -34,7 +34,8 @@ import pandas as pd
 
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.settings import Settings
@@ -151,7 +152,7 @@ def _serve(side: str, folder: Path, max_num_seqs: int) -> int:
     settings = load_settings("conf/local.yaml", [f"log={folder}/spark.log"])
     model = resolve_model(settings.generator.model.source, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
-    spec = EngineSpec.of(settings.generator, model, template.opening)
+    spec = EngineSpec.for_generator(settings.generator, model, template.opening)
     spec = replace(spec, engine="vllm", max_num_seqs=max_num_seqs, high_water=2 * max_num_seqs)
     play = {"udf": _udf, "raw": _raw, "pump": _pump, "batch": _batch}[side](spec, settings, folder)
     for number in sys.stdin:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.reccots.sentences import judged
 from trackrec.tables.schemas import RECCOT_STAGING
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.interface import EngineSpec, Finished, Request
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.tables.feedback_schemas import VALIDATIONS
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from trackrec.engines.interface import Engine, EngineSpec, build_engine
+from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Engine
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import ensure_local
 from trackrec.runtime.errors import TrackrecError
 

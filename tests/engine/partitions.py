@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tests.engine.asking import OPENING, body
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.reccots.requests import requests
 from trackrec.runtime.session import spark_session

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from trackrec.engines.interface import EngineSpec
 from trackrec.engines.scripted import ScriptedEngine
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
 from trackrec.reccots.sentences import judged, whole_sentences
 from trackrec.runtime.errors import TrackrecError

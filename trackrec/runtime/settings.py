@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -94,6 +95,10 @@ class SamplingSettings(_Section):
     max_tokens: int = Field(72, ge=1)
     n: int = Field(1, ge=1)
     stop: tuple[str, ...] = ("\n",)
+
+    def canonical(self) -> str:
+        """The parameters as JSON that does not depend on how they were written down: part of every row_key."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
 class EngineSettings(_Section):

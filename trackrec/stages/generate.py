@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.models.resolve import resolve_model
@@ -29,7 +29,7 @@ def run(job: Job, only: Column | None = None) -> None:
         histories = histories.where(only)
     with stage("generate") as line:
         model = resolve_model(settings.model.source, job.settings.cache_dir(), settings.model.sha256)
-        spec = EngineSpec.of(settings, model, template.opening)
+        spec = EngineSpec.for_generator(settings, model, template.opening)
         job.warehouse.create("reccots")
         job.warehouse.create("reccot_staging")
         _commit(job, job.warehouse.read("reccot_staging"))  # what a run that was killed had staged
