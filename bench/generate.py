@@ -168,6 +168,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     from pyspark.sql import functions as F
 
     from trackrec.reccots.requests import balanced
+    from trackrec.reccots.sentences import judged
     from trackrec.runtime.session import spark_session
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
@@ -180,7 +181,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
         with busy:
             began = time.perf_counter()
             asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
-            asked.mapInPandas(generate_udf(spec), OUTPUT_SCHEMA).write.parquet(out)
+            asked.mapInPandas(generate_udf(spec, spec.model.version, judged), OUTPUT_SCHEMA).write.parquet(out)
             seconds = time.perf_counter() - began
         row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
@@ -230,20 +231,24 @@ def _batch(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
 def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.DataFrame]]) -> Play:
     """The body of the UDF in this process over Arrow batches, fed by ``feed(frames, write)``."""
     from trackrec.models.threads import use_threads
-    from udfs.generate import written
-    from udfs.worker import Hosted
+    from trackrec.reccots.sentences import judged
+    from udfs.generate import generated_frames
+    from udfs.worker import WorkerEngine
 
     use_threads(spec.threads)
     spec = replace(spec, sampling=spec.sampling.model_copy(update={"max_tokens": _LONGEST}))
     engine = _mixed_lengths(spec)
-    hosted = Hosted(engine, "bench")
+    worker_engine = WorkerEngine(engine, "bench")
+
+    def write(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        return generated_frames(frames, worker_engine, spec, spec.model.version, judged)
 
     def play(number: int) -> dict[str, Any]:
         frame = pd.read_parquet(folder / f"pump-{number}.parquet")
         frames = (frame[i : i + _BATCH] for i in range(0, len(frame), _BATCH))
         engine.steps.clear()
         began = time.perf_counter()
-        tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, lambda f: written(f, hosted, spec)))
+        tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, write))
         return {"s": time.perf_counter() - began, "tokens": tokens} | _profile(engine.steps, spec.max_num_seqs)
 
     return play

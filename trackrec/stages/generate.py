@@ -10,6 +10,7 @@ from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.models.resolve import resolve_model
 from trackrec.reccots import requests as generation
+from trackrec.reccots.sentences import judged
 from trackrec.runtime.command_line import utc_now
 from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.gpus import gpu_profile
@@ -59,7 +60,7 @@ def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec
         line.progress(line.counts["rows"], total, "RecCoTs")
         requests = generation.with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
         written = generation.balanced(requests, settings.engines).mapInPandas(
-            generate_udf(spec), OUTPUT_SCHEMA, profile=profile
+            generate_udf(spec, spec.model.version, judged), OUTPUT_SCHEMA, profile=profile
         )
         now = utc_now()
         stamp = {"run_id": F.lit(job.run_id), "created_time": F.lit(now)}
