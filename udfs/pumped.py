@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.interface import Finished, Request
@@ -55,5 +56,8 @@ def pumped_frames(
             yield pd.DataFrame(rows, columns=columns)
     finally:
         progress.flush()
-        if engine.unfinished:  # the task was cancelled; the engine serves the next one
-            engine.abort()
+        # The task was cancelled, and the engine serves the next one; or the engine broke, and its own error must not be
+        # hidden by one of abort.
+        with suppress(Exception):
+            if engine.unfinished:
+                engine.abort()

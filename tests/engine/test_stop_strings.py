@@ -20,25 +20,28 @@ def tokenizer(smollm2):
     return AutoTokenizer.from_pretrained(smollm2.path, local_files_only=True)
 
 
-def ended(tokenizer, stop: str, prompt: str, pieces: list[str]) -> list[bool]:
-    """After each piece written behind the prompt: whether the row is over."""
-    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    criterion = WrittenText(StopStringCriteria(tokenizer, [stop]), len(ids))
-    over = []
-    for piece in pieces:
-        ids = ids + tokenizer(piece, add_special_tokens=False)["input_ids"]
-        over.append(bool(criterion(torch.tensor([ids]), None)[0]))
-    return over
+def written_until_over(tokenizer, stop: str, prompt: str, text: str) -> str | None:
+    """The part of ``text``, token by token behind the prompt, after which the row is over."""
+    start, tokens = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, text))
+    criterion = WrittenText(StopStringCriteria(tokenizer, [stop]), len(start))
+    for end in range(1, len(tokens) + 1):
+        if criterion(torch.tensor([start + tokens[:end]]), None)[0]:
+            return tokenizer.decode(tokens[:end])
+    return None
 
 
-def test_a_stop_string_that_the_prompt_ends_with_or_begins_does_not_end_a_row(tokenizer):
-    assert ended(tokenizer, "\n", "The films:\n", ["Heat", ",", "\n"]) == [False, False, True]
-    assert ended(tokenizer, "\n\n", "The films:\n", ["\n", "Heat", "\n\n"]) == [False, False, True]
+@pytest.mark.parametrize(("stop", "text"), [("\n", "Heat, Alien\n"), ("\n\n", "\nHeat, Alien\n\n")])
+def test_a_stop_string_that_ends_or_begins_in_the_prompt_does_not_end_a_row(tokenizer, stop, text):
+    assert written_until_over(tokenizer, stop, "The films:\n", text) == text
 
 
-def test_a_stop_string_inside_a_token_or_over_several_ends_a_row(tokenizer):
-    assert ended(tokenizer, "top", "The", [" s", "topper"]) == [False, True]
-    assert ended(tokenizer, "…", "The", [" end", "…"]) == [False, True]
+@pytest.mark.parametrize(("stop", "text"), [("ien", "Heat, Alien"), ("t, Al", "Heat, Alien"), ("…", "Heat …")])
+def test_a_stop_string_inside_a_token_or_over_several_ends_a_row(tokenizer, stop, text):
+    assert written_until_over(tokenizer, stop, "The films: ", text + " and more") == text
+
+
+def test_a_row_without_a_stop_string_goes_on(tokenizer):
+    assert written_until_over(tokenizer, "\n", "The films:\n", "Heat, Alien") is None
 
 
 def test_each_row_is_cut_before_its_own_first_stop_string(spec):

@@ -117,6 +117,18 @@ def test_a_cancelled_task_leaves_nothing_in_the_engine():
     assert engine.unfinished == 0
 
 
+def test_the_first_error_of_a_dead_engine_is_the_tasks_error():
+    class Dead(ScriptedEngine):
+        def step(self):
+            raise RuntimeError("device lost")
+
+        def abort(self):
+            raise RuntimeError("cannot abort")
+
+    with pytest.raises(RuntimeError, match="device lost"):
+        list(generated_frames(iter([requests(["a"])]), WorkerEngine(Dead(SPEC), "here"), SPEC, "m@0", judged))
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

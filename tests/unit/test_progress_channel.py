@@ -91,7 +91,7 @@ def test_rows_are_counted_anew_after_a_commit(channel):
     assert channel.counts == ProgressCounts()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid", ""])
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid", "", "x" * 70])
 def test_a_sender_that_nobody_hears_raises_nothing_and_waits_for_nothing(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))

@@ -13,7 +13,9 @@ import pytest
 from trackrec.runtime.errors import TrackrecError
 from udfs.worker import lock_device
 
-WORKER = "from udfs.worker import _die_with_spark; _die_with_spark(); print('ready', flush=True); import time; time.sleep(60)"
+WORKER = (
+    "from udfs.worker import _die_with_spark as end; end(); print('ready', flush=True); import time; time.sleep(60)"
+)
 # The same chain as Spark's: JVM -> pyspark daemon -> worker. Each prints its child's id, then lives on.
 DAEMON = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {WORKER!r}]); print(p.pid); p.wait()"
 JVM = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-u', '-c', {DAEMON!r}]); print(p.pid); p.wait()"

@@ -87,7 +87,7 @@ class ProgressSender:
             if self._address is None:
                 resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]
                 self._address = (resolved[0], resolved[4])
-        except OSError:
+        except (OSError, UnicodeError):
             self.port = 0  # a name that this machine does not know is not looked up again
             return
         family, address = self._address
@@ -154,7 +154,7 @@ def _listening(host: str) -> socket.socket | None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
         listening = socket.socket(family, kind, protocol)
-    except OSError:
+    except (OSError, UnicodeError):
         return None
     try:
         listening.bind(address)
