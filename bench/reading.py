@@ -24,12 +24,13 @@ from typing import Any
 
 from bench.asking import prompt_of
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import holdout
 from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.user_split import holdout_start_of
 from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve
+from trackrec.models.resolve import resolve_model
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -158,8 +159,8 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
 
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
-    base = resolve(chosen.model, settings.cache_dir())
-    chat = Chat(EngineSpec.judging(chosen, base))
+    base = resolve_model(chosen.model.source, settings.cache_dir())
+    chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
     def asked(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:

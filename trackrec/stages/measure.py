@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import holdout
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.judge import judge_of, validator_settings
@@ -81,7 +81,7 @@ def _judged(job: Job, requests: DataFrame) -> Judged:
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
     chosen, judge = validator_settings(job.settings), judge_of(job.settings)
-    spec = EngineSpec.judging(chosen, judge.model)
+    spec = EngineSpec.for_validator(chosen, judge.model)
     answers = grouped(requests, chosen.engines).mapInPandas(
         validate_udf(spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(chosen)
     )

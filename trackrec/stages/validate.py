@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import preferences as feedback
 from trackrec.feedback import questions as validation
 from trackrec.feedback.judge import judge_of, validator_settings
@@ -44,7 +44,7 @@ def run(job: Job) -> dict[str, Any]:
         stored = job.warehouse.read_or_empty("validations")
         with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
             line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
-            _score_chunks(job, line, pending, EngineSpec.judging(chosen, judge.model), chosen, version)
+            _score_chunks(job, line, pending, EngineSpec.for_validator(chosen, judge.model), chosen, version)
         judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
         groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
         try:
