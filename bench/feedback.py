@@ -29,7 +29,8 @@ from bench.pandas_histories import with_loops
 from trackrec.engines.interface import EngineSpec, Finished, Request
 from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
 from trackrec.feedback.judge import validator_settings
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import SamplingSettings, Settings

@@ -35,7 +35,7 @@ import pandas as pd
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
 from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings

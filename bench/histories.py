@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.logs import write_log
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.reccots.sentences import judged
+from trackrec.reccots.sentences import served_text
 from trackrec.tables.schemas import RECCOT_STAGING
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _rows(request: Any, finished: Finished, opening: str, common: dict[str, str]
             row |= {"status": "failed", "text": "", "raw_text": "", "output_tokens": 0, "finish_reason": "error"}
         else:
             sample = finished.completions[number]
-            status, text = judged(sample.text, opening, sample.finish_reason)
+            status, text = served_text(sample.text, opening, sample.finish_reason)
             row |= {"status": status, "text": text, "raw_text": sample.text}
             row |= {"output_tokens": sample.output_tokens, "finish_reason": sample.finish_reason}
         yield row

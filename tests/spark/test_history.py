@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.oracle import Event, history, shown, snapshot_times, utc
-from trackrec.histories.prompts import template_of
+from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.snapshots import (
     current_histories,
     drop_unchanged,
-    histories,
     in_scope,
     rank_events,
     snapshots_every_n_events,
     snapshots_nightly,
 )
+from trackrec.histories.templates import template_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 
 pytestmark = pytest.mark.spark
@@ -40,7 +40,7 @@ def build(spark, events, as_of=None, settings=SETTINGS):
     ranked = rank_events(frame)
     snapshots = snapshots_nightly(ranked, as_of) if as_of else snapshots_every_n_events(ranked, settings.every_n)
     late = any(e.known_time > e.event_time for e in events)
-    return histories(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
+    return fill_snapshots(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
 
 
 def expected(events, times, settings=SETTINGS):

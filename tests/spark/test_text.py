@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.histories.text import neutralise
+from trackrec.histories.untrusted import neutralise
 
 pytestmark = pytest.mark.spark
 

@@ -9,7 +9,7 @@ import pytest
 from trackrec.engines.interface import EngineSpec
 from trackrec.engines.scripted import ScriptedEngine
 from trackrec.models.resolve import Model
-from trackrec.reccots.sentences import judged, whole_sentences
+from trackrec.reccots.sentences import served_text, whole_sentences
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.settings import SamplingSettings
 from udfs.generate import COLUMNS, generate_udf, written
@@ -125,7 +125,7 @@ def test_a_text_is_cut_after_its_last_sentence_end(text, kept):
 
 
 def test_a_cut_text_without_a_whole_sentence_is_empty():
-    assert judged("The user likes many", "The user likes", "length") == ("empty", "")
+    assert served_text("The user likes many", "The user likes", "length") == ("empty", "")
 
 
 def _hold(device, taken, release):

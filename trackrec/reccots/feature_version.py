@@ -1,18 +1,18 @@
-"""Which template, generator, sampling and encoder the settings name: together, one feature version."""
+"""Template, generator, sampling and encoder of the settings: together they are one feature version."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.templates import Template, template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.reccots.requests import canonical
 from trackrec.runtime.settings import ModelSettings, Settings
 
 
 @dataclass(frozen=True)
-class Serving:
+class FeatureSpec:
     """Everything besides the history that decides a feature vector."""
 
     template: Template
@@ -27,13 +27,13 @@ class Serving:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def serving_of(settings: Settings) -> Serving:
-    """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
+def feature_spec_of(settings: Settings) -> FeatureSpec:
+    """The features of these settings; fetches weights once, raises BadInputError for a model that cannot be had."""
 
     def resolved(model: ModelSettings) -> Model:
         return resolve_model(model.source, settings.cache_dir(), model.sha256)
 
-    return Serving(
+    return FeatureSpec(
         template_of(settings.prompt, settings.histories),
         resolved(settings.generator.model),
         canonical(settings.generator.sampling),

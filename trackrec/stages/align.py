@@ -11,7 +11,7 @@ from typing import Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import EngineSpec, Request
 from trackrec.feedback.judge import judge_of
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.reccots.requests import canonical

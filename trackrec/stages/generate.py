@@ -6,8 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.engines.interface import EngineSpec
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.reccots import requests as generation
 from trackrec.runtime.command_line import utc_now

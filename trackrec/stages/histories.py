@@ -7,9 +7,10 @@ from pyspark.sql import functions as F
 
 from trackrec.histories import snapshots as history
 from trackrec.histories import windows
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
+from trackrec.histories.templates import Template, template_of
 from trackrec.reccots.gates import gate_quarantine
 from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
@@ -75,7 +76,7 @@ def _write(
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, snapshots).where(F.col("window").isin(*settings.windows))
         snapshots = snapshots.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
-    filled = history.histories(snapshots, ranked, items, settings, template, late=late).persist()
+    filled = fill_snapshots(snapshots, ranked, items, settings, template, late=late).persist()
     try:
         stored = history.current_histories(job.warehouse.read_or_empty("user_histories"), template.version)
         new = history.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))

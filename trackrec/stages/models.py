@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackrec.reccots.feature_version import serving_of
+from trackrec.reccots.feature_version import feature_spec_of
 from trackrec.runtime.console import stage
 from trackrec.stages.job import Job
 
@@ -10,5 +10,5 @@ from trackrec.stages.job import Job
 def run(job: Job) -> None:
     """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
     with stage("models") as line:
-        serving = serving_of(job.settings)
-        line.notes = [serving.generator.version, serving.encoder.version]
+        spec = feature_spec_of(job.settings)
+        line.notes = [spec.generator.version, spec.encoder.version]

@@ -10,7 +10,8 @@ from typing import Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import EngineSpec, Request
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import Model, base_model, resolve_model
 from trackrec.reccots.requests import canonical
