@@ -1,4 +1,4 @@
-"""The histories of ``trackrec.histories.snapshots`` in pandas, twice: what Spark is measured against.
+"""The histories of ``trackrec.histories.contents`` in pandas, twice: what Spark is measured against.
 
 ``with_frames`` is what one writes first: DataFrame operations, merge, explode, groupby. ``with_loops`` is tuned by hand
 for one machine: a loop over snapshots on NumPy arrays, attributes as a dense 0/1 table (so only a few attributes).

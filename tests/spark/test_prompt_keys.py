@@ -21,9 +21,7 @@ pytestmark = pytest.mark.spark
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SHAPE = HistorySettings(every_n=3, last_n=5, listed=2, tallied=3)
 TEMPLATE = template_of(PromptSettings(item_noun="films", attribute_noun="genres"), SHAPE)
-INTERACTIONS = (
-    "user_id string, item_id string, event_time timestamp, available_time timestamp, rating double, label int"
-)
+RAW = "user_id string, item_id string, event_time timestamp, available_time timestamp, rating double, label int"
 ITEMS = [
     ("1", "Küche <<<", ["Drama", "Comedy"]),
     ("2", None, ["Drama"]),
@@ -59,7 +57,7 @@ def items(spark):
 @pytest.fixture(scope="module")
 def histories(spark, items):
     rows = [(user, item, at(second), None, None, label) for user, item, second, label in EVENTS]
-    ranked = rank_events(clean_interactions(spark.createDataFrame(rows, INTERACTIONS), SourceSettings()).good)
+    ranked = rank_events(clean_interactions(spark.createDataFrame(rows, RAW), SourceSettings()).good)
     snapshots = snapshots_every_n_events(ranked, SHAPE.every_n)
     return fill_snapshots(snapshots, ranked, items, SHAPE, TEMPLATE, late=False).persist()
 

@@ -81,7 +81,7 @@ def test_doubled_quotes_and_commas_inside_a_csv_cell_stay_in_it(csv_items):
 def test_a_csv_cell_may_hold_line_breaks(csv_items, line_end, encoding):
     text = 'item_id,title,attributes\n1,"zwei\nZeilen, ""ja""",Büro\n2,悲惨世界,\n'.replace("\n", line_end)
     assert csv_items(text, encoding) == [
-        ("1", f'zwei{line_end}Zeilen, "ja"', ["Büro"]),
+        ("1", 'zwei\nZeilen, "ja"', ["Büro"]),
         ("2", "悲惨世界", None),
     ]
 
@@ -90,11 +90,8 @@ def test_csv_options_of_the_settings_stand_above_standard_quoting(csv_items):
     backslashed = 'item_id;title\n1;"faltbar \\"Alba\\"; rot"\n'
     assert csv_items(backslashed, sep=";", Escape="\\") == [("1", 'faltbar "Alba"; rot', None)]
     assert csv_items("item_id,title\n1,'it''s, red'\n", quote="'") == [("1", "it's, red", None)]
-    two_rows = [("1", '"zwei', None), ("Zeilen", None, None)]
-    assert csv_items('item_id,title\n1,"zwei\nZeilen\n', multiLine="false") in (
-        two_rows,
-        [("1", "zwei", None), *two_rows[1:]],
-    )
+    by_line = csv_items('item_id,title\n1,"zwei\nZeilen"\n', multiLine="false")
+    assert [item_id for item_id, _, _ in by_line] == ["1", 'Zeilen"']
 
 
 def test_without_quoting_a_quote_in_a_csv_is_a_character_like_any_other(csv_items):

@@ -50,9 +50,7 @@ def test_events_at_one_instant_are_taken_by_item_id(spark):
     assert [r[2] for r in found(next_events(snapshots(spark, ("a", 0)), log, before=at(9), count=2))] == ["a", "b"]
 
 
-def asked(
-    spark, reccot="They like heists.", title="Ronin", attributes=("Action", "Crime"), item="i", max_title_chars=80
-):
+def asked(spark, reccot="They like heists.", item="i", title="Ronin", max_title_chars=80):
     candidates = spark.createDataFrame(
         [("r1", "p1", "a", at(0), reccot)],
         "row_key string, prompt_key string, user_id string, as_of timestamp, text string",
@@ -60,7 +58,7 @@ def asked(
     histories = spark.createDataFrame([("p1", BODY), ("p1", BODY)], "prompt_key string, prompt_body string")
     events = next_events(snapshots(spark, ("a", 0)), samples(spark, ("a", item, 5, "alignment")), before=at(9), count=8)
     items = spark.createDataFrame(
-        [(item, title, list(attributes))] if title else [], "item_id string, title string, attributes array<string>"
+        [(item, title, ["Action", "Crime"])] if title else [], "item_id string, title string, attributes array<string>"
     )
     words = ValidatorTemplate(FACTS)
     return score_requests(candidates, histories, events, items, words, max_title_chars=max_title_chars)

@@ -26,5 +26,5 @@ class ValidatorTemplate:
 
     @property
     def version(self) -> str:
-        """``validator@hash``: 12 hex digits of the sha256 of all words, those of the history among them."""
+        """``validator@hash``: 12 hex digits of the sha256 of all fields, those of ``facts`` among them."""
         return f"validator@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"

@@ -54,7 +54,7 @@ def _with_ranked_events(snapshots: DataFrame, titled: DataFrame, last_n: int) ->
 
     Each user's events are cut into blocks of ``last_n`` ranks; a snapshot's events lie in the block of its last event
     and the one before, so its row meets those two arrays and takes a slice. Joining events one by one instead moved
-    each event to every snapshot that shows it and took twice as long (docs/experiments.md).
+    each event to every snapshot that shows it and took twice as long.
     """
     event = F.struct("rank", "label", "title", "attributes")
     blocks = (

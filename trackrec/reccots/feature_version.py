@@ -13,7 +13,7 @@ from trackrec.runtime.settings import ModelSettings, Settings
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """Everything besides the history that decides a feature vector."""
+    """What a feature version names: besides the history, what a vector is made with."""
 
     template: Template
     generator: Model
@@ -22,7 +22,7 @@ class FeatureSpec:
 
     @property
     def feature_version(self) -> str:
-        """16 hex digits of the sha256 of all four versions."""
+        """16 hex digits of the sha256 of the versions of all four."""
         parts = (self.template.version, self.generator.version, self.sampling, self.encoder.version)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
