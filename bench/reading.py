@@ -28,8 +28,9 @@ from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import holdout
 from trackrec.feedback.judge import validator_settings
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import holdout_start_of
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings

@@ -15,7 +15,7 @@ from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.report.__main__ import main as report_main
 from trackrec.runtime.settings import SamplingSettings

@@ -12,7 +12,7 @@ from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve
 from trackrec.runtime.ledger import Run

@@ -15,10 +15,10 @@ from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.judge import judge_of, validator_settings
 from trackrec.feedback.questions import grouped
 from trackrec.feedback.user_split import holdout_start
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.stages.job import Job
@@ -37,7 +37,14 @@ def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[st
     events = held_out(job).persist()
     try:
         told = {name: _reccots(job, source, served) for name, source in generators.items()}
-        judged = _judged(job, holdout.requests_of(holdout.variants(events, told), histories, items, judge.template))
+        requests = holdout.requests_of(
+            holdout.variants(events, told),
+            histories,
+            items,
+            judge.template,
+            max_title_chars=settings.histories.max_title_chars,
+        )
+        judged = _judged(job, requests)
         known = [row.asDict() for row in events.collect()]
         figures = holdout.floors(known) | _qualities(judged)
         names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)

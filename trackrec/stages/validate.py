@@ -11,8 +11,8 @@ from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import preferences as feedback
 from trackrec.feedback import questions as validation
 from trackrec.feedback.judge import judge_of, validator_settings
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import holdout_start, of_validator
-from trackrec.histories.prompts import ValidatorTemplate
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
@@ -86,7 +86,9 @@ def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate, co
     histories = current_histories(job.warehouse.read("user_histories"), template.facts.version)
     items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
     told = candidates.where("status IN ('ok', 'cut')")
-    return validation.score_requests(told, histories, events, items, template)
+    return validation.score_requests(
+        told, histories, events, items, template, max_title_chars=settings.histories.max_title_chars
+    )
 
 
 def _score_chunks(
