@@ -1,7 +1,7 @@
-"""Rows of an earlier version get the keys of this one, in which engine, dtype and ``deterministic`` are part of a version.
+"""Rows of an earlier version get the keys of this one, in which versions cover engine, dtype and ``deterministic``.
 
-Nothing is generated, judged or encoded for it: texts, judgements and vectors stay, their keys are computed anew. Rows do
-not say with which dtype they were made, so the settings in force are taken for theirs.
+Nothing is generated, judged or encoded for it: texts, judgements and vectors stay, their keys are computed anew. Rows
+do not say with which dtype they were made, so the settings in force are taken for theirs.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
             _update(tables, stage, "rec_tuning", keys, generator)
             _update(tables, stage, "validations", keys, row_key)
             _rekey_preferences(tables, stage, keys)
-            # G's own rows last: the keys are computed from them, should this run be killed.
+            _rename(tables, "reccot_vectors", "feature_version", versions)
+            for name in ("validations", "preferences"):
+                _rename(tables, name, "validator_version", _validator_versions(tables, name, run.settings))
+            # G's own rows last: all is computed from them, should this run be killed.
             for name in reversed(_WRITTEN):
                 _update(tables, stage, name, keys, generator)
-        _rename(tables, "reccot_vectors", "feature_version", versions)
-        for name in ("validations", "preferences"):
-            _rename(tables, name, "validator_version", _validator_versions(tables, name, run.settings))
         for old, new in versions.items():
             stage.notice(f"feature_version {old} is now {new}: consumers that name it must follow")
     return stage.outcome
