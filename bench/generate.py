@@ -138,10 +138,10 @@ def _ask(side: subprocess.Popen[str], number: int, folder: Path) -> dict[str, An
     assert side.stdout
     side.stdin.write(f"{number}\n")
     side.stdin.flush()
-    told = side.stdout.readline()
-    if not told:
+    line = side.stdout.readline()
+    if not line:
         raise SystemExit(f"a side of the bench ended:\n{(folder / 'log.txt').read_text()[-2000:]}")
-    row = json.loads(told)
+    row: dict[str, Any] = json.loads(line)
     return row | {"s": round(row["s"], 2), "rate": round(row["tokens"] / row["s"], 1)}
 
 
@@ -183,7 +183,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
             asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
             asked.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
             seconds = time.perf_counter() - began
-        row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
+        row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).collect()[0]
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
 
     return play
