@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.ledger import Opened, Run, run_recorded
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.lake import Lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:

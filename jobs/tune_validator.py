@@ -29,7 +29,7 @@ def _train(job: Job) -> None:
     from trackrec.models.registry import register, round_of
     from trackrec.models.resolve import resolve_model
     from trackrec.stages.tune import tune_validator
-    from trackrec.tables.lake import open_lake
+    from trackrec.tables.catalog import open_lake
 
     lake = open_lake(job.settings, job.name)
     made = tune_validator(job.settings, chosen, lake, lambda line: print(line, flush=True))

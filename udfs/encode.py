@@ -11,8 +11,8 @@ from trackrec.tables.schemas import RECCOT_EMBEDDINGS
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = RECCOT_EMBEDDINGS.made.column_names
-OUTPUT_SCHEMA = RECCOT_EMBEDDINGS.made.spark_schema()
+COLUMNS = RECCOT_EMBEDDINGS.without_stamp.column_names
+OUTPUT_SCHEMA = RECCOT_EMBEDDINGS.without_stamp.spark_schema()
 _GATHERED_ROWS = 2048  # encoded together, about 10 MB with both vectors
 _encoder: tuple[str, Any] | None = None
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from udfs.worker import Hosted
 
-COLUMNS = RECCOT_STAGING.made.column_names
-OUTPUT_SCHEMA = RECCOT_STAGING.made.spark_schema()
+COLUMNS = RECCOT_STAGING.without_stamp.column_names
+OUTPUT_SCHEMA = RECCOT_STAGING.without_stamp.spark_schema()
 _FRAME_ROWS = 64  # rows of an output frame: small enough that a task's results leave while it runs
 
 

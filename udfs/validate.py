@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.tables.feedback_schemas import VALIDATIONS
+from trackrec.tables.schemas import VALIDATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from udfs.worker import Hosted
 
-COLUMNS = [*VALIDATIONS.made.column_names, "error", "error_kind"]
-OUTPUT_SCHEMA = f"{VALIDATIONS.made.spark_schema()}, error string, error_kind string"
+COLUMNS = [*VALIDATIONS.without_stamp.column_names, "error", "error_kind"]
+OUTPUT_SCHEMA = f"{VALIDATIONS.without_stamp.spark_schema()}, error string, error_kind string"
 _FRAME_ROWS = 256  # rows of an output frame
 _ASKED = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label")
 
@@ -69,6 +69,7 @@ def _row(request: Any, finished: Finished, version: str) -> dict[str, Any]:
     return {
         **{name: getattr(request, name) for name in _ASKED},
         "validator_version": version,
+        "question_key": getattr(request, "question_key", None),
         "p_yes": probability(log_odds),
         "log_odds": log_odds,
         "prompt_tokens": finished.prompt_tokens,

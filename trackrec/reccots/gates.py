@@ -1,4 +1,4 @@
-"""The gates of a night: how many rows may be faulty, and what features must be before they are published."""
+"""What features must be before they are published."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.settings import QualitySettings
 
 _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encoders in half precision within 1e-3
-
-
-def gate_quarantine(quarantined: int, total: int, settings: QualitySettings, *, table: str) -> None:
-    """Raise QualityGateError where more than ``max_quarantine_share`` of the rows of a table were set aside."""
-    if total and quarantined / total > settings.max_quarantine_share:
-        raise QualityGateError(
-            f"table {table}: {quarantined:,} of {total:,} rows are faulty, more than quality.max_quarantine_share "
-            f"{settings.max_quarantine_share:g}; nothing was published.",
-            "Look at reason and row in the quarantine table, mend the source or raise the share.",
-        )
 
 
 def gate_vectors(vectors: DataFrame, asked: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:

@@ -12,7 +12,8 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.failure import DEFAULT_LOG, print_error
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.lake import Lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:

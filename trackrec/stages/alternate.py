@@ -30,7 +30,7 @@ from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.stages import forecast, generate, histories, measure, validate
 from trackrec.stages import rec_tuning as tune
 from trackrec.stages.job import Job
-from trackrec.tables.lake import open_lake
+from trackrec.tables.catalog import open_lake
 
 Outcome = dict[str, Any]
 

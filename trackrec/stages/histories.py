@@ -9,11 +9,11 @@ from trackrec.histories import snapshots, windows
 from trackrec.histories.prompts import Template, template_of
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
-from trackrec.reccots.gates import gate_quarantine
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.stage import Outcome, Stage
+from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 

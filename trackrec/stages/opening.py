@@ -22,7 +22,7 @@ def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
 
 def open_lake(job: RecordedRun) -> tuple[Run, Lake]:
     """The run and its tables without Spark, which is started only to ask a catalog where they lie; see ``catalog``."""
-    from trackrec.tables import lake
+    from trackrec.tables import catalog
 
     run = job.run
-    return run, job.record_in(lake.open_lake(run.settings, run.name))
+    return run, job.record_in(catalog.open_lake(run.settings, run.name))

@@ -17,7 +17,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_name, quoted
 from trackrec.runtime.settings import Settings, SourceSettings, TableSource
 from trackrec.tables import contract, schemas
-from trackrec.tables.warehouse import gist
+from trackrec.tables.spark_errors import error_condition
 
 _WHOLE = "tinyint|smallint|int|bigint"
 _TEXT = r"string|char\(\d+\)|varchar\(\d+\)"
@@ -96,7 +96,8 @@ def _open(spark: SparkSession, source: TableSource, table: contract.Table) -> Da
         frame.schema  # noqa: B018  Spark Connect looks only now
     except (PySparkException, Py4JJavaError) as error:
         raise BadInputError(
-            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} ({gist(error)}).",
+            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} "
+            f"({error_condition(error)}).",
             f"Correct source.{table.name}.path or .format in conf/.",
         ) from None
     return frame
