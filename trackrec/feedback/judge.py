@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import ValidatorTemplate, template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
@@ -11,8 +12,9 @@ from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSetting
 
 @dataclass(frozen=True)
 class Judge:
-    """V: weights and prompt. The same weights asked in other words are another V."""
+    """V: its settings, weights and prompt. The same weights behind another prompt are another V."""
 
+    settings: ValidatorSettings
     model: Model
     template: ValidatorTemplate
 
@@ -21,18 +23,23 @@ class Judge:
         """``<model>@<hash>+validator@<hash>``, as in validator_version."""
         return f"{self.model.version}+{self.template.version}"
 
+    @property
+    def spec(self) -> EngineSpec:
+        """The engine that scores V's answers."""
+        return EngineSpec.judging(self.settings, self.model)
+
 
 def validator_settings(settings: Settings) -> ValidatorSettings:
     """The settings of V; without any, V starts from G's base model in an engine like G's."""
     if settings.validator is not None:
         return settings.validator
     shared = set(EngineSettings.model_fields) - {"chunk_rows"}
-    told = {name: getattr(settings.generator, name) for name in shared}
-    return ValidatorSettings(model=settings.generator.model, **told)
+    like_generator = {name: getattr(settings.generator, name) for name in shared}
+    return ValidatorSettings(model=settings.generator.model, **like_generator)
 
 
 def judge_of(settings: Settings) -> Judge:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    return Judge(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256), template)
+    return Judge(chosen, resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256), template)

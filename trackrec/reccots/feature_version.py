@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trackrec.histories.prompts import Template, template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.reccots.requests import canonical
-from trackrec.runtime.settings import ModelSettings, Settings
+from trackrec.runtime.settings import GeneratorSettings, ModelSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,8 @@ def serving_of(settings: Settings) -> Serving:
         canonical(settings.generator.sampling),
         resolved(settings.encoder.model),
     )
+
+
+def generator_version(settings: GeneratorSettings, model: Model) -> str:
+    """``generator_version`` of the RecCoTs that ``model`` writes under these settings."""
+    return model.version
