@@ -9,7 +9,7 @@ from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.models.resolve import resolve_model
-from trackrec.reccots.requests import balanced, pending_requests, requests, settled, with_chunk
+from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome, Stage
@@ -48,6 +48,9 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
             stage.counts = {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
             stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
             _generate_chunks(run, tables, stage, pending, total, spec)
+        # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.
+        given_up = exhausted(tables.read("reccot_staging"), max_attempts=settings.max_attempts)
+        stage.counts["quarantined"] += _quarantine(run, tables, given_up)
     return stage.outcome
 
 
@@ -78,7 +81,11 @@ def _generate_chunks(
 def _commit(run: Run, tables: Warehouse, staged: DataFrame) -> int:
     """MERGE staged rows that are good into reccots, permanent faults into quarantine. Returns rows quarantined."""
     tables.insert_new("reccots", staged.where("status != 'failed'"))
-    faults = staged.where("status = 'failed' AND error_kind = 'permanent'")
+    return _quarantine(run, tables, staged.where("status = 'failed' AND error_kind = 'permanent'"))
+
+
+def _quarantine(run: Run, tables: Warehouse, faults: DataFrame) -> int:
+    """Set failed rows of ``reccot_staging`` aside, each once. Returns rows quarantined."""
     if faults.isEmpty():
         return 0
     row = F.to_json(F.struct("row_key", "prompt_key", "error"))
