@@ -42,10 +42,10 @@ def round_tables(loop: LoopState) -> str:
     for number, outcome in measured.items():
         lines.append(_line(number, f"G_{number}", outcome.tables["reccots"][f"G_{number}"], _RECCOTS, 14))
     lines.append("")
-    judged, aligned = loop.of_kind("validate"), loop.of_kind("align")
+    validated, aligned = loop.of_kind("validate"), loop.of_kind("align")
     for number, outcome in measured.items():
-        if number in judged and number in aligned:
-            lines.append(_alignment(number, judged[number], aligned[number]))
+        if number in validated and number in aligned:
+            lines.append(_alignment(number, validated[number], aligned[number]))
         lines += _verdicts(number, outcome)
     return printable("\n".join(lines))
 
@@ -79,8 +79,8 @@ def _line(number: int, name: str, row: Mapping[str, float], words: tuple[str, ..
     return f"{number:<7}{name:<17}" + "".join(f"{'–' if math.isnan(v) else f'{v:.4f}':>{width}}" for v in values)
 
 
-def _alignment(number: int, judged: Outcome, aligned: Outcome) -> str:
-    groups, figures = groups_by_verdict(judged.counts), aligned.figures
+def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
+    groups, figures = groups_by_verdict(validated.counts), aligned.figures
     dropped = ", ".join(f"{count} {verdict}" for verdict, count in groups.items() if verdict != KEPT) or "none"
     return (
         f"Round {number}: {groups.get(KEPT, 0)} of {sum(groups.values())} groups kept (dropped: {dropped}); reward "

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-
 FigureTable = Mapping[str, Mapping[str, float]]  # row → figure → value; NaN where a figure has none
 
 

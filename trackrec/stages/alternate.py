@@ -66,7 +66,7 @@ def alternate(run: Run, tables: Warehouse) -> Outcome:
 
 
 class _Loop:
-    """The steps of one loop, in order; each is found in ``state`` or done and recorded there."""
+    """The steps of one loop, in order; each is taken from ``state`` or done and recorded there."""
 
     def __init__(self, run: Run, tables: Warehouse, stage: Stage, state: LoopState) -> None:
         self._run, self._tables, self._stage, self._state = run, tables, stage, state
@@ -122,9 +122,7 @@ class _Loop:
         from trackrec.stages.tune import tune_validator
 
         settings = of_generator(self._settings, generator)
-        run = self._run.with_settings(
-            settings.model_copy(update={"validator": validator_settings(self._settings)})
-        )
+        run = self._run.with_settings(settings.model_copy(update={"validator": validator_settings(self._settings)}))
         build_rec_tuning(run, self._tables)
         return tune_validator(run, open_lake(self._settings, self._run.name), number=number)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import EngineSpec, Request
-from trackrec.feedback.user_split import holdout_start_of, in_share
+from trackrec.feedback.holdout import holdout_start_of
+from trackrec.feedback.user_split import in_share
 from trackrec.histories.prompts import Template, template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import resolve_model

@@ -61,9 +61,7 @@ def judge_candidates(run: Run, tables: Warehouse) -> Outcome:
 def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
     """The RecCoTs of the generator and the sampling that the settings name."""
     generator, sampling = generator_of(settings)
-    return tables.read("reccots").where(
-        (F.col("generator_version") == generator) & (F.col("sampling") == sampling)
-    )
+    return tables.read("reccots").where((F.col("generator_version") == generator) & (F.col("sampling") == sampling))
 
 
 def generator_of(settings: Settings) -> tuple[str, str]:
@@ -141,7 +139,7 @@ def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame
 
 
 def _count_groups(stage: Stage, groups: DataFrame) -> None:
-    """Groups by verdict, and the deciles of the gap between best and worst: most under min_gap, V sees no difference."""
+    """Groups by verdict, and deciles of the gap of best and worst: if most are under min_gap, V sees no difference."""
     for row in groups.groupBy("verdict").count().collect():
         stage.counts[count_name(row["verdict"])] = row["count"]
     gaps = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES)))).first()
