@@ -30,7 +30,7 @@ from trackrec.engines.interface import EngineSpec, Finished, Request
 from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
 from trackrec.feedback.judge import validator_settings
 from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -112,7 +112,7 @@ def _ratio(rounds: list[dict[str, dict[str, float]]], *parts: str) -> float:
 def _engines(settings: Settings, max_num_seqs: int) -> tuple[Writer, Judge]:
     """G with the loop's sampling, V from the same base, each as the settings have it."""
     generator = settings.generator
-    model = resolve_model(generator.model.source, settings.cache_dir())
+    model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
     spec = replace(EngineSpec.of(generator, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs)

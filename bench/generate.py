@@ -36,7 +36,7 @@ from bench.logs import write_log
 from bench.pandas_histories import with_loops
 from trackrec.engines.interface import EngineSpec, Finished, Request
 from trackrec.histories.prompts import template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 
@@ -149,7 +149,7 @@ def _serve(side: str, folder: Path, max_num_seqs: int) -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log
     settings = load_settings("conf/local.yaml", [f"log={folder}/spark.log"])
-    model = resolve_model(settings.generator.model.source, settings.cache_dir())
+    model = resolve(settings.generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     spec = EngineSpec.of(settings.generator, model, template.opening)
     spec = replace(spec, engine="vllm", max_num_seqs=max_num_seqs, high_water=2 * max_num_seqs)

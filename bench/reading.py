@@ -29,7 +29,7 @@ from trackrec.feedback import metrics
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.judge import validator_settings
 from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -158,7 +158,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
 
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
-    base = resolve_model(chosen.model.source, settings.cache_dir())
+    base = resolve(chosen.model, settings.cache_dir())
     chat = Chat(EngineSpec.judging(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 

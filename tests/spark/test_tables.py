@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable
@@ -9,6 +10,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Tables
 from trackrec.tables.catalog import CatalogLake
 from trackrec.tables.contract import Column
+from trackrec.tables.ddl import _current_catalog
 from trackrec.tables.keys import key_of, key_of_values
 from trackrec.tables.lake import Lake
 from trackrec.tables.migration import KEY_PROPERTY
@@ -29,6 +31,12 @@ def warehouse(spark, tmp_path, request):
     spark.sql(f"CREATE SCHEMA spark_catalog.features LOCATION '{tmp_path}/warehouse'")
     yield Warehouse(spark, "spark_catalog.features")
     spark.sql("DROP SCHEMA spark_catalog.features CASCADE")
+
+
+@pytest.fixture
+def folder(spark, tmp_path):
+    """A warehouse by path alone, for what does not depend on how tables are named."""
+    return Warehouse(spark, str(tmp_path / "warehouse"))
 
 
 def sample(user="u1", item="i1", label=1, run="r1"):
@@ -57,6 +65,35 @@ def test_a_created_table_has_the_columns_comments_and_constraints_of_the_schema(
     assert properties["delta.checkpointPolicy"] == "classic"
     assert properties[KEY_PROPERTY] == "user_id,item_id,event_time"
     assert warehouse.read("samples").count() == 0
+
+
+def test_tables_are_created_where_the_path_has_blanks_and_percent_signs(spark, tmp_path):
+    warehouse = Warehouse(spark, str(tmp_path / "ware house%20x"))
+    warehouse.insert_new("samples", frame(spark, sample()))
+    assert (tmp_path / "ware house%20x" / "samples" / "_delta_log").is_dir()
+    assert warehouse.read("samples").count() == 1
+
+
+def test_the_current_catalog_and_schema_are_put_back_after_a_table_was_created_in_another():
+    class Catalog:
+        current, database = "spark_catalog", "shop"
+
+        def setCurrentCatalog(self, name):
+            self.current, self.database = name, "default"
+
+        def setCurrentDatabase(self, name):
+            self.database = name
+
+        def currentCatalog(self):
+            return self.current
+
+        def currentDatabase(self):
+            return self.database
+
+    session = SimpleNamespace(catalog=Catalog())
+    with _current_catalog(session, "prod"):
+        assert session.catalog.current == "prod"
+    assert (session.catalog.current, session.catalog.database) == ("spark_catalog", "shop")
 
 
 def test_a_null_where_none_may_be_is_refused(spark, warehouse):
@@ -175,23 +212,23 @@ def test_a_slice_that_is_the_same_already_is_not_committed_again(spark, warehous
     assert version(spark, warehouse, "samples") == before
 
 
-def test_a_slice_that_is_replaced_by_no_rows_is_deleted(spark, warehouse):
-    warehouse.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
-    assert warehouse.replace_slice("samples", frame(spark), "user_id = 'u1' OR label = 0") == 1
-    assert set(labels(warehouse)) == {("u2", "i1")}
+def test_a_slice_that_is_replaced_by_no_rows_is_deleted(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
+    assert folder.replace_slice("samples", frame(spark), "user_id = 'u1' OR label = 0") == 1
+    assert set(labels(folder)) == {("u2", "i1")}
 
 
-def test_a_row_that_was_stored_outside_the_slice_moves_into_it(spark, warehouse):
-    warehouse.insert_new("samples", frame(spark, sample("u1", label=0), sample("u2")))
-    assert warehouse.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "label = 1") == 1
-    assert {label for label, _ in labels(warehouse).values()} == {1}
+def test_a_row_that_was_stored_outside_the_slice_moves_into_it(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1", label=0), sample("u2")))
+    assert folder.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "label = 1") == 1
+    assert {label for label, _ in labels(folder).values()} == {1}
 
 
-def test_rows_outside_the_slice_that_they_are_to_replace_are_refused(spark, warehouse):
-    warehouse.insert_new("samples", frame(spark, sample("u1")))
+def test_rows_outside_the_slice_that_they_are_to_replace_are_refused(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1")))
     with pytest.raises(BadInputError, match=r"table samples: 1 rows are outside the slice .*user_id = 'u1'"):
-        warehouse.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "user_id = 'u1'")
-    assert set(labels(warehouse)) == {("u1", "i1")}
+        folder.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "user_id = 'u1'")
+    assert set(labels(folder)) == {("u1", "i1")}
 
 
 NOTE = Column("note", "string", "the reader's own words", nullable=True)
@@ -232,11 +269,9 @@ def test_every_way_to_write_fills_a_column_that_was_added_later_by_name(spark, w
         ({"key": ("user_id", "event_time")}, "its key is user_id,item_id,event_time, expected user_id,event_time"),
     ],
 )
-def test_a_stored_table_that_cannot_be_mended_is_named_with_the_remedy(
-    spark, warehouse, monkeypatch, changed, difference
-):
-    warehouse.insert_new("samples", frame(spark, sample()))
-    later = next_version(monkeypatch, warehouse, **changed)
+def test_a_stored_table_that_cannot_be_mended_is_named_with_the_remedy(spark, folder, monkeypatch, changed, difference):
+    folder.insert_new("samples", frame(spark, sample()))
+    later = next_version(monkeypatch, folder, **changed)
     for use in (later.read, later.create, lambda name: later.append(name, frame(spark, sample()))):
         with pytest.raises(BadInputError, match=rf"table samples .*{difference}.*Set warehouse .*build_histories"):
             use("samples")
@@ -255,9 +290,9 @@ def test_a_table_without_a_recorded_key_and_one_with_an_earlier_key_get_the_pres
     assert described(spark, later, "samples")[1][KEY_PROPERTY] == present + ",window"
 
 
-def test_a_table_that_has_all_is_looked_at_once_a_process(spark, warehouse, monkeypatch):
-    warehouse.insert_new("samples", frame(spark, sample()))
-    later, looks = Warehouse(spark, warehouse.root), []
+def test_a_table_that_has_all_is_looked_at_once_a_process(spark, folder, monkeypatch):
+    folder.insert_new("samples", frame(spark, sample()))
+    later, looks = Warehouse(spark, folder.root), []
     monkeypatch.setattr("trackrec.tables.warehouse.migrate_table", lambda *args: looks.append(args[-1].name))
     for _ in range(3):
         later.read("samples")

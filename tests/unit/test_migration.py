@@ -124,13 +124,8 @@ def test_types_of_delta_rs_are_named_as_spark_names_them(table):
         "chosen": candidate, "rejected": pa.list_(candidate), "tallies": pa.list_(tally),
         "liked": pa.list_(pa.string()), "disliked": pa.list_(pa.string()),
     }  # fmt: skip
-    scalars = {
-        "string": pa.string(),
-        "bigint": pa.int64(),
-        "double": pa.float64(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-    fields = Schema.from_arrow(
-        pa.schema([(c.name, nested.get(c.name) or scalars[c.type]) for c in table.columns])
-    ).fields
+    scalars = {"string": pa.string(), "bigint": pa.int64(), "double": pa.float64()}
+    scalars["timestamp"] = pa.timestamp("us", "UTC")
+    schema = pa.schema([(c.name, nested.get(c.name) or scalars[c.type]) for c in table.columns])
+    fields = Schema.from_arrow(schema).fields
     assert {field.name: spark_type(field.type) for field in fields} == {c.name: c.type for c in table.columns}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
 
 
@@ -42,4 +42,4 @@ def judge_of(settings: Settings) -> Judge:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    return Judge(chosen, resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256), template)
+    return Judge(chosen, resolve(chosen.model, settings.cache_dir()), template)

@@ -6,9 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from trackrec.histories.prompts import Template, template_of
-from trackrec.models.resolve import Model, resolve_model
-from trackrec.reccots.requests import canonical
-from trackrec.runtime.settings import GeneratorSettings, ModelSettings, Settings
+from trackrec.models.resolve import Model, resolve
+from trackrec.runtime.settings import GeneratorSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,11 @@ class Serving:
 
 def serving_of(settings: Settings) -> Serving:
     """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
-
-    def resolved(model: ModelSettings) -> Model:
-        return resolve_model(model.source, settings.cache_dir(), model.sha256)
-
     return Serving(
         template_of(settings.prompt, settings.histories),
-        resolved(settings.generator.model),
-        canonical(settings.generator.sampling),
-        resolved(settings.encoder.model),
+        resolve(settings.generator.model, settings.cache_dir()),
+        settings.generator.sampling.canonical(),
+        resolve(settings.encoder.model, settings.cache_dir()),
     )
 
 

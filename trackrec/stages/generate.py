@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
@@ -31,7 +31,7 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
     if only is not None:
         histories = histories.where(only)
     with run.stage("generate") as stage:
-        model = resolve_model(settings.model.source, run.settings.cache_dir(), settings.model.sha256)
+        model = resolve(settings.model, run.settings.cache_dir())
         spec = EngineSpec.of(settings, model, template.opening)
         tables.create("reccots")
         tables.create("reccot_staging")

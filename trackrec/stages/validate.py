@@ -14,9 +14,9 @@ from trackrec.histories.prompts import ValidatorTemplate
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import canonical, with_chunk
+from trackrec.reccots.requests import with_chunk
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
@@ -66,9 +66,8 @@ def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
 
 def generator_of(settings: Settings) -> tuple[str, str]:
     """(generator_version, sampling) as the rows of ``reccots`` have them; BadInputError where weights are missing."""
-    source, sha256 = settings.generator.model.source, settings.generator.model.sha256
-    model = resolve_model(source, settings.cache_dir(), sha256)
-    return generator_version(settings.generator, model), canonical(settings.generator.sampling)
+    model = resolve(settings.generator.model, settings.cache_dir())
+    return generator_version(settings.generator, model), settings.generator.sampling.canonical()
 
 
 def questions_about(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from delta.tables import DeltaTable
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from delta.tables import DeltaTable, DeltaTableBuilder
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from trackrec.runtime.places import quoted
 from trackrec.tables.contract import Column, Table
 from trackrec.tables.migration import KEY_PROPERTY, Migration, StoredTable, key_text, migration_of
 
@@ -18,19 +22,19 @@ _READABLE_WITHOUT_SPARK = {
 }
 
 
-def create_table(spark: SparkSession, identifier: str, table: Table) -> None:
-    """Create ``table`` with comments, NOT NULL, its key as a property, and CHECK constraints, unless it is there.
+def create_at_path(spark: SparkSession, path: str, table: Table) -> None:
+    """Create ``table`` in the folder or URI ``path`` unless it is there: comments, NOT NULL, key, CHECK constraints."""
+    _with_columns(DeltaTable.createIfNotExists(spark).location(path), table).execute()
+    _add_checks(spark, f"delta.`{path}`", table)
 
-    ``identifier`` is a catalog name or delta.`<path>`, as SQL takes it.
-    """
-    builder = DeltaTable.createIfNotExists(spark).tableName(identifier).comment(table.comment)
-    for column in table.columns:
-        builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
-    for name, value in (_READABLE_WITHOUT_SPARK | {KEY_PROPERTY: key_text(table.key)}).items():
-        builder = builder.property(name, value)
-    builder.execute()
-    for constraint, check in table.checks:  # Delta takes none when a table is created
-        spark.sql(f"ALTER TABLE {identifier} ADD CONSTRAINT {constraint} CHECK ({check})")
+
+def create_in_schema(spark: SparkSession, schema: str, table: Table) -> None:
+    """As ``create_at_path``, in the schema ``catalog.schema``, which must be there."""
+    catalog, database = schema.split(".")
+    with _current_catalog(spark, catalog):
+        builder = DeltaTable.createIfNotExists(spark).tableName(quoted(f"{database}.{table.name}"))
+        _with_columns(builder, table).execute()
+    _add_checks(spark, quoted(f"{schema}.{table.name}"), table)
 
 
 def migrate_table(spark: SparkSession, identifier: str, table: Table) -> None:
@@ -52,6 +56,36 @@ def stored_table(spark: SparkSession, identifier: str) -> StoredTable:
     return StoredTable(
         identifier, dict(spark.table(identifier).dtypes), {row["key"]: row["value"] for row in properties}
     )
+
+
+def _with_columns(builder: DeltaTableBuilder, table: Table) -> DeltaTableBuilder:
+    builder = builder.comment(table.comment)
+    for column in table.columns:
+        builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
+    for name, value in (_READABLE_WITHOUT_SPARK | {KEY_PROPERTY: key_text(table.key)}).items():
+        builder = builder.property(name, value)
+    return builder
+
+
+def _add_checks(spark: SparkSession, identifier: str, table: Table) -> None:
+    """The CHECK constraints, of which Delta takes none when it creates a table."""
+    for constraint, check in table.checks:
+        spark.sql(f"ALTER TABLE {identifier} ADD CONSTRAINT {constraint} CHECK ({check})")
+
+
+@contextmanager
+def _current_catalog(spark: SparkSession, catalog: str) -> Iterator[None]:
+    """Delta 4.4.0's builder takes schema.table and no more: it creates in the catalog that is current."""
+    previous, database = spark.catalog.currentCatalog(), spark.catalog.currentDatabase()
+    if catalog == previous:
+        yield
+        return
+    spark.catalog.setCurrentCatalog(catalog)
+    try:
+        yield
+    finally:
+        spark.catalog.setCurrentCatalog(previous)
+        spark.catalog.setCurrentDatabase(database)
 
 
 def _apply(spark: SparkSession, identifier: str, migration: Migration) -> None:

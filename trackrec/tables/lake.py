@@ -66,10 +66,10 @@ class Lake:
             rows = _query(delta, name, [column for column in columns if column in present])
         if rows.num_rows == 0:
             raise BadInputError(f"table {name} ({uri}) is empty.", f"Run {table.writer} first.")
-        for place, column in enumerate(columns):
-            if column not in present:
-                rows = rows.add_column(place, column, pa.nulls(rows.num_rows, arrow_type(table.column(column))))
-        return rows.combine_chunks()
+        absent = {column: arrow_type(table.column(column)) for column in columns if column not in present}
+        for column, kind in absent.items():
+            rows = rows.append_column(column, pa.nulls(rows.num_rows, kind))
+        return rows.select(columns).combine_chunks()
 
     def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
         """Insert the rows (one mapping of column to value each) whose key is not in the table yet, in one commit.
@@ -102,9 +102,10 @@ class Lake:
 def _query(delta: DeltaTable, name: str, columns: Sequence[str]) -> pa.Table:
     # Not to_pyarrow_table: with deltalake 1.6.6 and pyarrow 26 on a busy machine 11 of 72 short processes that
     # had called it aborted at exit ("terminate called without an active exception"); none of 36 that queried.
-    selected = ", ".join(f'"{column}"' for column in columns) or "1"
-    rows = pa.table(QueryBuilder().register(name, delta).execute(f"SELECT {selected} FROM {name}").read_all())
-    return without_views(rows if columns else rows.select([]))
+    selected = ", ".join(f'"{column}"' for column in columns) or "1"  # of no column still a row each
+    return without_views(
+        pa.table(QueryBuilder().register(name, delta).execute(f"SELECT {selected} FROM {name}").read_all())
+    )
 
 
 def _migrated(delta: DeltaTable, table: Table) -> DeltaTable:

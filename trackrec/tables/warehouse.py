@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_path, quoted
 from trackrec.tables.contract import STAMP, Table, check_columns
-from trackrec.tables.ddl import create_table, migrate_table
+from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import TABLES
 from trackrec.tables.spark_errors import error_condition
 
@@ -70,7 +70,10 @@ class Warehouse:
         if self.exists(name):
             self._migrate(name)
             return
-        create_table(self.spark, self.identifier(name), TABLES[name])
+        if self.is_path:
+            create_at_path(self.spark, f"{self.root}/{name}", TABLES[name])
+        else:
+            create_in_schema(self.spark, self.root, TABLES[name])
         self._current.add(name)
 
     def read(self, name: str) -> DataFrame:
