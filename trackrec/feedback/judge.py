@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.prompts import ValidatorTemplate, template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
@@ -26,7 +26,7 @@ class Judge:
     @property
     def spec(self) -> EngineSpec:
         """The engine that scores V's answers."""
-        return EngineSpec.judging(self.settings, self.model)
+        return EngineSpec.for_validator(self.settings, self.model)
 
 
 def validator_settings(settings: Settings) -> ValidatorSettings:

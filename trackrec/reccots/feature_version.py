@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.prompts import Template, template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import GeneratorSettings, Settings
@@ -16,26 +17,38 @@ class Serving:
 
     template: Template
     generator: Model
+    generator_version: str  # as in reccots
     sampling: str  # canonical JSON
     encoder: Model
 
     @property
     def feature_version(self) -> str:
-        """16 hex digits of the sha256 of all four versions."""
-        parts = (self.template.version, self.generator.version, self.sampling, self.encoder.version)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        """As ``feature_version_of``."""
+        return feature_version_of(self.template.version, self.generator_version, self.sampling, self.encoder.version)
 
 
 def serving_of(settings: Settings) -> Serving:
     """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
+    generator = resolve(settings.generator.model, settings.cache_dir())
     return Serving(
         template_of(settings.prompt, settings.histories),
-        resolve(settings.generator.model, settings.cache_dir()),
+        generator,
+        generator_version(settings.generator, generator),
         settings.generator.sampling.canonical(),
         resolve(settings.encoder.model, settings.cache_dir()),
     )
 
 
 def generator_version(settings: GeneratorSettings, model: Model) -> str:
-    """``generator_version`` of the RecCoTs that ``model`` writes under these settings."""
-    return model.version
+    """The version that G's rows carry: ``<model>@<hash>+<compute>``, e.g. ``SmolLM2@0a1b2c3d4e5f+vllm.bfloat16``.
+
+    Engine, dtype and ``deterministic`` change texts as weights do (in bf16 1 of 48 texts, of 8 prompts asked alone 3),
+    so a change of theirs is another G.
+    """
+    return f"{model.version}+{EngineSpec.for_generator(settings, model).compute}"
+
+
+def feature_version_of(template_version: str, generator_version: str, sampling: str, encoder_version: str) -> str:
+    """16 hex digits of the sha256 of all four versions; ``sampling`` is canonical JSON."""
+    parts = (template_version, generator_version, sampling, encoder_version)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

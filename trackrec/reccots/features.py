@@ -11,7 +11,7 @@ from trackrec.reccots.feature_version import Serving
 def served(reccots: DataFrame, serving: Serving) -> DataFrame:
     """The RecCoTs that are served: sample 0 of this generator and sampling, whole or cut to whole sentences."""
     return reccots.where(
-        (F.col("generator_version") == serving.generator.version)
+        (F.col("generator_version") == serving.generator_version)
         & (F.col("sampling") == serving.sampling)
         & (F.col("sample_number") == 0)
         & F.col("status").isin("ok", "cut")

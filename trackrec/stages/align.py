@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.judge import judge_of
 from trackrec.histories.prompts import template_of
 from trackrec.models.registry import TrainedVersion
@@ -31,7 +32,9 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
     judge = None if settings.validator is None else judge_of(settings).version
     rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling), judge)
     folder = Path(settings.models).resolve() / "generator" / _digest(generator, rows, settings)
-    spec = EngineSpec.of(settings.generator, generator, template_of(settings.prompt, settings.histories).opening)
+    spec = EngineSpec.for_generator(
+        settings.generator, generator, template_of(settings.prompt, settings.histories).opening
+    )
     found, skipped = tokenised(rows, _bodies(lake, rows), Chat(spec), spec)
     if not found:
         raise BadInputError(

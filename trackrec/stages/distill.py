@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
 from trackrec.histories.prompts import Template, template_of
@@ -39,7 +40,7 @@ def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print)
     written = taught_texts(run, lake, wanted, teacher_of(settings.distill, template), tell)
     taught = [row for row in wanted if row["prompt_key"] in written]
     texts = [written[row["prompt_key"]] for row in taught]
-    chat = Chat(EngineSpec.of(settings.generator, base, template.opening))
+    chat = Chat(EngineSpec.for_generator(settings.generator, base, template.opening))
     end = chat.tokenizer.eos_token_id
     examples = []
     for row, text in zip(taught, texts, strict=True):

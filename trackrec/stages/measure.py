@@ -24,6 +24,7 @@ from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.validate import reccots_of
+from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
 
 _EVENT = ("user_id", "item_id", "event_time")
@@ -43,6 +44,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
     histories = _histories(settings, tables)
     items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
     with run.stage("measure") as stage:
+        stage.counts = {"rows": 0, "failed": 0}
         events = held_out(settings, tables).persist()
         try:
             reccots = {name: _greedy_reccots(chosen, tables) for name, chosen in generators.items()}
@@ -87,16 +89,18 @@ def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, judge: Judge)
     """V's answers; what it could not read is counted as failed. BadInputError where that is all there is."""
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
-    scored = grouped(requests, judge.settings.engines).mapInPandas(
-        validate_udf(judge.spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(judge.settings)
-    )
-    with tables.materialised(scored) as rows:
-        good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()
-        stage.counts |= {"judgements": len(good), "failed": rows.where("error IS NOT NULL").count()}
+    settings = judge.settings
+    with worker_progress(tables.spark, stage, requests.count(), "judgements") as channel:
+        scored = grouped(requests, settings.engines).mapInPandas(
+            validate_udf(judge.spec, judge.version, channel.sender), OUTPUT_SCHEMA, profile=gpu_profile(settings)
+        )
+        with tables.materialised(scored) as rows:
+            good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()
+            stage.counts |= {"rows": len(good), "failed": rows.where("error IS NOT NULL").count()}
     if not good:
         raise BadInputError(
             f"V could read none of the {stage.counts['failed']} prompts of the hold-out.",
-            f"Raise validator.max_model_len (now {judge.settings.max_model_len}), or show less of a history.",
+            f"Raise validator.max_model_len (now {settings.max_model_len}), or show less of a history.",
         )
     answers: dict[str, dict[tuple[Any, ...], Row]] = {}
     for row in good:

@@ -12,5 +12,5 @@ def fetch_models(run: Run, tables: Warehouse) -> Outcome:
     """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
     with run.stage("models") as stage:
         serving = serving_of(run.settings)
-        stage.labels = {"generator": serving.generator.version, "encoder": serving.encoder.version}
+        stage.labels = {"generator": serving.generator_version, "encoder": serving.encoder.version}
     return stage.outcome

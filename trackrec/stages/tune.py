@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.prompts import ValidatorTemplate, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, base_model, resolve
@@ -40,7 +41,7 @@ def tune_validator(
             f"table rec_tuning: all {len(rows)} rows of this generator and template have one label.",
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
-    asked = tokenised(groups, Chat(EngineSpec.judging(chosen, base)))
+    asked = tokenised(groups, Chat(EngineSpec.for_validator(chosen, base)))
     examples = sum(len(one.group.answers) for one in asked)
     if not asked:
         raise BadInputError(

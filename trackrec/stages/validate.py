@@ -22,6 +22,7 @@ from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
@@ -112,14 +113,15 @@ def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame,
     profile = gpu_profile(settings)
     tables.create("validations")
     chunks = -(-total // settings.chunk_rows)
-    for chunk in range(chunks):
-        stage.progress(stage.counts["rows"], total, "judgements")
-        requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-        answers = questions.grouped(requests, settings.engines).mapInPandas(
-            validate_udf(judge.spec, judge.version), OUTPUT_SCHEMA, profile=profile
-        )
-        with tables.materialised(answers) as rows:
-            commit_answers(run, tables, stage, rows)
+    with worker_progress(tables.spark, stage, total, "judgements") as channel:
+        udf = validate_udf(judge.spec, judge.version, channel.sender)
+        for chunk in range(chunks):
+            requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+            answers = questions.grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
+            with tables.materialised(answers) as rows:
+                channel.reset_rows()
+                commit_answers(run, tables, stage, rows)
+            stage.progress(stage.counts["rows"], total, "judgements")
 
 
 def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame) -> None:

@@ -1,0 +1,57 @@
+"""What decides a text besides weights and sampling has a name."""
+
+from dataclasses import replace
+
+import pytest
+
+from trackrec.engines import spec as engine_spec
+from trackrec.engines.build import build_engine
+from trackrec.engines.spec import EngineSpec, resolved_engine
+from trackrec.models.resolve import Model
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import SamplingSettings
+
+SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "vllm", SamplingSettings())
+
+
+@pytest.fixture
+def vllm_missing(monkeypatch):
+    resolved_engine.cache_clear()
+    monkeypatch.setattr(engine_spec.importlib.util, "find_spec", lambda name: None)
+    yield
+    resolved_engine.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("spec", "compute"),
+    [
+        (SPEC, "vllm.bfloat16"),
+        (replace(SPEC, dtype="float32", deterministic=True), "vllm.float32.deterministic"),
+        (replace(SPEC, deterministic=True), "vllm.bfloat16.deterministic"),
+        (replace(SPEC, engine="transformers", dtype="float32"), "transformers.float32"),
+        (replace(SPEC, engine="scripted", deterministic=True), "scripted"),
+    ],
+)
+def test_engine_dtype_and_deterministic_name_the_arithmetic(spec, compute):
+    assert spec.compute == compute
+
+
+def test_auto_is_the_engine_that_runs(vllm_missing):
+    auto = replace(SPEC, engine="auto")
+    assert auto.compute == "transformers.bfloat16"
+    assert auto.resolved() == replace(SPEC, engine="transformers")
+
+
+def test_a_slower_engine_is_announced_once(vllm_missing, capsys):
+    assert [resolved_engine("auto"), resolved_engine("auto")] == ["transformers"] * 2
+    assert capsys.readouterr().err.count("about 4 times slower") == 1
+
+
+def test_an_engine_that_is_named_is_not_announced(vllm_missing, capsys):
+    assert resolved_engine("transformers") == "transformers"
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_engine_is_bad_input():
+    with pytest.raises(BadInputError, match="'tgi' is not known"):
+        build_engine(replace(SPEC, engine="tgi"))
