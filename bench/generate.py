@@ -36,7 +36,7 @@ from bench.logs import write_log
 from bench.pandas_histories import with_loops
 from trackrec.engines.interface import Finished, Request
 from trackrec.engines.spec import EngineSpec
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
@@ -168,7 +168,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     from pyspark.sql import functions as F
 
     from trackrec.reccots.requests import balanced
-    from trackrec.reccots.sentences import judged
+    from trackrec.reccots.sentences import served_text
     from trackrec.runtime.session import spark_session
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
@@ -181,7 +181,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
         with busy:
             began = time.perf_counter()
             asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
-            asked.mapInPandas(generate_udf(spec, spec.model.version, judged), OUTPUT_SCHEMA).write.parquet(out)
+            asked.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
             seconds = time.perf_counter() - began
         row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
@@ -231,7 +231,7 @@ def _batch(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
 def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.DataFrame]]) -> Play:
     """The body of the UDF in this process over Arrow batches, fed by ``feed(frames, write)``."""
     from trackrec.models.threads import use_threads
-    from trackrec.reccots.sentences import judged
+    from trackrec.reccots.sentences import served_text
     from udfs.generate import generated_frames
     from udfs.worker import WorkerEngine
 
@@ -241,7 +241,7 @@ def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.
     worker_engine = WorkerEngine(engine, "bench")
 
     def write(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        return generated_frames(frames, worker_engine, spec, spec.model.version, judged)
+        return generated_frames(frames, worker_engine, spec, spec.model.version, served_text)
 
     def play(number: int) -> dict[str, Any]:
         frame = pd.read_parquet(folder / f"pump-{number}.parquet")

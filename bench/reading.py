@@ -29,7 +29,8 @@ from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import metrics
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.judge import validator_settings
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings

@@ -1,8 +1,9 @@
 """Warehouses as the previous version (0.1.0 at commit 0b70a7c) left them, written anew from their rows.
 
-``previous_version.json`` holds what its jobs wrote about the log of ``logs.py``, engines scripted: ``night``, two nights of
-2 users; ``feedback``, greedy RecCoTs and candidates of 4 users with V's judgements of them. Columns, constraints and keys are
-those of that version. Vectors are left out there and unit vectors here: nothing reads their numbers.
+``previous_version.json`` holds what its jobs wrote about the log of ``logs.py``, engines scripted: ``night``, two
+nights of 2 users; ``feedback``, greedy RecCoTs and candidates of 4 users with V's judgements of them. Columns,
+constraints and keys are those of that version. Vectors are left out there and unit vectors here: nothing reads their
+numbers.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.loop_state import newest_loop
 from trackrec.feedback.user_split import in_share
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.report.__main__ import main as report_main
 from trackrec.runtime.settings import SamplingSettings

@@ -6,10 +6,10 @@ import pytest
 
 from trackrec.engines import spec as engine_spec
 from trackrec.engines.build import build_engine
-from trackrec.engines.spec import EngineSpec, resolved_engine
+from trackrec.engines.spec import EngineSpec, compute_of, resolved_engine
 from trackrec.models.resolve import Model
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import SamplingSettings
+from trackrec.runtime.settings import EngineSettings, SamplingSettings
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "vllm", SamplingSettings())
 
@@ -23,23 +23,22 @@ def vllm_missing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("spec", "compute"),
+    ("settings", "compute"),
     [
-        (SPEC, "vllm.bfloat16"),
-        (replace(SPEC, dtype="float32", deterministic=True), "vllm.float32.deterministic"),
-        (replace(SPEC, deterministic=True), "vllm.bfloat16.deterministic"),
-        (replace(SPEC, engine="transformers", dtype="float32"), "transformers.float32"),
-        (replace(SPEC, engine="scripted", deterministic=True), "scripted"),
+        ({"engine": "vllm"}, "vllm.bfloat16"),
+        ({"engine": "vllm", "dtype": "float32", "deterministic": True}, "vllm.float32.deterministic"),
+        ({"engine": "vllm", "deterministic": True}, "vllm.bfloat16.deterministic"),
+        ({"engine": "transformers", "dtype": "float32"}, "transformers.float32"),
+        ({"engine": "scripted", "deterministic": True}, "scripted"),
     ],
 )
-def test_engine_dtype_and_deterministic_name_the_arithmetic(spec, compute):
-    assert spec.compute == compute
+def test_engine_dtype_and_deterministic_name_the_arithmetic(settings, compute):
+    assert compute_of(EngineSettings(**settings)) == compute
 
 
 def test_auto_is_the_engine_that_runs(vllm_missing):
-    auto = replace(SPEC, engine="auto")
-    assert auto.compute == "transformers.bfloat16"
-    assert auto.resolved() == replace(SPEC, engine="transformers")
+    assert compute_of(EngineSettings(engine="auto")) == "transformers.bfloat16"
+    assert replace(SPEC, engine="auto").resolved() == replace(SPEC, engine="transformers")
 
 
 def test_a_slower_engine_is_announced_once(vllm_missing, capsys):

@@ -10,7 +10,7 @@ from pyspark import cloudpickle
 from trackrec.engines.scripted import ScriptedEngine
 from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
-from trackrec.reccots.sentences import judged, whole_sentences
+from trackrec.reccots.sentences import served_text, whole_sentences
 from trackrec.runtime.progress_channel import ProgressCounts, ProgressSender, progress_channel
 from trackrec.runtime.settings import SamplingSettings
 from udfs.generate import COLUMNS, generate_udf, generated_frames
@@ -35,12 +35,12 @@ def requests(bodies: list[str], n: int = 1) -> pd.DataFrame:
 
 
 def rows(bodies: list[str], spec: EngineSpec = SPEC) -> pd.DataFrame:
-    frames = list(generate_udf(spec, "m@0+scripted", judged)(iter([requests(bodies, spec.sampling.n)])))
+    frames = list(generate_udf(spec, "m@0+scripted", served_text)(iter([requests(bodies, spec.sampling.n)])))
     return pd.concat(frames).set_index("row_key").sort_index()
 
 
 def test_every_row_key_gets_one_row_with_the_tables_columns_in_order():
-    frames = list(generate_udf(SPEC, "m@0+scripted", judged)(iter([requests(["a"] * 5), requests([])])))
+    frames = list(generate_udf(SPEC, "m@0+scripted", served_text)(iter([requests(["a"] * 5), requests([])])))
     assert list(frames[0].columns) == COLUMNS
     out = rows([f"body {i}" for i in range(150)])
     assert len(out) == out.index.nunique() == 150
@@ -100,7 +100,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
             read.append(i)
             yield requests([f"body {i} {j}" for j in range(8)]).assign(prompt_key=[f"{i}-{j}" for j in range(8)])
 
-    out = generated_frames(frames(), WorkerEngine(ScriptedEngine(SPEC), "here"), SPEC, "m@0", judged)
+    out = generated_frames(frames(), WorkerEngine(ScriptedEngine(SPEC), "here"), SPEC, "m@0", served_text)
     assert len(next(out)) == 64
     assert len(read) < 20
     assert max(map(len, out)) <= 64
@@ -109,7 +109,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
 def test_a_cancelled_task_leaves_nothing_in_the_engine():
     engine = ScriptedEngine(SPEC)
     out = generated_frames(
-        iter([requests([f"body {i}" for i in range(200)])]), WorkerEngine(engine, "here"), SPEC, "m@0", judged
+        iter([requests([f"body {i}" for i in range(200)])]), WorkerEngine(engine, "here"), SPEC, "m@0", served_text
     )
     next(out)
     assert engine.unfinished
@@ -126,7 +126,7 @@ def test_the_first_error_of_a_dead_engine_is_the_tasks_error():
             raise RuntimeError("cannot abort")
 
     with pytest.raises(RuntimeError, match="device lost"):
-        list(generated_frames(iter([requests(["a"])]), WorkerEngine(Dead(SPEC), "here"), SPEC, "m@0", judged))
+        list(generated_frames(iter([requests(["a"])]), WorkerEngine(Dead(SPEC), "here"), SPEC, "m@0", served_text))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_text_is_cut_after_its_last_sentence_end(text, kept):
 
 
 def test_a_cut_text_without_a_whole_sentence_is_empty():
-    assert judged("The user likes many", "The user likes", "length") == ("empty", "")
+    assert served_text("The user likes many", "The user likes", "length") == ("empty", "")
 
 
 def test_progress_counts_rows_before_their_frame_is_full():
@@ -158,7 +158,7 @@ def test_progress_counts_rows_before_their_frame_is_full():
     spec = replace(SPEC, sampling=SamplingSettings(n=2))
     bodies = [requests([f"body {i}" for i in range(40)], 2)]
     worker_engine = WorkerEngine(ScriptedEngine(spec), "here")
-    out = generated_frames(iter(bodies), worker_engine, spec, "m@0", judged, Counting("", 0, b""))
+    out = generated_frames(iter(bodies), worker_engine, spec, "m@0", served_text, Counting("", 0, b""))
     next(out)
     assert counted == [2] * 32
     list(out)
@@ -167,7 +167,7 @@ def test_progress_counts_rows_before_their_frame_is_full():
 
 def test_rows_and_the_engines_start_reach_the_driver():
     with progress_channel("127.0.0.1", lambda _: None) as channel:
-        udf = generate_udf(replace(SPEC, high_water=9), "m@0", judged, channel.sender)
+        udf = generate_udf(replace(SPEC, high_water=9), "m@0", served_text, channel.sender)
         udf = cloudpickle.loads(cloudpickle.dumps(udf))  # as Spark brings it to a worker
         list(udf(iter([requests(["a", "b", "SCRIPT:fail"])])))
         until = time.monotonic() + 10

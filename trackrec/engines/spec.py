@@ -42,22 +42,26 @@ class EngineSpec:
         """The spec of V that the settings name."""
         return cls(model=model, sampling=SamplingSettings(), answers=settings.answers, **_shared(settings))
 
-    @property
-    def compute(self) -> str:
-        """What decides a text besides weights and sampling, e.g. ``vllm.float32.deterministic``, ``vllm.bfloat16``.
-
-        dtype and deterministic as they are set: that deterministic is float32 on a CPU is the engine's own rule, and
-        what a GPU does with it the GPU's. ``scripted`` texts depend on neither. ``auto`` is resolved, so ask on the
-        driver.
-        """
-        name = resolved_engine(self.engine)
-        if name == "scripted":
-            return name
-        return ".".join([name, self.dtype, *(["deterministic"] if self.deterministic else [])])
-
     def resolved(self) -> EngineSpec:
         """The same spec with its engine's own name for ``auto``: executors then run what ``compute`` says."""
         return replace(self, engine=resolved_engine(self.engine))
+
+
+def compute_of(settings: EngineSettings) -> str:
+    """What decides a text besides weights and sampling, e.g. ``vllm.float32.deterministic``, ``vllm.bfloat16``.
+
+    dtype and deterministic as they are set: that deterministic is float32 on a CPU is the engine's own rule, and what a
+    GPU does with it the GPU's. ``scripted`` texts depend on neither. ``auto`` is resolved, so ask on the driver.
+    """
+    name = resolved_engine(settings.engine)
+    if name == "scripted":
+        return name
+    return f"{name}.{arithmetic_of(settings)}"
+
+
+def arithmetic_of(settings: EngineSettings) -> str:
+    """The part of ``compute_of`` behind the engine's name, e.g. ``float32.deterministic``."""
+    return f"{settings.dtype}.deterministic" if settings.deterministic else settings.dtype
 
 
 @cache

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.metrics import NO_RECCOT, SHUFFLED
 from trackrec.feedback.questions import score_requests
-from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.tables.keys import key_of
 
 
@@ -52,13 +52,19 @@ def variants(events: DataFrame, reccots: Mapping[str, DataFrame]) -> dict[str, D
 
 
 def holdout_requests(
-    by_variant: Mapping[str, DataFrame], histories: DataFrame, items: DataFrame, template: ValidatorTemplate
+    by_variant: Mapping[str, DataFrame],
+    histories: DataFrame,
+    items: DataFrame,
+    template: ValidatorTemplate,
+    *,
+    max_title_chars: int,
 ) -> DataFrame:
     """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see."""
     parts = []
     for name, rows in by_variant.items():
         events = rows.withColumn("row_key", F.lit(name))
         candidates = events.select("row_key", "prompt_key", "user_id", "as_of", "text").distinct()
-        requests = score_requests(candidates, histories, events.drop("row_key", "prompt_key", "text"), items, template)
+        of_variant = events.drop("row_key", "prompt_key", "text")
+        requests = score_requests(candidates, histories, of_variant, items, template, max_title_chars=max_title_chars)
         parts.append(requests.withColumn("request_key", key_of("row_key", "user_id", "item_id", "event_time")))
     return reduce(DataFrame.unionByName, parts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trackrec.engines.spec import EngineSpec
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
 

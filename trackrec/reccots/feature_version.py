@@ -1,19 +1,19 @@
-"""Which template, generator, sampling and encoder the settings name: together, one feature version."""
+"""Template, generator, sampling and encoder of the settings: together they are one feature version."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from trackrec.engines.spec import EngineSpec
-from trackrec.histories.prompts import Template, template_of
+from trackrec.engines.spec import compute_of
+from trackrec.histories.templates import Template, template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import GeneratorSettings, Settings
 
 
 @dataclass(frozen=True)
-class Serving:
-    """Everything besides the history that decides a feature vector."""
+class FeatureSpec:
+    """What a feature version names: besides the history, what a vector is made with."""
 
     template: Template
     generator: Model
@@ -27,10 +27,10 @@ class Serving:
         return feature_version_of(self.template.version, self.generator_version, self.sampling, self.encoder.version)
 
 
-def serving_of(settings: Settings) -> Serving:
-    """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
+def feature_spec_of(settings: Settings) -> FeatureSpec:
+    """The features of these settings; fetches weights once, raises BadInputError for a model that cannot be had."""
     generator = resolve(settings.generator.model, settings.cache_dir())
-    return Serving(
+    return FeatureSpec(
         template_of(settings.prompt, settings.histories),
         generator,
         generator_version(settings.generator, generator),
@@ -45,7 +45,7 @@ def generator_version(settings: GeneratorSettings, model: Model) -> str:
     Engine, dtype and ``deterministic`` change texts as weights do (in bf16 1 of 48 texts, of 8 prompts asked alone 3),
     so a change of theirs is another G.
     """
-    return f"{model.version}+{EngineSpec.for_generator(settings, model).compute}"
+    return f"{model.version}+{compute_of(settings)}"
 
 
 def feature_version_of(template_version: str, generator_version: str, sampling: str, encoder_version: str) -> str:

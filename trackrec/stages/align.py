@@ -12,7 +12,7 @@ from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.judge import judge_of
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, resolve
 from trackrec.reccots.requests import canonical

@@ -21,10 +21,10 @@ from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, Step, aligned_windows, open_loop
 from trackrec.feedback.user_split import of_validator
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
 from trackrec.models.threads import use_threads
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import SamplingSettings, Settings

@@ -13,7 +13,7 @@ from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve
 from trackrec.runtime.ledger import Run

@@ -6,8 +6,8 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.forecast import MACHINE, LoopSize, minutes_of, work_of
 from trackrec.feedback.user_split import of_validator
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
+from trackrec.histories.templates import template_of
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome
 from trackrec.stages.measure import held_out

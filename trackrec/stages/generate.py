@@ -6,11 +6,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
+from trackrec.reccots.sentences import served_text
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome, Stage

@@ -14,10 +14,10 @@ from trackrec.feedback.holdout import alignment_end, holdout_start
 from trackrec.feedback.holdout_questions import holdout_events, holdout_requests, variants
 from trackrec.feedback.judge import Judge, judge_of
 from trackrec.feedback.questions import grouped
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
@@ -48,7 +48,13 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
         events = held_out(settings, tables).persist()
         try:
             reccots = {name: _greedy_reccots(chosen, tables) for name, chosen in generators.items()}
-            requests = holdout_requests(variants(events, reccots), histories, items, judge.template)
+            requests = holdout_requests(
+                variants(events, reccots),
+                histories,
+                items,
+                judge.template,
+                max_title_chars=settings.histories.max_title_chars,
+            )
             answers = _answers(tables, stage, requests, judge)
             rows = [row.asDict() for row in events.collect()]
             names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)

@@ -11,7 +11,8 @@ from typing import Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.reccots.requests import canonical

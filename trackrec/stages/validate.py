@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from trackrec.feedback import preferences, questions
 from trackrec.feedback.holdout import holdout_start
 from trackrec.feedback.judge import Judge, judge_of
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import of_validator
 from trackrec.feedback.verdicts import count_name
-from trackrec.histories.prompts import ValidatorTemplate
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
@@ -84,7 +84,9 @@ def questions_about(
     histories = current_histories(tables.read("user_histories"), template.facts.version)
     items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
     with_text = reccots.where("status IN ('ok', 'cut')")
-    return questions.score_requests(with_text, histories, events, items, template)
+    return questions.score_requests(
+        with_text, histories, events, items, template, max_title_chars=settings.histories.max_title_chars
+    )
 
 
 def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:

@@ -149,6 +149,17 @@ class Warehouse:
         merge = merge.whenMatchedUpdateAll(differs).whenNotMatchedInsertAll().whenNotMatchedBySourceDelete(where)
         return _affected(merge.execute())
 
+    def update(self, name: str, rows: DataFrame, on: str, changes: Mapping[str, str]) -> int:
+        """Set columns of the stored rows (``old``) that match one of ``rows`` (``new``); returns rows changed.
+
+        ``on`` and the values of ``changes`` (column -> value) are SQL over both; ``rows`` must not change when they are
+        read twice, and no two of them may match one stored row. Where none matches there is no commit.
+        """
+        if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
+            return 0
+        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
+        return _affected(merge.whenMatchedUpdate(set=dict(changes)).execute())
+
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
         """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""
