@@ -143,7 +143,7 @@ def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_rou
     scored = rows(folder, "validations")
     assert {row["validator_version"].split("+")[0] for row in scored} == {made["validator", 0]["version"]}
     drawn = [row for row in rows(folder, "reccots") if '"n":3' in row["sampling"]]
-    assert {row["generator_version"] for row in drawn} == {made["generator", 0]["version"]}
+    assert {row["generator_version"] for row in drawn} == {f"{made['generator', 0]['version']}+scripted"}
     taught = {row["user_id"] for row in rows(folder, "rec_tuning")}
     assert taught.isdisjoint(row["user_id"] for row in drawn)
 
@@ -197,7 +197,7 @@ def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(looped):
 def test_v_is_tuned_on_the_prompt_that_it_scores_with(looped):
     folder, *_ = looped
     tuned = {row["template_version"] for row in rows(folder, "rec_tuning")}
-    scored = {row["validator_version"].split("+")[1] for row in rows(folder, "validations")}
+    scored = {row["validator_version"].split("+")[-1] for row in rows(folder, "validations")}
     assert tuned == scored
     assert len(tuned) == 1
 

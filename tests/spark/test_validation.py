@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.feedback.questions import QUESTION, answered, next_events, score_requests, unscored, with_question_keys
+from trackrec.feedback.questions import QUESTION, answered, next_events, score_requests, unscored
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.templates import Template
 
@@ -123,17 +123,6 @@ def test_answers_to_other_questions_and_of_other_versions_do_not_count_and_the_l
     assert (row.row_key, row.label) == ("r1", 1)
     assert answered(requests_about(spark), stored, "v2").isEmpty()
     assert answered(requests_about(spark, title="Ronin (1998)"), stored, "v1").isEmpty()
-
-
-def test_a_row_without_a_question_key_answers_the_present_question_about_its_event(spark):
-    requests = requests_about(spark)
-    without_key = requests.withColumn("question_key", F.lit(None).cast("string"))
-    stored = without_key.unionByName(without_key.withColumn("item_id", F.lit("no request is about it")))
-    (expected,) = requests.collect()
-    rows = with_question_keys(requests, stored.selectExpr("*", "'v1' AS validator_version"), "v1").collect()
-    assert {row.item_id: row.question_key for row in rows} == {
-        "i": expected.question_key, "no request is about it": None
-    }  # fmt: skip
 
 
 def test_changed_words_are_another_version():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.engines.spec import EngineSpec
+from trackrec.engines.spec import EngineSpec, compute_of
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve
@@ -21,8 +21,11 @@ class Judge:
 
     @property
     def version(self) -> str:
-        """``<model>@<hash>+validator@<hash>``, as in validator_version."""
-        return f"{self.model.version}+{self.template.version}"
+        """validator_version: model, what computes it, prompt, e.g. ``SmolLM2@0a1b2c3d4e5f+vllm.bfloat16+validator@…``.
+
+        Engine, dtype and ``deterministic`` change V's probabilities as they change G's texts.
+        """
+        return f"{self.model.version}+{compute_of(self.settings)}+{self.template.version}"
 
     @property
     def spec(self) -> EngineSpec:

@@ -106,16 +106,6 @@ def answered(requests: DataFrame, validations: DataFrame, validator_version: str
     return requests.select(*QUESTION, "label").join(stored, list(QUESTION)).drop("question_key")
 
 
-def with_question_keys(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
-    """The rows of this version, those without a question_key taken as answers to the request of their event.
-
-    Rows of earlier versions of trackrec have none. One that no request is about keeps NULL.
-    """
-    present = requests.select(*EVENT, F.col("question_key").alias("_present")).dropDuplicates(list(EVENT))
-    rows = of_version(validations, validator_version).join(present, list(EVENT), "left")
-    return rows.withColumn("question_key", F.coalesce("question_key", "_present")).drop("_present")
-
-
 def grouped(requests: DataFrame, engines: int) -> DataFrame:
     """One partition an engine; requests of one history together and in prefix order, so that the cache serves them."""
     slot = F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint") % engines

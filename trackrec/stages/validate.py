@@ -99,13 +99,15 @@ def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
 
 
 def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
-    """Give rows of this V that have no question_key yet that of the request about their event, once."""
-    stored = tables.read_or_empty("validations")
-    without_key = questions.of_version(stored, version).where("question_key IS NULL")
-    if without_key.join(requests, list(questions.EVENT), "left_semi").isEmpty():
-        return
-    with tables.materialised(questions.with_question_keys(requests, stored, version)) as rows:
-        tables.replace_slice("validations", rows, slice_where(validator_version=version))
+    """Give rows of this V that have no question_key that of the request about their event.
+
+    Rows of earlier versions of trackrec have none. They are answers to the present questions: nothing is judged again.
+    """
+    if tables.exists("validations"):
+        same_event = " AND ".join(f"old.{column} = new.{column}" for column in questions.EVENT)
+        of_v = slice_where(**{"old.validator_version": version})
+        on = f"{same_event} AND {of_v} AND old.question_key IS NULL"
+        tables.update("validations", requests, on, {"question_key": "new.question_key"})
 
 
 def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, judge: Judge) -> None:
