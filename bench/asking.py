@@ -16,8 +16,8 @@ def prompt_of(
     facts = body.removesuffix(f"\n{words.facts.question.format(items=noun)}")
     read = f"{words.analysis}\n<<<\n{reccot}\n>>>"
     target = [f"{words.target.format(items=noun)}\n<<<\n{item}\n>>>"]
-    asked = [*target, words.question] if question_last else [words.question, *target]
-    return "\n".join([*([facts] if history else []), read, *asked])
+    ending = [*target, words.question] if question_last else [words.question, *target]
+    return "\n".join([*([facts] if history else []), read, *ending])
 
 
 def answered(engine: Engine, requests: Iterable[Request]) -> list[Finished]:

@@ -3,12 +3,12 @@
 python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 15 minutes
 python -m bench.feedback --histories 512 --max-num-seqs 256   # one GPU
 
-Ours: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
+Shared: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
 asked for two tokens. Published: N passes over all histories, each a request of its own with one sample; V writes up to
 10 tokens with the 20 largest log-probabilities of each, in which Yes and No are then looked for. G and V are one engine
 each, used by both ways in turns, who goes first changes each round; before each turn the prefix cache is emptied, and
 within it both ways have it, as vLLM has it by default. Every round has histories of its own; round 0 warms up and is
-not counted. ``ratio`` is seconds published ÷ seconds ours for the whole, the median over rounds.
+not counted. ``ratio`` is seconds published ÷ seconds shared, both parts, the median over rounds.
 """
 
 from __future__ import annotations
@@ -91,16 +91,17 @@ def main() -> int:
     use_threads(settings.generator.threads)
     writer, judge = _engines(settings, args.max_num_seqs)
     bodies = _bodies(settings, args.histories * (args.rounds + 1))
-    found: list[dict[str, dict[str, float]]] = []
+    rounds: list[dict[str, dict[str, float]]] = []
     for number in range(args.rounds + 1):
-        mine = bodies[number * args.histories : (number + 1) * args.histories]
-        order = ("ours", "published") if number % 2 else ("published", "ours")
-        found.append({way: _turn(way, mine, writer, judge, settings, args) for way in order})
-        told = "; ".join(f"{way} {row['candidates_s']} + {row['scores_s']} s" for way, row in found[-1].items())
-        print(f"round {number}{' (warm-up)' if not number else ''}: {told}", flush=True)
-    line: dict[str, Any] = {"bench": "feedback", "ratio": _ratio(found[1:], "candidates_s", "scores_s")}
-    line |= {"candidates_ratio": _ratio(found[1:], "candidates_s"), "scores_ratio": _ratio(found[1:], "scores_s")}
-    print(json.dumps(line | {"settings": vars(args), "rounds": found[1:]}))
+        of_round = bodies[number * args.histories : (number + 1) * args.histories]
+        order = ("shared", "published") if number % 2 else ("published", "shared")
+        rounds.append({way: _turn(way, of_round, writer, judge, settings, args) for way in order})
+        seconds = "; ".join(f"{way} {row['candidates_s']} + {row['scores_s']} s" for way, row in rounds[-1].items())
+        print(f"round {number}{' (warm-up)' if not number else ''}: {seconds}", flush=True)
+    counted = rounds[1:]
+    line: dict[str, Any] = {"bench": "feedback", "ratio": _ratio(counted, "candidates_s", "scores_s")}
+    line |= {"candidates_ratio": _ratio(counted, "candidates_s"), "scores_ratio": _ratio(counted, "scores_s")}
+    print(json.dumps(line | {"settings": vars(args), "rounds": counted}))
     return 0
 
 
@@ -108,17 +109,17 @@ def _ratio(rounds: list[dict[str, dict[str, float]]], *parts: str) -> float:
     def seconds(row: dict[str, float]) -> float:
         return sum(row[part] for part in parts)
 
-    return round(statistics.median(seconds(r["published"]) / seconds(r["ours"]) for r in rounds), 2)
+    return round(statistics.median(seconds(r["published"]) / seconds(r["shared"]) for r in rounds), 2)
 
 
 def _engines(settings: Settings, max_num_seqs: int) -> tuple[Writer, Judge]:
     """G with the loop's sampling, V from the same base, each as the settings have it."""
-    told = settings.generator
-    model = resolve(told.model, settings.cache_dir())
+    generator = settings.generator
+    model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
-    sampling = SamplingSettings(temperature=1.0, max_tokens=told.sampling.max_tokens, stop=told.sampling.stop)
+    sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
     spec = replace(
-        EngineSpec.for_generator(told, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs
+        EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs
     )
     scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), max_num_seqs=max_num_seqs)
     use_environment(spec)
@@ -139,16 +140,16 @@ def _turn(
     """Seconds of one way for all candidates and all their judgements."""
     for engine in (writer, judge):
         engine._engine.reset_prefix_cache()
-    writer.samples = args.candidates if way == "ours" else 1
+    writer.samples = args.candidates if way == "shared" else 1
     judge.published, judge.missed = way == "published", 0
     opening = template_of(settings.prompt, settings.histories).opening
-    passes = range(1) if way == "ours" else range(args.candidates)
+    passes = range(1) if way == "shared" else range(args.candidates)
     began = time.perf_counter()
     written: dict[int, list[str]] = {i: [] for i in range(len(bodies))}
     tokens = 0
     for number in passes:
-        asked = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
-        for finished in answered(writer, asked):
+        requests = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
+        for finished in answered(writer, requests):
             written[int(finished.key)] += [sample.text for sample in finished.completions]
             tokens += sum(sample.output_tokens for sample in finished.completions)
     between = time.perf_counter()

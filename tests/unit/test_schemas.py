@@ -41,8 +41,8 @@ def test_missing_extra_and_wrong_columns_are_all_named():
 
 def test_the_core_imports_without_torch_vllm_or_fuxictr():
     code = (
-        "import sys, trackrec.stages.job, trackrec.stages.histories, trackrec.stages.generate, trackrec.stages.encode,"
-        "trackrec.stages.publish; "
+        "import sys, trackrec.stages.opening, trackrec.stages.histories, trackrec.stages.generate; "
+        "import trackrec.stages.encode, trackrec.stages.publish; "
         "sys.exit(str({'torch', 'vllm', 'fuxictr', 'transformers'} & set(sys.modules) or '') or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -8,6 +8,15 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = (
+    "trackrec.feedback.forecast",
+    "trackrec.feedback.groundedness",
+    "trackrec.feedback.holdout",
+    "trackrec.feedback.judge",
+    "trackrec.feedback.loop_state",
+    "trackrec.feedback.metrics",
+    "trackrec.feedback.templates",
+    "trackrec.feedback.user_split",
+    "trackrec.feedback.verdicts",
     "trackrec.models.adapters",
     "trackrec.models.gguf",
     "trackrec.models.lora",
@@ -16,6 +25,9 @@ MODULES = (
     "trackrec.models.resolve",
     "trackrec.models.threads",
     "trackrec.models.wheels",
+    "trackrec.report.__main__",
+    "trackrec.report.rounds",
+    "trackrec.report.show",
     "trackrec.tables.catalog",
     "trackrec.tables.contract",
     "trackrec.tables.keys",
@@ -23,6 +35,7 @@ MODULES = (
     "trackrec.tables.migration",
     "trackrec.tables.quarantine",
     "trackrec.tables.schemas",
+    "trackrec.tables.slices",
     "trackrec.tables.spark_errors",
 )
 

@@ -1,4 +1,4 @@
-"""What V reads: every candidate RecCoT against what its user did next."""
+"""What V reads: every candidate RecCoT against what its user did next; and which of it V has answered already."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.tables.keys import key_of
 
 EVENT = ("row_key", "item_id", "event_time")
+QUESTION = (*EVENT, "question_key")
 
 
 def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, count: int) -> DataFrame:
     """The first ``count`` events of a snapshot's user from its as_of on, in the alignment window and before ``before``.
 
-    ``snapshots``: user_id, as_of; ``samples``: user_id, item_id, event_time, label, window. Returns user_id, as_of,
-    item_id, event_time, label. A snapshot with no such event has no row.
+    An event counts where it happened and was known before ``before``: a label that arrived later must not teach.
+    ``snapshots``: user_id, as_of; ``samples``: user_id, item_id, event_time, known_time, label, window. Returns
+    user_id, as_of, item_id, event_time, label. A snapshot with no such event has no row.
     """
-    events = samples.where((F.col("window") == "alignment") & (F.col("event_time") < F.lit(before)))
+    in_time = (F.col("event_time") < F.lit(before)) & (F.col("known_time") < F.lit(before))
+    events = samples.where((F.col("window") == "alignment") & in_time)
     later = (
         snapshots.select("user_id", "as_of")
         .distinct()
@@ -62,7 +65,7 @@ def score_requests(
     *,
     max_title_chars: int,
 ) -> DataFrame:
-    """One request a candidate and event: request_key, prompt_body, and the key columns of ``validations``.
+    """One request a candidate and event: request_key, prompt_body, question_key, and what ``validations`` has of it.
 
     ``candidates``: row_key, prompt_key, user_id, as_of, text; ``histories``: prompt_key, prompt_body; ``events`` as
     from ``next_events``; ``items``: item_id, title, attributes, neutralised. ``max_title_chars`` (of the
@@ -76,16 +79,31 @@ def score_requests(
         .join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left")
         .withColumn("title", title_or_id(F.col("title"), max_title_chars))
     )
-    return titled.select(
+    requests = titled.select(
         key_of(*EVENT).alias("request_key"), *EVENT, "user_id", "prompt_key", "as_of", "label",
         question_body(template).alias("prompt_body"),
     )  # fmt: skip
+    return requests.withColumn("question_key", key_of("prompt_body"))
+
+
+def of_version(validations: DataFrame, validator_version: str) -> DataFrame:
+    """The rows of this version of V."""
+    return validations.where(F.col("validator_version") == validator_version)
 
 
 def unscored(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
-    """The requests that this version of V has not answered yet."""
-    done = validations.where(F.col("validator_version") == validator_version)
-    return requests.join(done.select(*EVENT), list(EVENT), "left_anti")
+    """The requests that this version of V has not answered yet; another title or RecCoT is another question."""
+    answered = of_version(validations, validator_version)
+    return requests.join(answered.select(*QUESTION), list(QUESTION), "left_anti")
+
+
+def answered(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
+    """row_key, item_id, event_time, label, p_yes: this version's answers to the requests, and to nothing else.
+
+    The label is the request's: a stored one may have been corrected since.
+    """
+    stored = of_version(validations, validator_version).select(*QUESTION, "p_yes")
+    return requests.select(*QUESTION, "label").join(stored, list(QUESTION)).drop("question_key")
 
 
 def grouped(requests: DataFrame, engines: int) -> DataFrame:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+FigureTable = Mapping[str, Mapping[str, float]]  # row → figure → value; NaN where a figure has none
+
 
 @dataclass(frozen=True)
 class Started:
@@ -51,13 +53,17 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage did: whole numbers (rows, tokens, …), figures, names (versions, sources) and its seconds."""
+    """What a stage did: whole numbers (rows, tokens, …), figures, names (versions, sources) and its seconds.
+
+    ``tables`` are figures that have a row too: table → row → figure → value, e.g. of every arm of a comparison.
+    """
 
     stage: str
     counts: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    tables: Mapping[str, FigureTable] = field(default_factory=dict)
 
     def rate(self, count: str) -> float:
         """``counts[count]`` a second."""
@@ -69,7 +75,7 @@ Listener = Callable[[Event], None]
 
 
 class Stage:
-    """A stage at work: ``counts``, ``figures`` and ``labels`` are filled in; events go to every listener at once.
+    """A stage at work: ``counts``, ``figures``, ``labels`` and ``tables`` are filled in; events go to every listener.
 
     ``Stage("align")`` without listeners is silent: for tests, benches and calls from other code.
     """
@@ -79,6 +85,7 @@ class Stage:
         self.counts: dict[str, int] = {}
         self.figures: dict[str, float] = {}
         self.labels: dict[str, str] = {}
+        self.tables: dict[str, FigureTable] = {}
         self._listeners = tuple(listeners)
         self._started = time.monotonic()
 
@@ -103,4 +110,4 @@ class Stage:
     def outcome(self) -> Outcome:
         """What the stage did so far."""
         seconds = time.monotonic() - self._started
-        return Outcome(self.name, dict(self.counts), dict(self.figures), dict(self.labels), seconds)
+        return Outcome(self.name, dict(self.counts), dict(self.figures), dict(self.labels), seconds, dict(self.tables))

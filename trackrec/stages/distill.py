@@ -11,7 +11,8 @@ from typing import Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.user_split import holdout_start_of, in_share
+from trackrec.feedback.holdout import holdout_start_of
+from trackrec.feedback.user_split import in_share
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve

@@ -31,7 +31,8 @@ VALIDATIONS = Table(
         RUN,
         CREATED,
     ),
-    key=("row_key", "item_id", "event_time", "validator_version"),
+    key=("row_key", "item_id", "event_time", "validator_version", "question_key"),
+    earlier_keys=(("row_key", "item_id", "event_time", "validator_version"),),
     writer="jobs/validate_reccot.py",
     checks=(
         ("label_binary", "label IN (0, 1)"),
