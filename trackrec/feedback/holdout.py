@@ -13,8 +13,6 @@ from trackrec.feedback.questions import score_requests
 from trackrec.histories.prompts import ValidatorTemplate
 from trackrec.tables.keys import key_of
 
-_BINS = 10
-
 
 def holdout_events(samples: DataFrame, histories: DataFrame, *, start: datetime, count: int) -> DataFrame:
     """At most ``count`` events of the hold-out with the snapshot each one joins, chosen by hash.
@@ -67,16 +65,16 @@ def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> di
     """auc, uauc (mean over users with both labels, weighted by their events), logloss (nats), ece (10 equal bins)."""
     import numpy as np
 
-    from trackrec.ctr.gain import auc, logloss
+    from trackrec.metrics.probability import calibration_error, logloss
+    from trackrec.metrics.ranking import auc, uauc
 
-    y, score, who = np.asarray(label), np.asarray(p, dtype=float), np.asarray(user)
-    found = {"auc": auc(y, score) if 0 < y.mean() < 1 else float("nan"), "logloss": logloss(y, score)}
-    both = [mask for name in np.unique(who) if 0 < y[mask := who == name].mean() < 1]
-    total = sum(int(mask.sum()) for mask in both)
-    found["uauc"] = sum(auc(y[m], score[m]) * int(m.sum()) for m in both) / total if total else float("nan")
-    bins = np.minimum((score * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(y[bins == b].mean() - score[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return found | {"ece": float(sum(gaps))}
+    y, score = np.asarray(label), np.asarray(p, dtype=float)
+    return {
+        "auc": auc(y, score),
+        "uauc": uauc(y, score, np.asarray(user)),
+        "logloss": logloss(y, score),
+        "ece": calibration_error(y, score),
+    }
 
 
 def differences(
@@ -89,7 +87,8 @@ def differences(
     """
     import numpy as np
 
-    from trackrec.ctr.gain import auc, bootstrap_interval
+    from trackrec.metrics.bootstrap import bootstrap_interval
+    from trackrec.metrics.ranking import auc
 
     y, (_, who) = np.asarray(label), np.unique(user, return_inverse=True)
     told = {name: np.asarray(p, dtype=float) for name, p in shown.items()}
