@@ -5,7 +5,8 @@ BIN := .venv/bin
 DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo bench-feedback
+.PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
+	bench-feedback bench-counts bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,15 +44,16 @@ adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the al
 test: install ## all tiers that run on this machine
 	$(BIN)/python -m pytest
 
-lint: install ## ruff
+lint: install ## ruff, and the import contracts of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 format: install ## let ruff rewrite
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-type: install ## mypy, strict on trackrec/
+type: install ## mypy, strict
 	$(BIN)/mypy
 
 docs: install ## docs/tables.md from trackrec/tables/schemas.py
@@ -68,6 +70,15 @@ bench-sdpo: install ## an S-DPO step with the prompt read once against one seque
 
 bench-feedback: install ## candidates and their judgements a second, against the way they were published (15 minutes)
 	$(BIN)/python -m bench.feedback
+
+bench-counts: install ## how many counts of the demo's RecCoTs are right, and on the right side (seconds, after make demo)
+	$(BIN)/python -m bench.counts
+
+bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes each)
+	$(BIN)/python -m bench.reading
+
+bench-loop: install ## the loop at a size at which V can learn; for a GPU (hours on a CPU)
+	$(BIN)/python -m bench.loop
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt

@@ -4,16 +4,22 @@ python -m jobs.build_histories --conf conf/local.yaml
 SPARK_CONF_DIR=conf/local spark-submit jobs/build_histories.py --conf conf/local.yaml --set histories.every_n=5
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages import histories
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("build_histories", [histories.run], __doc__, argv)
+    with recorded_run("build_histories", __doc__, argv) as job:
+        from trackrec.stages.histories import build_histories
+        from trackrec.stages.opening import open_warehouse
+
+        build_histories(*open_warehouse(job))
+    return job.exit_code
 
 
 if __name__ == "__main__":

@@ -4,16 +4,22 @@ python -m jobs.encode_reccot --conf conf/local.yaml
 SPARK_CONF_DIR=conf/local spark-submit jobs/encode_reccot.py --conf conf/local.yaml
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages import encode
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("encode_reccot", [encode.run], __doc__, argv)
+    with recorded_run("encode_reccot", __doc__, argv) as job:
+        from trackrec.stages.encode import encode_reccots
+        from trackrec.stages.opening import open_warehouse
+
+        encode_reccots(*open_warehouse(job))
+    return job.exit_code
 
 
 if __name__ == "__main__":

@@ -4,16 +4,28 @@ python -m jobs.nightly --conf conf/local.yaml
 SPARK_CONF_DIR=conf/local spark-submit jobs/nightly.py --conf conf/local.yaml
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages import encode, generate, histories, models, publish
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("nightly", [models.run, histories.run, generate.run, encode.run, publish.run], __doc__, argv)
+    with recorded_run("nightly", __doc__, argv) as job:
+        from trackrec.stages.encode import encode_reccots
+        from trackrec.stages.generate import generate_reccots
+        from trackrec.stages.histories import build_histories
+        from trackrec.stages.models import fetch_models
+        from trackrec.stages.opening import open_warehouse
+        from trackrec.stages.publish import publish_features
+
+        run, tables = open_warehouse(job)
+        for stage in (fetch_models, build_histories, generate_reccots, encode_reccots, publish_features):
+            stage(run, tables)
+    return job.exit_code
 
 
 if __name__ == "__main__":

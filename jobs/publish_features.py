@@ -4,16 +4,22 @@ python -m jobs.publish_features --conf conf/local.yaml
 SPARK_CONF_DIR=conf/local spark-submit jobs/publish_features.py --conf conf/local.yaml
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages import publish
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("publish_features", [publish.run], __doc__, argv)
+    with recorded_run("publish_features", __doc__, argv) as job:
+        from trackrec.stages.opening import open_warehouse
+        from trackrec.stages.publish import publish_features
+
+        publish_features(*open_warehouse(job))
+    return job.exit_code
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trackrec.runtime.command_line import utc_now
+from trackrec.runtime.clock import utc_now
 from trackrec.runtime.ledger import Opened, Run, run_recorded
 from trackrec.tables.lake import Lake, open_lake
 

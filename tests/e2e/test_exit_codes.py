@@ -5,32 +5,33 @@ from deltalake import DeltaTable
 
 from tests.e2e.logs import write_conf
 from trackrec.runtime.errors import BadInputError, QualityGateError
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
+from trackrec.stages.opening import open_warehouse
 
 pytestmark = pytest.mark.e2e
 
 
-def counted(job):
-    job.counts["rows"] = 3
+def counted(run, tables):
+    run.counts["rows"] = 3
 
 
-def divides_by_zero(job):
+def divides_by_zero(run, tables):
     return 1 / 0
 
 
 def in_a_worker(kind, *words):
-    def stage(job):
+    def stage(run, tables):
         def fail(frames):
             yield from frames
             raise kind(*words)
 
-        job.spark.range(1).mapInPandas(fail, "id long").collect()
+        tables.spark.range(1).mapInPandas(fail, "id long").collect()
 
     return stage
 
 
 def refuses(error):
-    def stage(job):
+    def stage(run, tables):
         raise error
 
     return stage
@@ -42,10 +43,17 @@ def ended(spark, tmp_path, capsys):
 
     def run(*stages, **changes):
         flags = ["--conf", str(write_conf(tmp_path, **changes)), "--run-id", "r1"]
-        code = run_job("try", stages, None, flags)
+        with recorded_run("try", None, flags) as job:
+            opened = open_warehouse(job)
+            for stage in stages:
+                stage(*opened)
         ledger = tmp_path / "warehouse" / "runs"
         rows = DeltaTable(ledger).to_pyarrow_table().to_pylist() if ledger.exists() else []
-        return code, capsys.readouterr().err, [(r["run_id"], r["job"], r["status"], dict(r["counts"])) for r in rows]
+        return (
+            job.exit_code,
+            capsys.readouterr().err,
+            [(r["run_id"], r["job"], r["status"], dict(r["counts"])) for r in rows],
+        )
 
     return run
 
@@ -109,7 +117,7 @@ def test_a_job_whose_ledger_cannot_be_written_is_not_done(ended, tmp_path):
 
 
 def test_a_log_that_cannot_be_written_puts_the_traceback_on_stderr(ended, tmp_path):
-    def spoil(job):
+    def spoil(run, tables):
         (tmp_path / "trackrec.log").unlink(missing_ok=True)
         (tmp_path / "trackrec.log").mkdir()
         raise ZeroDivisionError

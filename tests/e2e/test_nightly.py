@@ -114,3 +114,20 @@ def test_an_empty_generation_is_marked_never_encoded_and_never_asked_again(troub
     assert nightly.main([*flags, "--set", "quality.min_coverage=0.5"]) == 0
     assert {r["user_id"] for r in rows(tmp_path, "reccot_vectors")} == {"u0", "u2"}
     assert len(rows(tmp_path, "reccot_staging")) == 4, "neither u1 nor u3 is asked again"
+
+
+def test_a_transient_fault_that_used_up_its_attempts_is_set_aside_and_asked_for_no_more(spark, tmp_path):
+    conf = str(write_conf(tmp_path, histories=NIGHT, quality={"min_coverage": 0.5}))
+    write_csv(tmp_path / "items.csv", [{"sku": "u1", "name": "SCRIPT:flaky", "genres": "War"}])
+    write_csv(tmp_path / "log.csv", [{**r, "sku": "u1" if r["member"] == "u1" else "i1"} for r in log_rows()])
+    flags = ["--conf", conf, "--set", "generator.max_attempts=2"]
+    assert build_histories.main(flags) == 0
+    quarantined = []
+    for _ in range(3):
+        assert generate_reccot.main(flags) == 0
+        folder = tmp_path / "warehouse" / "quarantine"
+        quarantined.append(
+            [(r["user_id"], r["reason"]) for r in rows(tmp_path, "quarantine")] if folder.exists() else []
+        )
+    assert quarantined == [[], [("u1", "scripted_fault")], [("u1", "scripted_fault")]]
+    assert sum(r["user_id"] == "u1" for r in rows(tmp_path, "reccot_staging")) == 2

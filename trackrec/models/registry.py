@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trackrec.models.resolve import Model, resolve_model
-from trackrec.runtime.command_line import utc_now
+from trackrec.runtime.clock import utc_now
 from trackrec.runtime.ledger import Run
 from trackrec.tables.lake import Lake
 

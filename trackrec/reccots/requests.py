@@ -54,10 +54,31 @@ def settled(reccots: DataFrame, staging: DataFrame, *, run_id: str, max_attempts
     )
 
 
-def pending(asked: DataFrame, done: DataFrame) -> DataFrame:
+def exhausted(staging: DataFrame, *, max_attempts: int) -> DataFrame:
+    """The newest staged row of each row_key that failed ``max_attempts`` times, each time by a transient fault.
+
+    ``staging``: rows of ``reccot_staging``. A row that was ever written, or has a permanent fault, is not among them.
+    """
+    newest = Window.partitionBy("row_key").orderBy(F.desc("created_time"))
+    of_row = Window.partitionBy("row_key")
+    transient = (F.col("status") == "failed") & F.col("error_kind").eqNullSafe("transient")
+    return (
+        staging.withColumns(
+            {
+                "_attempt": F.row_number().over(newest),
+                "_attempts": F.count("*").over(of_row),
+                "_transient": F.min(transient).over(of_row),
+            }
+        )
+        .where(F.col("_transient") & (F.col("_attempts") >= max_attempts) & (F.col("_attempt") == 1))
+        .drop("_attempt", "_attempts", "_transient")
+    )
+
+
+def pending_requests(requested: DataFrame, done: DataFrame) -> DataFrame:
     """The requests of which at least one row_key is not ``done``."""
-    keys = asked.select("prompt_key", F.explode("row_keys").alias("row_key"))
-    return asked.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
+    keys = requested.select("prompt_key", F.explode("row_keys").alias("row_key"))
+    return requested.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
 
 
 def with_chunk(requests: DataFrame, chunks: int) -> DataFrame:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from trackrec.report.rounds import one_history, rounds
 from trackrec.report.show import reccots, tables
-from trackrec.runtime.command_line import DEFAULT_LOG, flags, report
+from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.failure import DEFAULT_LOG, print_error
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.lake import Lake, open_lake
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log = settings.log
         print(_told(args.what, settings, open_lake(settings, "report")))
     except Exception as error:
-        return report(error, log)
+        return print_error(error, log)
     return 0
 
 

@@ -1,1 +1,1 @@
-"""One run of a job: its settings, its clock, its errors and exit code, what a person sees of it, its row in ``runs``."""
+"""One run of a job: settings, clock, errors and exit codes, what a person sees of it, and its row of ``runs``."""

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: one line a stage, progress while it runs, chatter elsewhere."""
+"""What a person sees of a run in the terminal: a bar or a line while a stage works, one line when it has ended."""
 
 from __future__ import annotations
 
@@ -9,77 +9,151 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-_SILENT_SECONDS = 5  # a step that is still running after this shows progress
-_LINE_SECONDS = 10  # between two progress lines where the output is no terminal
+from trackrec.runtime.stage import Event, Notice, Outcome, Progress, Started, Step
+from trackrec.runtime.terminal import printable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_SILENT_SECONDS = 5  # a stage that is still at work after this says so
+_LINE_SECONDS = 10  # between two such lines where the output is no terminal
+_NAME_CHARS = 10
 
 
-class Stage:
-    """One stage of a job: progress while it runs, then one line with its counts.
+class Display(Protocol):
+    """How stages at work are shown, the innermost last."""
 
-    ``counts`` holds whole numbers under the words that are printed, in order, e.g. ``{"rows": 800, "unchanged": 0}``;
-    ``notes`` are printed as they are.
-    """
+    def begin(self, stage: str) -> None:
+        """A stage began."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.counts: dict[str, int] = {}
-        self.notes: list[str] = []
-        self.started = time.monotonic()
-        self._progress = ""
+    def move(self, progress: Progress) -> None:
+        """A stage came further."""
+
+    def end(self, stage: str) -> None:
+        """A stage ended, well or not."""
+
+
+class Console:
+    """A listener (see ``stage``) that prints: bars by rich in a terminal, plain lines in a pipe or a notebook."""
+
+    def __init__(self) -> None:
+        self._display: Display = _Bars() if sys.stdout.isatty() else _Lines()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Started):
+            self._display.begin(event.stage)
+        elif isinstance(event, Progress):
+            self._display.move(event)
+        elif isinstance(event, Step):
+            self._display.move(Progress(event.stage, event.step, event.steps, "steps"))
+            _print(event.stage, f"step {event.step} of {event.steps}: {_figures(event)}")
+        elif isinstance(event, Notice):
+            _print(event.stage, event.text)
+        else:
+            self._display.end(event.stage)
+            if isinstance(event, Outcome):
+                _print(event.stage, summary(event))
+
+
+def summary(outcome: Outcome) -> str:
+    """The outcome in one line: counts, rates of rows and tokens, figures, labels, seconds."""
+    parts = [f"{count:,} {word}" for word, count in outcome.counts.items()]
+    if outcome.counts.get("rows"):
+        parts.append(f"{outcome.rate('rows'):.1f} rows/s")
+    if outcome.counts.get("tokens"):
+        parts.append(f"{outcome.rate('tokens'):,.0f} tokens/s")
+    parts += [f"{name} {value:.3f}" for name, value in outcome.figures.items()]
+    parts += [f"{name} {text}" for name, text in outcome.labels.items()]
+    return " · ".join([*parts, f"{outcome.seconds:.1f} s"])
+
+
+def _figures(step: Step) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in step.figures.items())
+
+
+def _print(stage: str, text: str) -> None:
+    print(printable(f"{stage:<{_NAME_CHARS}} {text}"), flush=True)
+
+
+class _Lines:
+    """A line every ten seconds about the innermost stage, from five seconds on."""
+
+    def __init__(self) -> None:
+        self._stages: list[tuple[str, float]] = []  # name, start
+        self._progress: dict[str, Progress] = {}
         self._ended = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-        self._ticker.start()
+        self._ticker: threading.Thread | None = None
 
-    @property
-    def seconds(self) -> float:
-        """Seconds since the stage began."""
-        return time.monotonic() - self.started
+    def begin(self, stage: str) -> None:
+        self._stages.append((stage, time.monotonic()))
+        if self._ticker is None:
+            self._ended.clear()
+            self._ticker = threading.Thread(target=self._tick, daemon=True)
+            self._ticker.start()
 
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Say how far the stage is; shown from five seconds on, with an estimate of the time left."""
-        left = f", about {self.seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
-        self._progress = f"{done:,} of {total:,} {unit}{left}"
+    def move(self, progress: Progress) -> None:
+        self._progress[progress.stage] = progress
 
-    def rate(self, unit: str) -> float:
-        """``counts[unit]`` a second."""
-        return self.counts.get(unit, 0) / max(self.seconds, 1e-9)
-
-    def end(self) -> None:
-        """Stop the progress line and print the summary line."""
-        self._stop()
-        parts = [f"{value:,} {word}" for word, value in self.counts.items()]
-        if self.counts.get("rows"):
-            parts.append(f"{self.rate('rows'):.1f} rows/s")
-        if self.counts.get("tokens"):
-            parts.append(f"{self.rate('tokens'):,.0f} tokens/s")
-        print(f"{self.name:<10} {' · '.join([*parts, *self.notes, f'{self.seconds:.1f} s'])}", flush=True)
-
-    def _stop(self) -> None:
-        self._ended.set()
-        self._ticker.join()
+    def end(self, stage: str) -> None:
+        self._stages = [(name, start) for name, start in self._stages if name != stage]
+        self._progress.pop(stage, None)
+        if not self._stages and self._ticker is not None:
+            self._ended.set()
+            self._ticker.join()
+            self._ticker = None
 
     def _tick(self) -> None:
-        terminal = sys.stdout.isatty()
         wait: float = _SILENT_SECONDS
         while not self._ended.wait(wait):
-            line = f"{self.name:<10} … {self._progress + ', ' if self._progress else ''}{self.seconds:.0f} s so far"
-            print(f"\r\x1b[2K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
-            wait = 1 if terminal else _LINE_SECONDS
-        if terminal:
-            print("\r\x1b[2K", end="", flush=True)
+            wait = _LINE_SECONDS
+            stages = self._stages
+            if not stages:
+                continue
+            stage, start = stages[-1]
+            seconds = time.monotonic() - start
+            if seconds >= _SILENT_SECONDS:
+                _print(stage, f"… {_position(self._progress.get(stage), seconds)}{seconds:.0f} s so far")
 
 
-@contextmanager
-def stage(name: str) -> Iterator[Stage]:
-    """Run a block as a stage; an error stops the progress line and prints no summary."""
-    running = Stage(name)
-    try:
-        yield running
-    except BaseException:
-        running._stop()
-        raise
-    running.end()
+def _position(progress: Progress | None, seconds: float) -> str:
+    if progress is None:
+        return ""
+    done, total = progress.done, progress.total
+    left = f", about {seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
+    return f"{done:,} of {total:,} {progress.unit}{left}, "
+
+
+class _Bars:
+    """Bars of rich, gone when their stage has ended; what is printed meanwhile stands above them."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        units = TextColumn("{task.fields[unit]}", markup=False)
+        self._bars = RichProgress(*columns, units, TimeElapsedColumn(), TimeRemainingColumn(), transient=True)
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self, stage: str) -> None:
+        if not self._tasks:
+            self._bars.start()
+        self._tasks[stage] = self._bars.add_task(printable(stage), total=None, unit="")
+
+    def move(self, progress: Progress) -> None:
+        if progress.stage in self._tasks:
+            task = self._tasks[progress.stage]
+            self._bars.update(task, completed=progress.done, total=progress.total, unit=printable(progress.unit))
+
+    def end(self, stage: str) -> None:
+        task = self._tasks.pop(stage, None)
+        if task is not None:
+            self._bars.remove_task(task)
+        if not self._tasks:
+            self._bars.stop()
 
 
 @contextmanager

@@ -1,17 +1,33 @@
-"""One run of a job from its flags to its exit code: what it fails with is told, and ``runs`` gets its row."""
+"""One run of a job, from its flags to its exit code and its row of ``runs``.
+
+with recorded_run("nightly", __doc__, argv) as job:
+    run, tables = open_warehouse(job)  # trackrec.stages.opening
+    ...
+return job.exit_code
+
+Imports the standard library alone until the flags are parsed, so that a missing package ends a job with one line too.
+"""
 
 from __future__ import annotations
 
+import argparse
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from trackrec.runtime.command_line import DEFAULT_LOG, flags, keep_traceback, report, utc_now
+from trackrec.runtime.clock import utc_now
+from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_QUALITY_GATE
-from trackrec.runtime.settings import Settings
-from trackrec.runtime.settings_files import load_settings
+from trackrec.runtime.failure import DEFAULT_LOG, keep_traceback, print_error
+from trackrec.runtime.stage import Listener, Stage, Started, Stopped
+
+if TYPE_CHECKING:
+    from trackrec.runtime.settings import Settings
 
 STATUS = {
     EXIT_DONE: "done",
@@ -23,66 +39,117 @@ STATUS = {
 
 @dataclass(kw_only=True)
 class Run:
-    """Who runs, with which settings, since when; ``counts`` is filled while it works and goes into the ledger."""
+    """Who runs, with which settings, since when; ``counts`` is filled as stages end and goes into the ledger."""
 
     name: str
     settings: Settings
     run_id: str
     started: datetime
     counts: dict[str, float] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Run a block as a stage: its outcome is emitted and counted as ``<name>_<count>`` when the block ends well."""
+        stage = Stage(name, self.listeners)
+        stage.emit(Started(name))
+        try:
+            yield stage
+        except BaseException:
+            stage.emit(Stopped(name))
+            raise
+        outcome = stage.outcome
+        self.counts.update({f"{name}_{word}": count for word, count in outcome.counts.items()})
+        self.counts.update(outcome.figures)
+        stage.emit(outcome)
+
+    def with_settings(self, settings: Settings) -> Run:
+        """The same run, its counts included, under other settings."""
+        return replace(self, settings=settings)
+
+    def stamp(self) -> dict[str, Any]:
+        """run_id and created_time, the columns that say who wrote a row and when."""
+        return {"run_id": self.run_id, "created_time": utc_now()}
 
 
 class Tables(Protocol):
-    """What the ledger is written through: ``tables.Warehouse`` or ``lake.Lake``."""
+    """What the ledger is written through: ``tables.Warehouse`` or ``tables.Lake``."""
 
     def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
         """Insert the rows whose key is not in table ``name`` yet, and replace stored ones (``old``) where SQL
         ``replacing`` holds; returns rows written."""
 
 
-Opened = tuple[Tables, Callable[[], None]]  # the tables, and the work to be done on them
+AnyTables = TypeVar("AnyTables", bound=Tables)
 
 
-def run_recorded(
-    name: str, description: str | None, argv: Sequence[str] | None, opened: Callable[[Run], Opened]
-) -> int:
-    """Parse the flags, open the tables, work, write the row of ``runs``. Returns the exit code, as in errors.py.
+def recorded_run(name: str, description: str | None, argv: Sequence[str] | None) -> RecordedRun:
+    """Parse the flags of ``jobs/<name>.py`` (argparse ends the process where they are wrong)."""
+    return RecordedRun(name, flags(f"jobs.{name}", description).parse_args(argv))
 
-    ``opened`` raises BadInputError where the tables cannot be opened; the ledger is not written then.
+
+class RecordedRun:
+    """A ``with`` block in which a job works; whatever it raises becomes one line on stderr and an ``exit_code``.
+
+    The row of ``runs`` is written when the block ends, through the tables given to ``record_in``. Interrupts
+    (KeyboardInterrupt and other non-errors) pass through.
     """
-    args = flags(f"jobs.{name}", description).parse_args(argv)
-    started, log = utc_now(), DEFAULT_LOG
-    try:
-        settings = load_settings(args.conf, args.set)
-        log = settings.log
-        run = Run(name=name, settings=settings, run_id=args.run_id or uuid.uuid4().hex, started=started)
-        tables, work = opened(run)
-    except Exception as error:
-        return report(error, log)
-    code = EXIT_DONE
-    try:
-        work()
-    except Exception as error:
-        code = report(error, log)
-    # Bad input that was found before anything was written leaves nothing behind, not even a ledger.
-    return code if code == EXIT_BAD_INPUT and not run.counts else _recorded(run, code, tables)
 
+    def __init__(self, name: str, arguments: argparse.Namespace) -> None:
+        self.exit_code = EXIT_DONE
+        self._name, self._arguments = name, arguments
+        self._started = utc_now()
+        self._log = DEFAULT_LOG
+        self._tables: Tables | None = None
 
-def _recorded(run: Run, code: int, tables: Tables) -> int:
-    row = {
-        "run_id": run.run_id,
-        "job": run.name,
-        "status": STATUS[code],
-        "counts": {word: float(count) for word, count in run.counts.items()},
-        "config_hash": run.settings.digest(),
-        "started_time": run.started,
-        "created_time": utc_now(),
-    }
-    try:
-        # Tried again under the same id, a run that failed may be done; what is done stays as it was told first.
-        tables.insert_rows("runs", [row], replacing="old.status <> 'done'")
-    except Exception as error:
-        if code == EXIT_DONE:
-            return report(error, run.settings.log)
-        keep_traceback(error, run.settings.log)  # the run's own error was told already, and its code stands
-    return code
+    @cached_property
+    def run(self) -> Run:
+        """The run, its settings read at the first use; raises BadInputError where they cannot be."""
+        from trackrec.runtime.console import Console
+        from trackrec.runtime.settings_files import load_settings
+
+        settings = load_settings(self._arguments.conf, self._arguments.set)
+        self._log = settings.log
+        run_id = self._arguments.run_id or uuid.uuid4().hex
+        return Run(
+            name=self._name, settings=settings, run_id=run_id, started=self._started, listeners=(Console().show,)
+        )
+
+    def record_in(self, tables: AnyTables) -> AnyTables:
+        """Write the row of ``runs`` through ``tables``; returns them."""
+        self._tables = tables
+        return tables
+
+    def __enter__(self) -> RecordedRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is not None and not isinstance(error, Exception):
+            return False
+        if error is not None:
+            self.exit_code = print_error(error, self._log)
+        # Bad input that was found before anything was written leaves nothing behind, not even a ledger.
+        if self._tables is not None and (self.exit_code != EXIT_BAD_INPUT or self.run.counts):
+            self._record(self._tables)
+        return True
+
+    def _record(self, tables: Tables) -> None:
+        row = {
+            "run_id": self.run.run_id,
+            "job": self._name,
+            "status": STATUS[self.exit_code],
+            "counts": {word: float(count) for word, count in self.run.counts.items()},
+            "config_hash": self.run.settings.digest(),
+            "started_time": self._started,
+            "created_time": utc_now(),
+        }
+        try:
+            # Tried again under the same id, a run that failed may be done; what is done stays as it was recorded first.
+            tables.insert_rows("runs", [row], replacing="old.status <> 'done'")
+        except Exception as error:
+            if self.exit_code == EXIT_DONE:
+                self.exit_code = print_error(error, self._log)
+            else:  # the run's own error was printed already, and its code stands
+                keep_traceback(error, self._log)

@@ -1,1 +1,1 @@
-"""A file a job verb: which tables it reads, what it calls, which tables it writes. The only room that knows the others."""
+"""A file a job verb: the tables it reads, what it calls, the tables it writes. The only room that knows the others."""

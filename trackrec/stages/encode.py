@@ -7,32 +7,33 @@ from pyspark.sql import functions as F
 from trackrec.histories.snapshots import current_histories
 from trackrec.reccots.feature_version import serving_of
 from trackrec.reccots.features import served
-from trackrec.runtime.console import stage
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Outcome
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+
+_READ = ("row_key", "user_id", "prompt_key", "as_of", "source_max_time", "text", "prompt_body")
 
 
-def run(job: Job) -> None:
+def encode_reccots(run: Run, tables: Warehouse) -> Outcome:
     """Encode every served RecCoT that has no vectors of this encoder version yet."""
     from udfs.encode import OUTPUT_SCHEMA, encode_udf
 
-    settings = job.settings.encoder
-    with stage("encode") as line:
-        serving = serving_of(job.settings)
-        histories = current_histories(job.warehouse.read("user_histories"), serving.template.version)
-        reccots = served(job.warehouse.read("reccots"), serving)
+    settings = run.settings.encoder
+    with run.stage("encode") as stage:
+        serving = serving_of(run.settings)
+        histories = current_histories(tables.read("user_histories"), serving.template.version)
         prompts = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
-        told = reccots.join(prompts, "prompt_key")
-        embedded = job.warehouse.read_or_empty("reccot_embeddings")
-        done = embedded.where(F.col("encoder_version") == serving.encoder.version)
-        pending = told.join(done, "row_key", "left_anti").select(
-            "row_key", "user_id", "prompt_key", "as_of", "source_max_time", "text", "prompt_body"
-        )
-        total = told.count()
-        line.counts = {"rows": 0, "unchanged": total}
+        reccots = served(tables.read("reccots"), serving).join(prompts, "prompt_key")
+        stored = tables.read_or_empty("reccot_embeddings")
+        encoded = stored.where(F.col("encoder_version") == serving.encoder.version)
+        pending = reccots.join(encoded, "row_key", "left_anti").select(*_READ)
+        total = reccots.count()
+        stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():
             udf = encode_udf(serving.encoder, settings.batch_size, settings.threads)
             vectors = pending.repartition(settings.partitions).mapInPandas(udf, OUTPUT_SCHEMA)
-            with job.warehouse.materialised(vectors) as rows:
-                line.counts["rows"] = job.warehouse.insert_new("reccot_embeddings", job.stamp(rows))
-            line.counts["unchanged"] = total - line.counts["rows"]
-    job.counts |= {f"encode_{word}": count for word, count in line.counts.items()}
+            with tables.materialised(vectors) as rows:
+                written = tables.insert_new("reccot_embeddings", stamped(rows, run.stamp()))
+            stage.counts = {"rows": written, "unchanged": total - written}
+    return stage.outcome

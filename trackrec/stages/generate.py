@@ -9,89 +9,99 @@ from trackrec.engines.interface import EngineSpec
 from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.models.resolve import resolve_model
-from trackrec.reccots import requests as generation
-from trackrec.runtime.command_line import utc_now
-from trackrec.runtime.console import Stage, stage
+from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Outcome, Stage
 from trackrec.tables.quarantine import fault_rows
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+
+_COUNTED = ("cut", "empty", "failed")
 
 
-def run(job: Job, only: Column | None = None) -> None:
+def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) -> Outcome:
     """Generate what is pending, chunk by chunk: staging first, then an insert-only MERGE. A second run does nothing.
 
-    ``only``: a condition on ``user_histories``, where not all of them are asked for.
+    ``only``: a condition on ``user_histories``, where RecCoTs are not wanted for all of them.
     """
-    settings = job.settings.generator
-    template = template_of(job.settings.prompt, job.settings.histories)
-    histories = current_histories(job.warehouse.read("user_histories"), template.version)
+    settings = run.settings.generator
+    template = template_of(run.settings.prompt, run.settings.histories)
+    histories = current_histories(tables.read("user_histories"), template.version)
     if only is not None:
         histories = histories.where(only)
-    with stage("generate") as line:
-        model = resolve_model(settings.model.source, job.settings.cache_dir(), settings.model.sha256)
+    with run.stage("generate") as stage:
+        model = resolve_model(settings.model.source, run.settings.cache_dir(), settings.model.sha256)
         spec = EngineSpec.of(settings, model, template.opening)
-        job.warehouse.create("reccots")
-        job.warehouse.create("reccot_staging")
-        _commit(job, job.warehouse.read("reccot_staging"))  # what a run that was killed had staged
-        asked = generation.requests(histories, model.version, settings.sampling)
-        done = generation.settled(
-            job.warehouse.read("reccots"),
-            job.warehouse.read("reccot_staging"),
-            run_id=job.run_id,
+        tables.create("reccots")
+        tables.create("reccot_staging")
+        _commit(run, tables, tables.read("reccot_staging"))  # what a run that was killed had staged
+        requested = requests(histories, model.version, settings.sampling)
+        done = settled(
+            tables.read("reccots"),
+            tables.read("reccot_staging"),
+            run_id=run.run_id,
             max_attempts=settings.max_attempts,
         )
-        with job.warehouse.materialised(generation.pending(asked, done)) as pending:
+        with tables.materialised(pending_requests(requested, done)) as pending:
             total = pending.count()
-            line.counts |= {"rows": 0, "tokens": 0, "unchanged": asked.count() - total}
-            line.counts |= {"cut": 0, "empty": 0, "failed": 0, "quarantined": 0}
-            _generate_chunks(job, line, pending, total, spec)
-    job.counts |= {f"generate_{word}": count for word, count in line.counts.items()}
+            stage.counts = {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
+            stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
+            _generate_chunks(run, tables, stage, pending, total, spec)
+        # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.
+        given_up = exhausted(tables.read("reccot_staging"), max_attempts=settings.max_attempts)
+        stage.counts["quarantined"] += _quarantine(run, tables, given_up)
+    return stage.outcome
 
 
-def _generate_chunks(job: Job, line: Stage, pending: DataFrame, total: int, spec: EngineSpec) -> None:
+def _generate_chunks(
+    run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, total: int, spec: EngineSpec
+) -> None:
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
-    settings = job.settings.generator
+    settings = run.settings.generator
     profile = gpu_profile(settings)
     engines: set[str] = set()
     chunks = -(-total // settings.chunk_rows)
     for chunk in range(chunks):
-        line.progress(line.counts["rows"], total, "RecCoTs")
-        requests = generation.with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-        written = generation.balanced(requests, settings.engines).mapInPandas(
+        stage.progress(stage.counts["rows"], total, "RecCoTs")
+        chunk_requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+        reccots = balanced(chunk_requests, settings.engines).mapInPandas(
             generate_udf(spec), OUTPUT_SCHEMA, profile=profile
         )
-        now = utc_now()
-        stamp = {"run_id": F.lit(job.run_id), "created_time": F.lit(now)}
-        job.warehouse.append("reccot_staging", written.withColumns(stamp))
-        chunk_rows = (F.col("run_id") == job.run_id) & (F.col("created_time") == F.lit(now))
-        staged = job.warehouse.read("reccot_staging").where(chunk_rows)
-        line.counts["quarantined"] += _commit(job, staged)
-        engines |= _count(line, staged)
-        line.counts["engine starts"] = len(engines)
+        stamp = run.stamp()
+        tables.append("reccot_staging", stamped(reccots, stamp))
+        of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]
+        staged = tables.read("reccot_staging").where(of_chunk[0] & of_chunk[1])
+        stage.counts["quarantined"] += _commit(run, tables, staged)
+        engines |= _count(stage, staged)
+        stage.counts["engine starts"] = len(engines)
 
 
-def _commit(job: Job, staged: DataFrame) -> int:
+def _commit(run: Run, tables: Warehouse, staged: DataFrame) -> int:
     """MERGE staged rows that are good into reccots, permanent faults into quarantine. Returns rows quarantined."""
-    good = staged.where("status != 'failed'")
-    job.warehouse.insert_new("reccots", good)
-    faults = staged.where("status = 'failed' AND error_kind = 'permanent'")
+    tables.insert_new("reccots", staged.where("status != 'failed'"))
+    return _quarantine(run, tables, staged.where("status = 'failed' AND error_kind = 'permanent'"))
+
+
+def _quarantine(run: Run, tables: Warehouse, faults: DataFrame) -> int:
+    """Set failed rows of ``reccot_staging`` aside, each once. Returns rows quarantined."""
     if faults.isEmpty():
         return 0
     row = F.to_json(F.struct("row_key", "prompt_key", "error"))
     rows = fault_rows(faults, "reccots", reason=F.split("error", ":")[0], row=row)
-    return job.warehouse.insert_new("quarantine", job.stamp(rows))
+    return tables.insert_new("quarantine", stamped(rows, run.stamp()))
 
 
-def _count(line: Stage, staged: DataFrame) -> set[str]:
-    """Add what ``staged`` holds to the line; returns the ids of the engines that wrote it, at most one a device."""
-    counted = staged.agg(
+def _count(stage: Stage, staged: DataFrame) -> set[str]:
+    """Count the rows of ``staged``; returns the ids of the engines that wrote them, at most one a device."""
+    counts = staged.agg(
         F.count("*").alias("rows"),
         F.coalesce(F.sum("output_tokens"), F.lit(0)).alias("tokens"),
         F.collect_set("engine_id").alias("engines"),
-        *[F.count_if(F.col("status") == status).alias(status) for status in ("cut", "empty", "failed")],
+        *[F.count_if(F.col("status") == status).alias(status) for status in _COUNTED],
     ).first()
-    assert counted is not None
-    for word in ("rows", "tokens", "cut", "empty", "failed"):
-        line.counts[word] += int(counted[word])
-    return set(counted["engines"])
+    assert counts is not None
+    for word in ("rows", "tokens", *_COUNTED):
+        stage.counts[word] += int(counts[word])
+    return set(counts["engines"])

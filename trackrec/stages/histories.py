@@ -5,49 +5,51 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.histories import snapshots as history
-from trackrec.histories import windows
+from trackrec.histories import snapshots, windows
 from trackrec.histories.prompts import Template, template_of
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.reccots.gates import gate_quarantine
-from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.job import Job
+from trackrec.runtime.stage import Outcome, Stage
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
 
 
-def run(job: Job) -> None:
+def build_histories(run: Run, tables: Warehouse) -> Outcome:
     """Write the snapshots whose prompt changed, and the samples that join them.
 
     Raises BadInputError for a source that cannot be read, QualityGateError for too many faulty rows.
     """
-    settings = job.settings
+    settings = run.settings
     template = template_of(settings.prompt, settings.histories)
-    with stage("histories") as line:
-        sources = read_sources(job.spark, settings)
+    with run.stage("histories") as stage:
+        sources = read_sources(tables.spark, settings)
         interactions = clean_interactions(sources.interactions, settings.source)
         items = clean_items(sources.items, settings.histories.max_title_chars)
-        line.counts |= {"rows": 0, "unchanged": 0}
-        counts = _set_aside(job, line, "interactions", interactions)
-        _set_aside(job, line, "items", items)
+        stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
+        counts = _set_aside(run, tables, stage, "interactions", interactions)
+        _set_aside(run, tables, stage, "items", items)
         events = interactions.good.persist()
         try:
             scope = _scope(sources, events, settings)
-            _write(job, line, events, items.good, scope, template, late=counts.late > 0)
+            _write(run, tables, stage, events, items.good, scope, template, late=counts.late > 0)
         finally:
             events.unpersist()
-    job.counts |= {f"histories_{word}": count for word, count in line.counts.items()}
+    return stage.outcome
 
 
-def _set_aside(job: Job, line: Stage, table: str, cleaned: Cleaned) -> Counts:
+def _set_aside(run: Run, tables: Warehouse, stage: Stage, table: str, cleaned: Cleaned) -> Counts:
+    """Write the faulty rows of a source to quarantine and count them; raises where too many or all are faulty."""
     counts = cleaned.count()
     quarantined = sum(counts.quarantined.values())
     if quarantined:
-        job.warehouse.insert_new("quarantine", job.stamp(cleaned.bad))
-    gate_quarantine(quarantined, counts.rows_in, job.settings.quality, table=table)
-    line.counts["quarantined"] = line.counts.get("quarantined", 0) + quarantined
-    line.counts["duplicates"] = line.counts.get("duplicates", 0) + counts.duplicates + counts.conflicting
+        tables.insert_new("quarantine", stamped(cleaned.bad, run.stamp()))
+    gate_quarantine(quarantined, counts.rows_in, run.settings.quality, table=table)
+    stage.counts["quarantined"] += quarantined
+    stage.counts["duplicates"] += counts.duplicates + counts.conflicting
     if not counts.good:
         raise BadInputError(
             f"table {table}: none of its {counts.rows_in:,} rows is usable.", f"Check source.{table} in conf/."
@@ -58,46 +60,55 @@ def _set_aside(job: Job, line: Stage, table: str, cleaned: Cleaned) -> Counts:
 def _scope(sources: Sources, events: DataFrame, settings: Settings) -> DataFrame:
     users = events.select("user_id")
     if sources.users is not None:
-        known = sources.users.select(F.trim(F.col("user_id").cast("string")).alias("user_id"))
-        users = users.unionByName(known.where("user_id != ''"))
-    return history.in_scope(users, settings.histories.max_users)
+        listed = sources.users.select(F.trim(F.col("user_id").cast("string")).alias("user_id"))
+        users = users.unionByName(listed.where("user_id != ''"))
+    return snapshots.in_scope(users, settings.histories.max_users)
 
 
 def _write(
-    job: Job, line: Stage, events: DataFrame, items: DataFrame, scope: DataFrame, template: Template, *, late: bool
+    run: Run,
+    tables: Warehouse,
+    stage: Stage,
+    events: DataFrame,
+    items: DataFrame,
+    scope: DataFrame,
+    template: Template,
+    *,
+    late: bool,
 ) -> None:
-    settings = job.settings.histories
-    ranked = history.rank_events(events.join(scope, "user_id", "left_semi"))
-    snapshots = _snapshots(ranked, job.settings)
-    line.counts["users without history"] = scope.join(snapshots, "user_id", "left_anti").count()
-    labelled = _labelled(events, job.settings)
+    settings = run.settings.histories
+    ranked = snapshots.rank_events(events.join(scope, "user_id", "left_semi"))
+    taken = _snapshots(ranked, run.settings)
+    stage.counts["users without history"] = scope.join(taken, "user_id", "left_anti").count()
+    labelled = _labelled(events, run.settings)
     if labelled is not None and settings.policy == "every_n_events":
         # For training data only snapshots that some sample joins are generated.
-        joined = windows.join_newest_snapshot(labelled, snapshots).where(F.col("window").isin(*settings.windows))
-        snapshots = snapshots.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
-    filled = history.histories(snapshots, ranked, items, settings, template, late=late).persist()
+        joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))
+        taken = taken.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
+    filled = snapshots.histories(taken, ranked, items, settings, template, late=late).persist()
     try:
-        stored = history.current_histories(job.warehouse.read_or_empty("user_histories"), template.version)
-        new = history.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
-        line.counts["rows"] = job.warehouse.insert_new("user_histories", job.stamp(new))
-        line.counts["unchanged"] = filled.count() - line.counts["rows"]
+        stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
+        new = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
+        stage.counts["rows"] = tables.insert_new("user_histories", stamped(new, run.stamp()))
+        stage.counts["unchanged"] = filled.count() - stage.counts["rows"]
     finally:
         filled.unpersist()
     if labelled is not None:
-        written = history.current_histories(job.warehouse.read("user_histories"), template.version)
-        samples = windows.join_newest_snapshot(labelled, written).join(
+        current = snapshots.current_histories(tables.read("user_histories"), template.version)
+        samples = windows.join_newest_snapshot(labelled, current).join(
             scope.withColumn("in_scope", F.lit(True)), "user_id", "left"
         )
-        line.counts["samples"] = job.warehouse.upsert("samples", job.stamp(samples.fillna({"in_scope": False})))
+        rows = stamped(samples.fillna({"in_scope": False}), run.stamp())
+        stage.counts["samples"] = tables.upsert("samples", rows)
 
 
 def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:
-    chosen = settings.histories
-    if chosen.policy == "every_n_events":
-        return history.snapshots_every_n_events(ranked, chosen.every_n)
-    if chosen.as_of is None:
+    histories = settings.histories
+    if histories.policy == "every_n_events":
+        return snapshots.snapshots_every_n_events(ranked, histories.every_n)
+    if histories.as_of is None:
         raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
-    return history.snapshots_nightly(ranked, chosen.as_of)
+    return snapshots.snapshots_nightly(ranked, histories.as_of)
 
 
 def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from trackrec.reccots.feature_version import serving_of
-from trackrec.runtime.console import stage
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Outcome
+from trackrec.tables.warehouse import Warehouse
 
 
-def run(job: Job) -> None:
+def fetch_models(run: Run, tables: Warehouse) -> Outcome:
     """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
-    with stage("models") as line:
-        serving = serving_of(job.settings)
-        line.notes = [serving.generator.version, serving.encoder.version]
+    with run.stage("models") as stage:
+        serving = serving_of(run.settings)
+        stage.labels = {"generator": serving.generator.version, "encoder": serving.encoder.version}
+    return stage.outcome

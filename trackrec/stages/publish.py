@@ -8,22 +8,25 @@ from trackrec.histories.snapshots import current_histories
 from trackrec.reccots.feature_version import serving_of
 from trackrec.reccots.features import feature_rows, served
 from trackrec.reccots.gates import gate_vectors
-from trackrec.runtime.console import stage
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Outcome
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
 
 
-def run(job: Job) -> None:
+def publish_features(run: Run, tables: Warehouse) -> Outcome:
     """Publish every history that has vectors; raises QualityGateError, with nothing written, when a check fails."""
-    settings = job.settings
-    with stage("publish") as line:
+    settings = run.settings
+    with run.stage("publish") as stage:
         serving = serving_of(settings)
-        histories = current_histories(job.warehouse.read("user_histories"), serving.template.version)
-        reccots = served(job.warehouse.read("reccots"), serving)
-        embeddings = job.warehouse.read("reccot_embeddings").where(F.col("encoder_version") == serving.encoder.version)
+        histories = current_histories(tables.read("user_histories"), serving.template.version)
+        reccots = served(tables.read("reccots"), serving)
+        embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == serving.encoder.version)
         rows = feature_rows(histories, reccots, embeddings, serving.feature_version)
-        asked = histories.count()
-        shares = gate_vectors(rows, asked, settings.encoder.vector_size, settings.quality)
-        written = job.warehouse.upsert("reccot_vectors", job.stamp(rows))
-        line.counts = {"rows": written, "unchanged": round(shares["coverage"] * asked) - written}
-        line.notes = [f"coverage {shares['coverage']:.3f}", f"feature_version {serving.feature_version}"]
-    job.counts |= {f"publish_{word}": count for word, count in line.counts.items()} | shares
+        snapshots = histories.count()
+        shares = gate_vectors(rows, snapshots, settings.encoder.vector_size, settings.quality)
+        written = tables.upsert("reccot_vectors", stamped(rows, run.stamp()))
+        stage.counts = {"rows": written, "unchanged": round(shares["coverage"] * snapshots) - written}
+        stage.figures = shares
+        stage.labels = {"feature_version": serving.feature_version}
+    return stage.outcome

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from trackrec.histories.prompts import Template
-from trackrec.runtime.command_line import utc_now
+from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import DistillSettings

@@ -1,0 +1,28 @@
+"""A Python without the packages ends a job with one line and 2, as bad input does."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_python_without_the_packages_ends_with_one_line_that_says_what_to_run(job):
+    # -S: without site-packages, as in a Python that is not .venv's.
+    command = [sys.executable, "-S", "-m", f"jobs.{job}", "--conf", "conf/local.yaml"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: the package ")
+    assert ended.stderr.count("\n") == 1
+    assert "make install" in ended.stderr
+
+
+def test_a_missing_module_of_our_own_is_a_bug_and_no_bad_input(tmp_path, capsys):
+    from trackrec.runtime.failure import print_error
+
+    error = ModuleNotFoundError("No module named 'trackrec.gone'", name="trackrec.gone")
+    assert print_error(error, str(tmp_path / "log")) == 70

@@ -1,0 +1,28 @@
+"""Where a job's tables are opened: in a Spark session, or as files without one; the ledger is written through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackrec.runtime.ledger import RecordedRun, Run
+
+if TYPE_CHECKING:
+    from trackrec.tables.lake import Lake
+    from trackrec.tables.warehouse import Warehouse
+
+
+def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
+    """The run and its warehouse in a Spark session; raises BadInputError (settings, Java, Delta, schema)."""
+    from trackrec.runtime.session import spark_session
+    from trackrec.tables.warehouse import Warehouse
+
+    run = job.run
+    return run, job.record_in(Warehouse(spark_session(run.settings, run.name), run.settings.warehouse))
+
+
+def open_lake(job: RecordedRun) -> tuple[Run, Lake]:
+    """The run and its tables without Spark, which is started only to ask a catalog where they lie; see ``catalog``."""
+    from trackrec.tables import lake
+
+    run = job.run
+    return run, job.record_in(lake.open_lake(run.settings, run.name))
