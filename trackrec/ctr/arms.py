@@ -34,7 +34,7 @@ def read_arms(settings: CtrSettings, lake: Lake, samples: Samples) -> Arms:
     if PLAIN not in settings.arms:
         raise BadInputError("ctr.arms lacks plain, and gains are measured against it.", "Add plain to ctr.arms.")
     names = tuple(dict.fromkeys((PLAIN, *settings.arms)))
-    stored = {PLAIN: no_features(samples)}
+    stored: dict[str, Features] = {PLAIN: no_features(samples)}
     if {"reccot", "random_vector"} & set(names):
         stored["reccot"] = reccot_features(lake, samples, settings.feature_version)
         _check_coverage("reccot_vectors", stored["reccot"], samples)

@@ -91,7 +91,8 @@ def _counters(samples: Samples) -> npt.NDArray[np.float32]:
     """Share of likes and log(1 + events), of the user and of the item, in what was known strictly before each event.
 
     Shares are shrunk to the share of all events known by then, so that nothing here is fitted: no row's own label, and
-    none that became known later, reaches its counters. Fixed scales bring them near mean 0, sd 1. Shape (rows, COUNTERS).
+    none that became known later, reaches its counters. Fixed scales bring them near mean 0, sd 1. Shape
+    (rows, COUNTERS).
     """
     events, liked = _before(samples, np.zeros_like(samples.user))  # of all users, as if they were one
     overall = (liked + 1) / (events + 2)

@@ -46,7 +46,7 @@ class Samples:
         return int(np.sum(self._of_window(window, in_scope_only) & (self.known_time >= self._end(window))))
 
     def _of_window(self, window: str, in_scope_only: bool) -> npt.NDArray[np.bool_]:
-        return (self.window == window) & (self.in_scope | (not in_scope_only))
+        return np.asarray((self.window == window) & (self.in_scope | (not in_scope_only)))
 
     def _end(self, window: str) -> int:
         """The first instant of the next window. Boundaries are not stored: the smallest event_time stands for it."""

@@ -70,6 +70,6 @@ def _train_epoch(
     for batch in data.batches(rows, batch_size, shuffle):
         optimizer.zero_grad()
         loss = binary_cross_entropy(model(batch), batch.target) + model.regularization()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()

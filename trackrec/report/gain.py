@@ -70,5 +70,8 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 def _verdicts(rows: Mapping[str, Sequence[GainRow]], gains: Mapping[str, Gain]) -> list[str]:
     floors = {name: rows[name][0].test_auc for name in FLOORS}
     arms = {arm: [row.test_auc for row in rows[arm]] for arm in rows if arm not in FLOORS}
+    verdicts = [gain.verdict() for gain in gains.values()]
     control = control_verdict(gains)
-    return [*(gain.verdict() for gain in gains.values()), *([control] if control else []), *floor_verdicts(arms, floors)]
+    if control is not None:
+        verdicts.append(control)
+    return verdicts + floor_verdicts(arms, floors)
