@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trackrec.engines.interface import Engine, Finished, Request
-from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.feedback.templates import ValidatorTemplate
 
 
 def prompt_of(
     words: ValidatorTemplate, body: str, reccot: str, item: str, *, history: bool = True, question_last: bool = True
 ) -> str:
-    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
+    """What ``question_body(words)`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
     noun = words.facts.item_noun
     facts = body.removesuffix(f"\n{words.facts.question.format(items=noun)}")
     read = f"{words.analysis}\n<<<\n{reccot}\n>>>"

@@ -26,11 +26,14 @@ from typing import Any
 from bench.asking import answered, prompt_of
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.queue import QueuedRequest
+from trackrec.engines.spec import EngineSpec
+from trackrec.engines.vllm import Prompt, VllmEngine, VllmScorer, use_environment
 from trackrec.feedback.judge import validator_settings
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -55,19 +58,19 @@ class Judge(VllmScorer):
     published = False
     missed = 0  # of the published way: judgements whose 20 largest had no Yes or no No at any position
 
-    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
+    def _prompts(self, queued: QueuedRequest) -> list[Prompt]:
         if not self.published:
-            return super()._asked(request, ids)
+            return super()._prompts(queued)
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        told = RequestOutputKind.FINAL_ONLY
-        return [(request.key, ids, SamplingParams(temperature=0.0, max_tokens=10, logprobs=20, output_kind=told))]
+        final = RequestOutputKind.FINAL_ONLY
+        return [Prompt(queued, (), SamplingParams(temperature=0.0, max_tokens=10, logprobs=20, output_kind=final))]
 
     def _finish(self, output: Any) -> Finished | None:
         if not self.published:
             return super()._finish(output)
-        request, _ = self._submitted.pop(output.request_id)
+        request = self._in_flight.pop(output.request_id).queued.request
         tokens = [answer[0] for answer in self._answers.tokens]
         at = next((top for top in output.outputs[0].logprobs if all(token in top for token in tokens)), None)
         self.missed += at is None
@@ -111,11 +114,13 @@ def _ratio(rounds: list[dict[str, dict[str, float]]], *parts: str) -> float:
 def _engines(settings: Settings, max_num_seqs: int) -> tuple[Writer, Judge]:
     """G with the loop's sampling, V from the same base, each as the settings have it."""
     told = settings.generator
-    model = resolve_model(told.model.source, settings.cache_dir())
+    model = resolve(told.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     sampling = SamplingSettings(temperature=1.0, max_tokens=told.sampling.max_tokens, stop=told.sampling.stop)
-    spec = replace(EngineSpec.of(told, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs)
-    scoring = replace(EngineSpec.judging(validator_settings(settings), model), max_num_seqs=max_num_seqs)
+    spec = replace(
+        EngineSpec.for_generator(told, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs
+    )
+    scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), max_num_seqs=max_num_seqs)
     use_environment(spec)
     return Writer(spec), Judge(scoring)
 

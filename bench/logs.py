@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-EVENTS_A_USER = 50  # on average; by Zipf's law the busiest user has about 8 % of all events
+EVENTS_A_USER = 50  # on average; by Zipf's law the busiest user has 8 to 10 % of all events
 ITEMS = 20_000
 GENRES = [f"Genre{chr(65 + n)}" for n in range(18)]
 _YEAR = 365 * 24 * 3600 * 1_000_000  # microseconds

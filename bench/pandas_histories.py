@@ -1,4 +1,4 @@
-"""The histories of ``trackrec.histories.snapshots`` in pandas, twice: what Spark is measured against.
+"""The histories of ``trackrec.histories.contents`` in pandas, twice: what Spark is measured against.
 
 ``with_frames`` is what one writes first: DataFrame operations, merge, explode, groupby. ``with_loops`` is tuned by hand
 for one machine: a loop over snapshots on NumPy arrays, attributes as a dense 0/1 table (so only a few attributes).
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.runtime.settings import HistorySettings
 
 

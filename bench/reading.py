@@ -24,11 +24,13 @@ from typing import Any
 
 from bench.asking import prompt_of
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import holdout
 from trackrec.feedback.judge import validator_settings
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import holdout_start_of
-from trackrec.histories.prompts import ValidatorTemplate, template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
@@ -159,7 +161,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
     base = resolve_model(chosen.model.source, settings.cache_dir())
-    chat = Chat(EngineSpec.judging(chosen, base))
+    chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
     def asked(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:

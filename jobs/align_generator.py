@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trackrec.runtime.ledger import Opened, Run, run_recorded
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.lake import Lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,14 +27,14 @@ def _train(job: Job) -> None:
     chosen = validator_settings(job.settings)
     use_threads(chosen.threads)  # before torch is imported
     from trackrec.models.registry import register, round_of
-    from trackrec.models.resolve import resolve_model
+    from trackrec.models.resolve import resolve
     from trackrec.stages.tune import tune_validator
-    from trackrec.tables.lake import open_lake
+    from trackrec.tables.catalog import open_lake
 
     lake = open_lake(job.settings, job.name)
     made = tune_validator(job.settings, chosen, lake, lambda line: print(line, flush=True))
-    source = job.settings.generator.model.source
-    number = round_of(lake, "generator", resolve_model(source, job.settings.cache_dir()).version)
+    generator = resolve(job.settings.generator.model, job.settings.cache_dir())
+    number = round_of(lake, "generator", generator.version)
     model, _ = register(job, lake, "validator", made, number=number)
     print(f"tune_validator: {model.version}, round {number}, validator.model.source={made.source}")
 

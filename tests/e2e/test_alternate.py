@@ -11,9 +11,11 @@ from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec.engines.interface import EngineSpec, Request, build_engine
+from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.report.__main__ import main as report_main
 from trackrec.runtime.settings import SamplingSettings

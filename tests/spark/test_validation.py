@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from trackrec.feedback.questions import next_events, score_requests, unscored
-from trackrec.histories.prompts import Template, ValidatorTemplate
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import Template
 
 pytestmark = pytest.mark.spark
 
@@ -49,17 +50,18 @@ def test_events_at_one_instant_are_taken_by_item_id(spark):
     assert [r[2] for r in found(next_events(snapshots(spark, ("a", 0)), log, before=at(9), count=2))] == ["a", "b"]
 
 
-def asked(spark, reccot="They like heists.", title="Ronin", attributes=("Action", "Crime")):
+def asked(spark, reccot="They like heists.", item="i", title="Ronin", max_title_chars=80):
     candidates = spark.createDataFrame(
         [("r1", "p1", "a", at(0), reccot)],
         "row_key string, prompt_key string, user_id string, as_of timestamp, text string",
     )
     histories = spark.createDataFrame([("p1", BODY), ("p1", BODY)], "prompt_key string, prompt_body string")
-    events = next_events(snapshots(spark, ("a", 0)), samples(spark, ("a", "i", 5, "alignment")), before=at(9), count=8)
+    events = next_events(snapshots(spark, ("a", 0)), samples(spark, ("a", item, 5, "alignment")), before=at(9), count=8)
     items = spark.createDataFrame(
-        [("i", title, list(attributes))] if title else [], "item_id string, title string, attributes array<string>"
+        [(item, title, ["Action", "Crime"])] if title else [], "item_id string, title string, attributes array<string>"
     )
-    return score_requests(candidates, histories, events, items, ValidatorTemplate(FACTS))
+    words = ValidatorTemplate(FACTS)
+    return score_requests(candidates, histories, events, items, words, max_title_chars=max_title_chars)
 
 
 def test_v_reads_the_history_then_the_reccot_then_the_item(spark):
@@ -83,6 +85,11 @@ def test_a_reccot_cannot_close_its_fence(spark):
 def test_an_item_that_the_catalogue_lacks_is_named_by_its_id(spark):
     (row,) = asked(spark, title=None).collect()
     assert "<<<\nitem i\n>>>" in row.prompt_body
+
+
+def test_what_stands_for_a_title_is_cut_like_a_title(spark):
+    (row,) = asked(spark, item="a-very-long-stock-number", title=None, max_title_chars=10).collect()
+    assert "<<<\nitem a-ve…\n>>>" in row.prompt_body
 
 
 def test_what_this_version_of_v_has_scored_is_not_asked_again(spark):

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.feedback.questions import score_requests
-from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.tables.keys import key_of
 
 
@@ -46,14 +46,20 @@ def variants(events: DataFrame, reccots: Mapping[str, DataFrame]) -> dict[str, D
 
 
 def requests_of(
-    shown: Mapping[str, DataFrame], histories: DataFrame, items: DataFrame, template: ValidatorTemplate
+    shown: Mapping[str, DataFrame],
+    histories: DataFrame,
+    items: DataFrame,
+    template: ValidatorTemplate,
+    *,
+    max_title_chars: int,
 ) -> DataFrame:
     """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see."""
     parts = []
     for name, events in shown.items():
         one = events.withColumn("row_key", F.lit(name))
         candidates = one.select("row_key", "prompt_key", "user_id", "as_of", "text").distinct()
-        asked = score_requests(candidates, histories, one.drop("row_key", "prompt_key", "text"), items, template)
+        of_variant = one.drop("row_key", "prompt_key", "text")
+        asked = score_requests(candidates, histories, of_variant, items, template, max_title_chars=max_title_chars)
         parts.append(asked.withColumn("request_key", key_of("row_key", "user_id", "item_id", "event_time")))
     whole = parts[0]
     for part in parts[1:]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
 
 
@@ -35,4 +36,4 @@ def judge_of(settings: Settings) -> Judge:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    return Judge(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256), template)
+    return Judge(resolve(chosen.model, settings.cache_dir()), template)

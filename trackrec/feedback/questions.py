@@ -1,14 +1,14 @@
-"""What V is asked: every candidate RecCoT against what its user did next."""
+"""What V reads: every candidate RecCoT against what its user did next."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from trackrec.histories.prompts import ValidatorTemplate
-from trackrec.histories.text import neutralise
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.tables.keys import key_of
 
 EVENT = ("row_key", "item_id", "event_time")
@@ -35,26 +35,50 @@ def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, c
     )
 
 
+def question_body(template: ValidatorTemplate) -> Column:
+    """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item."""
+    facts = template.facts
+    question_of_g = facts.question.format(items=facts.item_noun)
+    history = F.left("prompt_body", F.char_length("prompt_body") - len(question_of_g) - 1)
+    reccot = F.coalesce(neutralise(F.col("reccot"), template.max_reccot_chars), F.lit("nothing"))
+    named = F.when(F.size("attributes") > 0, F.concat(F.lit(" ("), F.array_join("attributes", ", "), F.lit(")")))
+    return F.concat_ws(
+        "\n",
+        history,
+        F.lit(f"{template.analysis}\n<<<"),
+        reccot,
+        F.lit(f">>>\n{template.target.format(items=facts.item_noun)}\n<<<"),
+        F.concat("title", F.coalesce(named, F.lit(""))),
+        F.lit(f">>>\n{template.question}"),
+    )
+
+
 def score_requests(
-    candidates: DataFrame, histories: DataFrame, events: DataFrame, items: DataFrame, template: ValidatorTemplate
+    candidates: DataFrame,
+    histories: DataFrame,
+    events: DataFrame,
+    items: DataFrame,
+    template: ValidatorTemplate,
+    *,
+    max_title_chars: int,
 ) -> DataFrame:
     """One request a candidate and event: request_key, prompt_body, and the key columns of ``validations``.
 
     ``candidates``: row_key, prompt_key, user_id, as_of, text; ``histories``: prompt_key, prompt_body; ``events`` as
-    from ``next_events``; ``items``: item_id, title, attributes, neutralised.
+    from ``next_events``; ``items``: item_id, title, attributes, neutralised. ``max_title_chars`` (of the
+    settings, as for ``items``) bounds what stands for the title of an item that ``items`` lacks.
     """
-    told = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
-    named = items.select("item_id", "title", "attributes")
-    asked = (
+    prompts = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
+    titled = (
         candidates.withColumnRenamed("text", "reccot")
         .join(events, ["user_id", "as_of"])
-        .join(told, "prompt_key")
-        .join(F.broadcast(named), "item_id", "left")
-        .withColumn("title", F.coalesce("title", neutralise(F.concat(F.lit("item "), F.col("item_id")), 80)))
+        .join(prompts, "prompt_key")
+        .join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left")
+        .withColumn("title", title_or_id(F.col("title"), max_title_chars))
     )
-    return asked.select(
+    return titled.select(
         key_of(*EVENT).alias("request_key"), *EVENT, "user_id", "prompt_key", "as_of", "label",
-        template.body().alias("prompt_body"),
+        question_body(template).alias("prompt_body"),
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.failure import DEFAULT_LOG, print_error
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.lake import Lake
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,13 +38,12 @@ def _told(what: str, settings: Settings, lake: Lake) -> str:
 
 
 def _rounds(settings: Settings, lake: Lake) -> str:
-    from trackrec.reccots.requests import canonical
     from trackrec.stages.alternate import progress_of
 
     done = progress_of(settings).done
     if "measure 0" not in done:
         raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
-    return f"{rounds(done)}\n\n{one_history(lake, done, canonical(settings.generator.sampling))}"
+    return f"{rounds(done)}\n\n{one_history(lake, done, settings.generator.sampling.canonical())}"
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.judge import judge_of
-from trackrec.histories.prompts import template_of
-from trackrec.models.registry import Made
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.histories.templates import template_of
+from trackrec.models.registry import TrainedVersion
+from trackrec.models.resolve import Model, resolve
 from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
@@ -22,16 +23,18 @@ from trackrec.tables.lake import Lake
 Row = Mapping[str, Any]
 
 
-def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> Made:
+def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] = print) -> TrainedVersion:
     """Train G's adapter on the preferences among its own candidates; a finished training is found, not repeated.
 
     Raises BadInputError where there are no preferences of this generator and sampling, or of several versions of V.
     """
-    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    generator = resolve(settings.generator.model, settings.cache_dir())
     judge = None if settings.validator is None else judge_of(settings).version
     rows = preferences_of(lake, generator.version, canonical(settings.generator.sampling), judge)
     folder = Path(settings.models).resolve() / "generator" / _digest(generator, rows, settings)
-    spec = EngineSpec.of(settings.generator, generator, template_of(settings.prompt, settings.histories).opening)
+    spec = EngineSpec.for_generator(
+        settings.generator, generator, template_of(settings.prompt, settings.histories).opening
+    )
     found, skipped = tokenised(rows, _bodies(lake, rows), Chat(spec), spec)
     if not found:
         raise BadInputError(
@@ -45,7 +48,7 @@ def align_generator(settings: Settings, lake: Lake, tell: Callable[[str], None] 
         ended = sum(step[name] * step["groups"] for step in late) / sum(step["groups"] for step in late)
         metrics |= {f"first_{name}": steps[0][name], f"last_{name}": ended}
     data = {table: lake.open(table).version() for table in ("preferences", "user_histories")}
-    return Made(f"adapter:{adapter}", generator.version, data, metrics)
+    return TrainedVersion(f"adapter:{adapter}", generator.version, data, metrics)
 
 
 def preferences_of(lake: Lake, generator_version: str, sampling: str, judge: str | None) -> list[Row]:

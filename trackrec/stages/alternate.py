@@ -24,13 +24,13 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.user_split import of_validator
-from trackrec.models.registry import Made, register
+from trackrec.models.registry import TrainedVersion, register
 from trackrec.reccots.requests import canonical
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.stages import forecast, generate, histories, measure, validate
 from trackrec.stages import rec_tuning as tune
 from trackrec.stages.job import Job
-from trackrec.tables.lake import open_lake
+from trackrec.tables.catalog import open_lake
 
 Outcome = dict[str, Any]
 
@@ -167,7 +167,7 @@ def _measure(job: Job, generators: dict[str, str], validator: str, tell: Callabl
     return measure.run(judged, generators, canonical(job.settings.generator.sampling), tell)
 
 
-def _registered(job: Job, role: str, made: Made, number: int) -> Outcome:
+def _registered(job: Job, role: str, made: TrainedVersion, number: int) -> Outcome:
     model, _ = register(job, open_lake(job.settings, job.name), role, made, number=number)
     return {"source": made.source, "version": model.version, "metrics": made.metrics}
 

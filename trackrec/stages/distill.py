@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import Template, template_of
-from trackrec.models.registry import Made
-from trackrec.models.resolve import resolve_model
+from trackrec.histories.templates import Template, template_of
+from trackrec.models.registry import TrainedVersion
+from trackrec.models.resolve import resolve
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
@@ -25,20 +26,20 @@ _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
 _SHOWN = ["liked", "disliked", "tallies", "n_liked", "n_events"]
 
 
-def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print) -> Made:
+def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print) -> TrainedVersion:
     """Tune G on the teacher's RecCoTs of ``distill.share`` of the users it is judged on; found, not repeated.
 
     Only histories of the alignment window before its hold-out are taken. Raises BadInputError where there are none, or
     where the teacher cannot be used.
     """
     settings = run.settings
-    base = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    base = resolve(settings.generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     wanted = histories_to_teach(lake, settings, template)
     written = taught_texts(run, lake, wanted, teacher_of(settings.distill, template), tell)
     taught = [row for row in wanted if row["prompt_key"] in written]
     texts = [written[row["prompt_key"]] for row in taught]
-    chat = Chat(EngineSpec.of(settings.generator, base, template.opening))
+    chat = Chat(EngineSpec.for_generator(settings.generator, base, template.opening))
     end = chat.tokenizer.eos_token_id
     examples = []
     for row, text in zip(taught, texts, strict=True):
@@ -53,7 +54,7 @@ def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print)
     metrics = fine_tune(base, examples, settings.distill, folder, dtype=settings.generator.dtype, tell=tell)
     metrics["users"] = len({row["user_id"] for row in taught})
     data = {name: lake.open(name).version() for name in ("user_histories", "teacher_reccots")}
-    return Made(f"adapter:{folder}", base.version, data, metrics)
+    return TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
 
 
 def histories_to_teach(lake: Lake, settings: Settings, template: Template) -> list[Row]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pyspark.sql import functions as F
 
 from trackrec.feedback.user_split import of_validator
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
+from trackrec.histories.templates import template_of
 from trackrec.stages import measure
 from trackrec.stages.job import Job
 

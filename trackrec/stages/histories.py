@@ -6,16 +6,24 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.histories import snapshots, windows
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
+from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
-from trackrec.reccots.gates import gate_quarantine
+from trackrec.histories.templates import Template, template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.stage import Outcome, Stage
+from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
+
+
+def check_night(settings: Settings) -> None:
+    """Raise BadInputError where the policy is nightly and no night is given: before Spark is started."""
+    if settings.histories.policy == "nightly":
+        settings.histories.night()
 
 
 def build_histories(run: Run, tables: Warehouse) -> Outcome:
@@ -31,7 +39,8 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         items = clean_items(sources.items, settings.histories.max_title_chars)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
-        _set_aside(run, tables, stage, "items", items)
+        item_counts = _set_aside(run, tables, stage, "items", items)
+        stage.notice(item_profile(items.good, item_counts).line())
         events = interactions.good.persist()
         try:
             scope = _scope(sources, events, settings)
@@ -85,7 +94,7 @@ def _write(
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))
         taken = taken.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
-    filled = snapshots.histories(taken, ranked, items, settings, template, late=late).persist()
+    filled = fill_snapshots(taken, ranked, items, settings, template, late=late).persist()
     try:
         stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
         new = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
@@ -106,9 +115,7 @@ def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:
     histories = settings.histories
     if histories.policy == "every_n_events":
         return snapshots.snapshots_every_n_events(ranked, histories.every_n)
-    if histories.as_of is None:
-        raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
-    return snapshots.snapshots_nightly(ranked, histories.as_of)
+    return snapshots.snapshots_nightly(ranked, histories.night())
 
 
 def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
@@ -116,5 +123,5 @@ def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
     if settings.histories.policy == "nightly":
         if settings.windows.boundaries is None:
             return None
-        events = events.where(F.col("known_time") < F.lit(settings.histories.as_of))
+        events = events.where(F.col("known_time") < F.lit(settings.histories.night()))
     return windows.with_window(events, windows.boundaries(events, settings.windows))

@@ -9,16 +9,16 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import holdout
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.judge import judge_of, validator_settings
 from trackrec.feedback.questions import grouped
 from trackrec.feedback.user_split import holdout_start
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.stages.job import Job
@@ -37,7 +37,14 @@ def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[st
     events = held_out(job).persist()
     try:
         told = {name: _reccots(job, source, served) for name, source in generators.items()}
-        judged = _judged(job, holdout.requests_of(holdout.variants(events, told), histories, items, judge.template))
+        requests = holdout.requests_of(
+            holdout.variants(events, told),
+            histories,
+            items,
+            judge.template,
+            max_title_chars=settings.histories.max_title_chars,
+        )
+        judged = _judged(job, requests)
         known = [row.asDict() for row in events.collect()]
         figures = holdout.floors(known) | _qualities(judged)
         names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
@@ -81,7 +88,7 @@ def _judged(job: Job, requests: DataFrame) -> Judged:
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
     chosen, judge = validator_settings(job.settings), judge_of(job.settings)
-    spec = EngineSpec.judging(chosen, judge.model)
+    spec = EngineSpec.for_validator(chosen, judge.model)
     answers = grouped(requests, chosen.engines).mapInPandas(
         validate_udf(spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(chosen)
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.registry import Made
-from trackrec.models.resolve import Model, base_model, resolve_model
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.registry import TrainedVersion
+from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings, ValidatorSettings
@@ -24,14 +26,14 @@ _COLUMNS = ["row_key", "item_id", "event_time", "template_version", "generator_v
 
 def tune_validator(
     settings: Settings, chosen: ValidatorSettings, lake: Lake, tell: Callable[[str], None] = print
-) -> Made:
+) -> TrainedVersion:
     """Tune V's base, from scratch each round, on the rows of this generator.
 
     A finished training is found, not repeated; a killed one goes on. The loss is on the answer only. Raises
     BadInputError without rows, or where all have one label.
     """
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    base = base_model(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256))
+    base = base_model(resolve(chosen.model, settings.cache_dir()))
     groups = groups_of(lake, settings, template)
     rows = [row for group in groups for row in group]
     liked = sum(row["label"] for row in rows)
@@ -40,7 +42,7 @@ def tune_validator(
             f"table rec_tuning: all {len(rows)} rows of this generator and template have one label.",
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
-    asked = tokenised(groups, Chat(EngineSpec.judging(chosen, base)))
+    asked = tokenised(groups, Chat(EngineSpec.for_validator(chosen, base)))
     examples = sum(len(one.group.answers) for one in asked)
     if not asked:
         raise BadInputError(
@@ -59,7 +61,9 @@ def tune_validator(
         "first_loss": steps[0]["loss"],
         "last_loss": sum(step["loss"] for step in late) / len(late),
     }
-    return Made(f"adapter:{adapter}", base.version, {"rec_tuning": lake.open("rec_tuning").version()}, metrics)
+    return TrainedVersion(
+        f"adapter:{adapter}", base.version, {"rec_tuning": lake.open("rec_tuning").version()}, metrics
+    )
 
 
 def groups_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> list[list[Row]]:
@@ -67,7 +71,7 @@ def groups_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> li
 
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     """
-    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    generator = resolve(settings.generator.model, settings.cache_dir())
     rows: list[Row] = lake.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     wanted = (generator.version, canonical(settings.generator.sampling), template.version)
     ours: dict[str, list[Row]] = {}

@@ -7,16 +7,16 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import preferences as feedback
 from trackrec.feedback import questions as validation
 from trackrec.feedback.judge import judge_of, validator_settings
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import holdout_start, of_validator
-from trackrec.histories.prompts import ValidatorTemplate
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.reccots.requests import canonical, with_chunk
 from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
@@ -44,7 +44,7 @@ def run(job: Job) -> dict[str, Any]:
         stored = job.warehouse.read_or_empty("validations")
         with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
             line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
-            _score_chunks(job, line, pending, EngineSpec.judging(chosen, judge.model), chosen, version)
+            _score_chunks(job, line, pending, EngineSpec.for_validator(chosen, judge.model), chosen, version)
         judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
         groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
         try:
@@ -71,7 +71,7 @@ def _candidates(job: Job) -> DataFrame:
 def reccots_of(job: Job) -> DataFrame:
     """The RecCoTs of the generator and the sampling that the settings name."""
     settings = job.settings
-    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
+    generator = resolve(settings.generator.model, settings.cache_dir())
     sampling = canonical(settings.generator.sampling)
     theirs = (F.col("generator_version") == generator.version) & (F.col("sampling") == sampling)
     return job.warehouse.read("reccots").where(theirs)
@@ -86,7 +86,9 @@ def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate, co
     histories = current_histories(job.warehouse.read("user_histories"), template.facts.version)
     items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
     told = candidates.where("status IN ('ok', 'cut')")
-    return validation.score_requests(told, histories, events, items, template)
+    return validation.score_requests(
+        told, histories, events, items, template, max_title_chars=settings.histories.max_title_chars
+    )
 
 
 def _score_chunks(

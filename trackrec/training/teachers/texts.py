@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
