@@ -137,7 +137,7 @@ def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
         assert first["test_auc"] != second["test_auc"]
 
 
-LAST, END = {"ctr_train": 14, "ctr_validation": 16}, {"ctr_train": 1500, "ctr_validation": 1700}
+LATE, END = {"ctr_train": 14, "ctr_validation": 15}, {"ctr_train": 1500, "ctr_validation": 1700}
 LEFT_OUT = {"ctr_train": USERS, "ctr_validation": 8}  # one a user; validation is of users in scope
 
 
@@ -146,15 +146,13 @@ def numbered(*numbers):
     return np.isin(np.tile(np.arange(EVENTS), USERS), numbers)
 
 
-@pytest.mark.parametrize("window", LAST)
+@pytest.mark.parametrize("window", LATE)
 def test_a_label_that_became_known_after_its_window_teaches_nothing_and_is_counted(warehouse, capsys, window):
-    late = numbered(LAST[window])
+    late = numbered(LATE[window])
     for flip in (False, True):
         table = samples_table(
             lambda _, label, flip=flip: np.where(late & flip, 1 - label, label),
-            lambda seconds: np.where(
-                late, 9999, seconds
-            ),  # after all events: no history shows it, no counter counts it
+            lambda seconds: np.where(late, 9999, seconds),  # after all events: in no history and no counter
         )
         write_deltalake(warehouse / "samples", table, mode="overwrite")
         assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]") == 0
@@ -167,10 +165,10 @@ def test_a_label_that_became_known_after_its_window_teaches_nothing_and_is_count
     assert [row[3]["train_ctr_late_labels"] for row in ledger(warehouse)] == [LEFT_OUT[window]] * 2
 
 
-@pytest.mark.parametrize("window", LAST)
+@pytest.mark.parametrize("window", LATE)
 def test_a_window_ends_in_the_instant_in_which_the_next_one_begins(warehouse, window):
     for known in (END[window] - 1, END[window]):
-        table = samples_table(known=lambda seconds, known=known: np.where(numbered(LAST[window]), known, seconds))
+        table = samples_table(known=lambda seconds, known=known: np.where(numbered(LATE[window]), known, seconds))
         write_deltalake(warehouse / "samples", table, mode="overwrite")
         assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1") == 0
     assert sorted(row[3]["train_ctr_late_labels"] for row in ledger(warehouse)) == [0, LEFT_OUT[window]]

@@ -48,8 +48,7 @@ def own_history(user: Ints, event_time: Ints, known_time: Ints, length: int) -> 
     history = np.full((len(user), length), -1)
     rows = np.flatnonzero(at >= first_of_user)
     while rows.size:
-        known = known_time[at[rows]] < event_time[rows]
-        taken = rows[known]
+        taken = rows[known_time[at[rows]] < event_time[rows]]
         history[taken, slot[taken]] = at[taken]
         slot[taken] -= 1
         at[rows] -= 1

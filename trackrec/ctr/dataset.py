@@ -94,7 +94,7 @@ def _counters(samples: Samples) -> npt.NDArray[np.float32]:
     none that became known later, reaches its counters. Fixed scales bring them near mean 0, sd 1. Shape
     (rows, COUNTERS).
     """
-    events, liked = _before(samples, np.zeros_like(samples.user))  # of all users, as if they were one
+    events, liked = _before(samples, np.zeros_like(samples.user))  # of all users together
     overall = (liked + 1) / (events + 2)
     columns = []
     for group in (samples.user, samples.item_all):
