@@ -8,6 +8,9 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = (
+    "jobs.train_ctr",
+    "trackrec.ctr.experiment",
+    "trackrec.ctr.gain",
     "trackrec.feedback.forecast",
     "trackrec.feedback.groundedness",
     "trackrec.feedback.holdout",
@@ -17,6 +20,7 @@ MODULES = (
     "trackrec.feedback.templates",
     "trackrec.feedback.user_split",
     "trackrec.feedback.verdicts",
+    "trackrec.metrics.bootstrap",
     "trackrec.models.adapters",
     "trackrec.models.gguf",
     "trackrec.models.lora",
@@ -26,8 +30,10 @@ MODULES = (
     "trackrec.models.threads",
     "trackrec.models.wheels",
     "trackrec.report.__main__",
+    "trackrec.report.gain",
     "trackrec.report.rounds",
     "trackrec.report.show",
+    "trackrec.stages.train_ctr",
     "trackrec.tables.catalog",
     "trackrec.tables.contract",
     "trackrec.tables.keys",

@@ -28,12 +28,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a training with its figures, e.g. the loss in nats; ``step`` counts from 1."""
+    """One step of a training: its figures, e.g. the loss in nats, and names, e.g. the arm; ``step`` counts from 1."""
 
     stage: str
     step: int
     steps: int
     figures: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,11 @@ class Stage:
         """Say how far the stage is."""
         self.emit(Progress(self.name, done, total, unit))
 
-    def step(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+    def step(
+        self, step: int, steps: int, figures: Mapping[str, float], labels: Mapping[str, str] | None = None
+    ) -> None:
         """Say what one step of a training came to."""
-        self.emit(Step(self.name, step, steps, dict(figures)))
+        self.emit(Step(self.name, step, steps, dict(figures), dict(labels or {})))
 
     def notice(self, text: str) -> None:
         """Say what no figure says."""
