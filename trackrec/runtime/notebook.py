@@ -18,9 +18,9 @@ def add_widgets(dbutils: Any, conf: str) -> None:
 
 def arguments(dbutils: Any) -> list[str]:
     """The command line that the widgets stand for; an empty widget gives no flag."""
-    conf, sets, run_id = (dbutils.widgets.get(name).strip() for name in _WIDGETS)
+    conf, overrides, run_id = (dbutils.widgets.get(name).strip() for name in _WIDGETS)
     command = ["--conf", conf]
-    for override in sets.split():
+    for override in overrides.split():
         command += ["--set", override]
     return [*command, "--run-id", run_id] if run_id else command
 

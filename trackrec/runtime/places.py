@@ -1,4 +1,4 @@
-"""Where tables lie: a folder or URI, or ``catalog.schema``. Told apart here and nowhere else; imports no Spark."""
+"""Where tables lie: a folder or URI, or ``catalog.schema``. Only this module tells them apart; imports no Spark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_path(warehouse: str) -> bool:
     return False
 
 
-def known_place(warehouse: str) -> str:
+def checked_place(warehouse: str) -> str:
     """``warehouse`` itself; raises as ``is_path`` does."""
     is_path(warehouse)
     return warehouse

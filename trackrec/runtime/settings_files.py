@@ -1,20 +1,23 @@
-"""Settings read from files: conf/base.yaml < conf/<env>.yaml < ``--set key=value``.
+"""Settings read from files: conf/base.yaml < conf/<env>.yaml < ``--set key=value``, merged by pydantic-settings.
 
-An unknown key is an error that names the nearest known one; nothing is ignored in silence.
+An unknown key is an error that names the nearest known one; nothing is ignored in silence. Environment variables and
+``.env`` files set nothing: a run is decided by its files and its command line alone.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import Settings
+from trackrec.runtime.settings import ModelSettings, Settings
 
 
 def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
@@ -25,48 +28,38 @@ def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
     conf = Path(conf)
     if not conf.is_file():
         raise BadInputError(f"settings file {conf} does not exist.", "Give one of conf/*.yaml with --conf.")
-    tree: dict[str, Any] = {}
     base = conf.parent / "base.yaml"
-    for path in [base, conf] if base.is_file() and base != conf else [conf]:
-        tree = _merge(tree, _read_yaml(path))
-    for override in overrides:
-        tree = _merge(tree, _parse_override(override))
+    files = [base, conf] if base.is_file() and base != conf else [conf]
+    layers = [*map(_read_yaml, files), *map(_parse_override, overrides)]
     try:
-        settings = Settings.model_validate(tree)
+        settings = Settings.model_validate(_merged(layers))
     except ValidationError as error:
-        raise BadInputError(_first_fault(error), f"Correct it in {conf} or in --set.") from None
-    found = {"spark_conf": str((conf.parent / settings.spark_conf).resolve())} | _models_beside(conf.parent, settings)
-    return settings.model_copy(update=found)
+        raise _bad_input(error, conf) from None
+    return _with_places_beside(conf.parent, settings)
 
 
-def _models_beside(folder: Path, settings: Settings) -> dict[str, Any]:
-    """Sections whose model is a relative path that lies beside the settings file and not in the working directory."""
-    found: dict[str, Any] = {}
-    for name in ("generator", "encoder", "validator"):
-        section = getattr(settings, name)
-        kind, _, rest = section.model.source.partition(":") if section else ("", "", "")
-        if kind in ("adapter", "path") and not Path(rest).expanduser().exists() and (folder / rest).exists():
-            source = f"{kind}:{(folder / rest).resolve()}"
-            found[name] = section.model_copy(update={"model": section.model.model_copy(update={"source": source})})
-    return found
+class _Yaml(yaml.SafeLoader):
+    """YAML in which a day that no calendar has (2026-13-31) stays text, so that the setting's own check names it."""
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _timestamp(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value
+
+
+_Yaml.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+
+
+def _read_yaml(path: Path) -> dict[Any, Any]:
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Yaml) or {}
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes that are not UTF-8
         raise BadInputError(f"{path} is not YAML: {' '.join(str(error).split())}.", "Correct the file.") from None
     if not isinstance(tree, dict):
         raise BadInputError(f"{path} holds a {type(tree).__name__}, not settings.", "Write key: value lines.")
     return tree
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _parse_override(text: str) -> dict[str, Any]:
@@ -74,31 +67,79 @@ def _parse_override(text: str) -> dict[str, Any]:
     if not sign or not key:
         raise BadInputError(f"--set {text!r} is not key=value.", "Write e.g. --set histories.every_n=5.")
     try:
-        parsed: Any = yaml.safe_load(value)
-    except yaml.YAMLError:
-        parsed = value
+        tree: Any = yaml.load(value, _Yaml)
+    except (yaml.YAMLError, ValueError):
+        tree = value
     for part in reversed(key.split(".")):
-        parsed = {part: parsed}
-    assert isinstance(parsed, dict)
-    return parsed
+        tree = {part: tree}
+    assert isinstance(tree, dict)
+    return tree
 
 
-def _first_fault(error: ValidationError) -> str:
+def _merged(layers: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
+    """One tree of all layers, a later one above an earlier one; what is no mapping is replaced, a list as well."""
+
+    class Layers(BaseSettings):
+        tree: dict[Any, Any] = {}
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """The layers, highest first, in place of environment variables, .env files and secrets."""
+            return tuple(InitSettingsSource(settings_cls, {"tree": layer}) for layer in reversed(layers))
+
+    return Layers().tree
+
+
+def _with_places_beside(folder: Path, settings: Settings) -> Settings:
+    """``settings`` with Spark's defaults and models looked for beside the settings file, in ``folder``."""
+    update: dict[str, Any] = {"spark_conf": str((folder / settings.spark_conf).resolve())}
+    for name in ("generator", "encoder", "validator"):
+        section = getattr(settings, name)
+        if section is not None:
+            update[name] = section.model_copy(update={"model": _model_beside(folder, section.model)})
+    return settings.model_copy(update=update)
+
+
+def _model_beside(folder: Path, model: ModelSettings) -> ModelSettings:
+    """``model``; absolute where it is a relative folder that lies in ``folder`` and not in the working directory."""
+    kind, _, path = model.source.partition(":")
+    if kind in ("adapter", "path") and not Path(path).expanduser().exists() and (folder / path).exists():
+        return model.model_copy(update={"source": f"{kind}:{(folder / path).resolve()}"})
+    return model
+
+
+def _bad_input(error: ValidationError, conf: Path) -> BadInputError:
+    """The first fault, with its own remedy where it has one."""
     fault = error.errors()[0]
     name = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] != "extra_forbidden":
-        given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r})"
-        return f"setting {name}: {fault['msg']}{given}."
-    near = difflib.get_close_matches(name, _setting_names(Settings), n=1, cutoff=0.0)
-    return f"unknown setting {name}; the nearest known one is {near[0]}."
+    remedy = f"Correct it in {conf} or in --set."
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, _setting_names(Settings), n=1, cutoff=0.0)
+        return BadInputError(f"unknown setting {name}; the nearest known one is {near[0]}.", remedy)
+    message = fault["msg"]
+    if fault["type"] == "tuple_type":  # in YAML there are lists only
+        message = "Input should be a list"
+        remedy = f"Write a list: --set '{name}=[{_items(fault['input'])}]', or the same brackets in {conf}."
+    given = "" if fault["type"] == "missing" else f" (given: {fault['input']!r})"
+    what = f"setting {name}: {message}{given}."
+    return BadInputError(what, fault.get("ctx", {}).get("remedy", remedy))
+
+
+def _items(value: object) -> str:
+    """What stands between the brackets of the list that was meant by ``value``, in one line."""
+    if value is None or isinstance(value, dict):
+        return "..."
+    return str(value) if str(value).isprintable() else json.dumps(str(value))
 
 
 def _setting_names(section: type[BaseModel], prefix: str = "") -> list[str]:
     names = []
     for name, field in section.model_fields.items():
         names.append(prefix + name)
-        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
-        for kind in inner:
+        types = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        for kind in types:
             if issubclass(kind, BaseModel):
                 names += _setting_names(kind, f"{prefix}{name}.")
     return names

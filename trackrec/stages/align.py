@@ -13,7 +13,6 @@ from trackrec.histories.prompts import template_of
 from trackrec.models.registry import Made
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.models.threads import use_threads
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
@@ -59,7 +58,7 @@ def preference_rows(tables: Lake, settings: Settings, generator_version: str) ->
 
     Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
     """
-    sampling = canonical(settings.generator.sampling)
+    sampling = settings.generator.sampling.canonical()
     validator = None if settings.validator is None else judge_of(settings).version
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
     rows = [r for r in stored if r["generator_version"] == generator_version and r["sampling"] == sampling]

@@ -25,7 +25,6 @@ from pyspark.sql import functions as F
 from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.user_split import of_validator
 from trackrec.models.registry import Made, register
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.stages import forecast, generate, histories, measure, validate
 from trackrec.stages import rec_tuning as tune
@@ -164,7 +163,7 @@ def _tune(job: Job, generator: str, number: int, tell: Callable[[str], None]) ->
 
 def _measure(job: Job, generators: dict[str, str], validator: str, tell: Callable[[str], None]) -> Outcome:
     judged = _with(job, judging(job.settings, job.settings.generator.model.source, validator))
-    return measure.run(judged, generators, canonical(job.settings.generator.sampling), tell)
+    return measure.run(judged, generators, job.settings.generator.sampling.canonical(), tell)
 
 
 def _registered(job: Job, role: str, made: Made, number: int) -> Outcome:

@@ -18,6 +18,12 @@ from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
 
+def check_night(settings: Settings) -> None:
+    """Raise BadInputError where the policy is nightly and no night is given: before Spark is started."""
+    if settings.histories.policy == "nightly":
+        settings.histories.night()
+
+
 def build_histories(run: Run, tables: Warehouse) -> Outcome:
     """Write the snapshots whose prompt changed, and the samples that join them.
 
@@ -106,9 +112,7 @@ def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:
     histories = settings.histories
     if histories.policy == "every_n_events":
         return snapshots.snapshots_every_n_events(ranked, histories.every_n)
-    if histories.as_of is None:
-        raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
-    return snapshots.snapshots_nightly(ranked, histories.as_of)
+    return snapshots.snapshots_nightly(ranked, histories.night())
 
 
 def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
@@ -116,5 +120,5 @@ def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
     if settings.histories.policy == "nightly":
         if settings.windows.boundaries is None:
             return None
-        events = events.where(F.col("known_time") < F.lit(settings.histories.as_of))
+        events = events.where(F.col("known_time") < F.lit(settings.histories.night()))
     return windows.with_window(events, windows.boundaries(events, settings.windows))

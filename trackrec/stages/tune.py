@@ -14,7 +14,6 @@ from trackrec.histories.prompts import ValidatorTemplate, template_of
 from trackrec.models.registry import Made, round_of
 from trackrec.models.resolve import Model, base_model, resolve_model
 from trackrec.models.threads import use_threads
-from trackrec.reccots.requests import canonical
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
@@ -68,7 +67,7 @@ def training_rows(tables: Lake, settings: Settings, generator_version: str, temp
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     Raises BadInputError where there are none of this generator with the settings' sampling.
     """
-    identity = (generator_version, canonical(settings.generator.sampling), template_version)
+    identity = (generator_version, settings.generator.sampling.canonical(), template_version)
     stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     reccots: dict[str, list[Row]] = {}
     for row in sorted(stored, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):

@@ -17,7 +17,7 @@ from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
 from trackrec.models.resolve import resolve_model
-from trackrec.reccots.requests import canonical, with_chunk
+from trackrec.reccots.requests import with_chunk
 from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.gpus import gpu_profile
@@ -72,7 +72,7 @@ def reccots_of(job: Job) -> DataFrame:
     """The RecCoTs of the generator and the sampling that the settings name."""
     settings = job.settings
     generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
-    sampling = canonical(settings.generator.sampling)
+    sampling = settings.generator.sampling.canonical()
     theirs = (F.col("generator_version") == generator.version) & (F.col("sampling") == sampling)
     return job.warehouse.read("reccots").where(theirs)
 

@@ -1,0 +1,56 @@
+"""One typed tree of settings, with its defaults; ``trackrec.runtime.settings_files`` reads what stands above them."""
+
+from __future__ import annotations
+
+from trackrec.runtime.settings.ctr import CtrSettings
+from trackrec.runtime.settings.engines import (
+    EncoderSettings,
+    EngineSettings,
+    GeneratorSettings,
+    ModelSettings,
+    SamplingSettings,
+    ValidatorSettings,
+)
+from trackrec.runtime.settings.histories import HistorySettings, PromptSettings, QualitySettings, WindowSettings
+from trackrec.runtime.settings.section import Section, UtcTime
+from trackrec.runtime.settings.sources import SourceSettings, TableSource
+from trackrec.runtime.settings.training import (
+    AlignmentSettings,
+    DistillSettings,
+    EndpointSettings,
+    FeedbackSettings,
+    GroupTrainingSettings,
+    LoopSettings,
+    LoraSettings,
+    RecTuningSettings,
+    TrainingSettings,
+)
+from trackrec.runtime.settings.tree import Settings
+
+__all__ = [
+    "AlignmentSettings",
+    "CtrSettings",
+    "DistillSettings",
+    "EncoderSettings",
+    "EndpointSettings",
+    "EngineSettings",
+    "FeedbackSettings",
+    "GeneratorSettings",
+    "GroupTrainingSettings",
+    "HistorySettings",
+    "LoopSettings",
+    "LoraSettings",
+    "ModelSettings",
+    "PromptSettings",
+    "QualitySettings",
+    "RecTuningSettings",
+    "SamplingSettings",
+    "Section",
+    "Settings",
+    "SourceSettings",
+    "TableSource",
+    "TrainingSettings",
+    "UtcTime",
+    "ValidatorSettings",
+    "WindowSettings",
+]

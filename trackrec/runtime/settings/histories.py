@@ -1,0 +1,57 @@
+"""Which snapshots are taken, what a prompt shows of them, and the gates that rows pass before publishing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings.section import Section, UtcTime
+
+
+class QualitySettings(Section):
+    """Gates before publishing. All are shares between 0 and 1."""
+
+    max_quarantine_share: float = Field(0.05, ge=0, le=1)
+    min_coverage: float = Field(0.9, ge=0, le=1)  # histories with a vector / histories of the run
+    max_duplicate_share: float = Field(0.5, ge=0, le=1)  # RecCoTs that repeat the text of another history
+
+
+class HistorySettings(Section):
+    """Which snapshots are taken, and how much of a history a prompt shows."""
+
+    policy: Literal["every_n_events", "nightly"] = "every_n_events"
+    every_n: int = Field(10, ge=1)
+    windows: tuple[str, ...] = ("ctr_train", "ctr_validation", "ctr_test")  # snapshots that a sample of these joins
+    as_of: UtcTime | None = None  # nightly: the night (UTC); nothing at or after it is seen
+    last_n: int = Field(50, ge=1)  # newest events that lists and tallies are made of
+    listed: int = Field(8, ge=1)  # titles a list, liked and disliked each
+    tallied: int = Field(8, ge=0)  # attributes in the tally, most frequent first
+    max_title_chars: int = Field(80, ge=8)  # of a title, in the prompts of G and of V alike
+    max_users: int | None = Field(None, ge=1)  # RecCoTs for this many users, chosen by hash; None: all
+
+    def night(self) -> datetime:
+        """``as_of``, which policy nightly needs: aware, UTC. BadInputError where no setting gives it.
+
+        Called before Spark starts, not when settings are loaded: conf/cluster.yaml leaves the night to ``--set``.
+        """
+        if self.as_of is None:
+            raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
+        return self.as_of
+
+
+class WindowSettings(Section):
+    """Alignment < CTR train < CTR validation < CTR test, by event_time."""
+
+    boundaries: tuple[UtcTime, UtcTime, UtcTime] | None = None  # first instants of the last three windows, UTC
+    fractions: tuple[float, float, float, float] = (0.5, 0.3, 0.1, 0.1)  # used where boundaries are not given
+
+
+class PromptSettings(Section):
+    """Words of the prompt; changing one changes the template version and so every prompt_key."""
+
+    template: str = "preference_v1"
+    item_noun: str = "items"
+    attribute_noun: str = "attributes"

@@ -1,0 +1,31 @@
+"""Whose logs are read: the interactions, items and users that everything is made from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trackrec.runtime.settings.section import Section
+
+
+class TableSource(Section):
+    """Where one of the team's tables lies, and what its columns are called there."""
+
+    format: Literal["delta", "parquet", "csv"] = "delta"
+    path: str  # a path, or catalog.schema.table
+    columns: dict[str, str] = Field(default_factory=dict)  # name in the contract -> name in the table
+    attribute_separator: str = Field(" ", min_length=1)  # only where attributes is one string column
+    options: dict[str, str] = Field(default_factory=dict)  # handed to Spark's reader, e.g. sep, header
+
+
+class SourceSettings(Section):
+    """Whose logs are read. ``movielens`` fetches MovieLens-100k as an example of the same contract."""
+
+    kind: Literal["tables", "movielens"] = "tables"
+    interactions: TableSource | None = None
+    items: TableSource | None = None
+    users: TableSource | None = None
+    like_threshold: float = 4.0  # a rating >= this is a like
+    rating_min: float = 1.0
+    rating_max: float = 5.0

@@ -1,0 +1,94 @@
+"""The feedback of V and the trainings of G and V: distillation, rec-tuning, alignment, and the loop over them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from trackrec.runtime.settings.section import Section
+
+
+class FeedbackSettings(Section):
+    """How V's judgement of G's candidates becomes preferences."""
+
+    candidates: int = Field(10, ge=2)  # a history, at temperature 1
+    next_events: int = Field(8, ge=1)  # of the snapshot, in the alignment window, that a candidate is judged on
+    min_gap: float = Field(0.01, ge=0)  # reward of the best minus that of the worst; closer groups are dropped
+    rejected: int | None = Field(None, ge=1)  # only this many of the lowest; None: all but the chosen one
+    holdout_share: float = Field(0.1, gt=0, lt=1)  # last part of the alignment window: chooses, never teaches
+    validator_share: float = Field(0.5, gt=0, lt=1)  # of the users: V is tuned on them, G judged on the others
+
+
+class LoraSettings(Section):
+    """Adapters of G and V."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)  # the adapter's output is scaled by alpha / rank
+
+
+class TrainingSettings(Section):
+    """One training of an adapter."""
+
+    learning_rate: float = Field(5e-4, gt=0)
+    epochs: int = Field(1, ge=1)
+    batch_size: int = Field(8, ge=1)  # examples an optimiser step
+    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
+    seed: int = 1  # order of the examples and a new adapter's first weights
+    lora: LoraSettings = LoraSettings()
+
+
+class GroupTrainingSettings(TrainingSettings):
+    """A training whose examples are groups with a common prompt, read once; one group at a time is in memory."""
+
+    max_grad_norm: float = Field(1.0, gt=0)
+    checkpoint_steps: int = Field(10, ge=1)
+    gradient_checkpointing: bool = False  # less memory for a second forward pass: for large models
+
+
+class RecTuningSettings(GroupTrainingSettings):
+    """Rec-tuning of V: the answers about a RecCoT's next events are learned together."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(1, ge=1)  # RecCoTs an optimiser step, each with its events
+    next_events: int = Field(8, ge=1)  # of a snapshot: more of them cost little, the history is read once
+    max_examples: int | None = Field(None, ge=1)  # events; RecCoTs by hash until there are this many. None: all
+
+
+class EndpointSettings(Section):
+    """An OpenAI-compatible endpoint with the model that teaches. What is None or empty is not sent."""
+
+    model: str
+    base_url: str | None = None  # None: OPENAI_BASE_URL, or OpenAI's own
+    key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the key; a key is no setting
+    concurrency: int = Field(8, ge=1)  # requests in flight
+    attempts: int = Field(6, ge=1)  # of a request, with growing pauses, before its row is quarantined
+    timeout_s: float = Field(120, gt=0)
+    max_tokens: int = Field(200, ge=1)
+    temperature: float | None = None
+    prefill: bool = False  # the answer's opening begins the assistant's message: vLLM and SGLang go on from there
+    extra_body: dict[str, Any] = Field(default_factory=dict)  # e.g. {chat_template_kwargs: {enable_thinking: false}}
+
+
+class DistillSettings(TrainingSettings):
+    """G_0: G's base tuned on what a teacher writes about a few users."""
+
+    teacher: Literal["statistics", "openai"] = "statistics"
+    endpoint: EndpointSettings | None = None  # of the openai teacher
+    share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
+    max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
+    learning_rate: float = Field(1e-3, gt=0)
+
+
+class AlignmentSettings(GroupTrainingSettings):
+    """S-DPO (arXiv 2406.09215) of G's adapter; an example is a history with its candidates."""
+
+    beta: float = Field(0.1, gt=0)  # how far G may move from where the round began: smaller moves further
+    learning_rate: float = Field(1e-4, gt=0)
+
+
+class LoopSettings(Section):
+    """The schedule of jobs/alternate.py."""
+
+    rounds: int = Field(2, ge=1)
+    holdout_samples: int = Field(400, ge=1)  # events of the hold-out that each round's V is measured on
