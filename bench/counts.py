@@ -2,8 +2,9 @@
 
 python -m bench.counts --conf conf/demo.yaml    # after `make demo`; seconds
 
-A G taught by the statistics teacher writes "Drama (16 liked, 4 not)", which it can copy from the prompt's
-"Drama 16 / 4"; taught by the teacher's first form it wrote "Drama (16 of 20 liked)", which takes a sum. Both are read.
+A G distilled from the statistics teacher writes "Drama (16 liked, 4 not)", which it can copy from the prompt's
+"Drama 16 / 4"; distilled from the teacher's first form it wrote "Drama (16 of 20 liked)", which takes a sum. Both are
+read.
 ``sides``: of the attributes with a count in the first sentence, those that the user likes more than all they rated, and
 less for those in later sentences; that takes divisions. One JSON line a version of G.
 """
@@ -34,28 +35,28 @@ def main() -> int:
     parser.add_argument("--conf", type=Path, default=Path("conf/demo.yaml"))
     lake = Lake(load_settings(parser.parse_args().conf).warehouse)
     histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
-    said: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    checks: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for row in lake.read_columns("reccots", ["prompt_key", "generator_version", "text"]).to_pylist():
         if row["text"] and row["prompt_key"] in histories:
-            said[row["generator_version"]] += judged(row["text"], histories[row["prompt_key"]])
-    for version, found in said.items():
-        counts, sides = (sum(column) / len(found) for column in zip(*found, strict=True))
-        line = {"bench": "counts", "generator": version, "named": len(found)}
+            checks[row["generator_version"]] += checked(row["text"], histories[row["prompt_key"]])
+    for version, pairs in checks.items():
+        counts, sides = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+        line = {"bench": "counts", "generator": version, "named": len(pairs)}
         print(json.dumps(line | {"counts": round(counts, 3), "sides": round(sides, 3)}))
     return 0
 
 
-def judged(text: str, history: Mapping[str, Any]) -> Iterator[tuple[bool, bool]]:
+def checked(text: str, history: Mapping[str, Any]) -> Iterator[tuple[bool, bool]]:
     """(whether the counts are the prompt's, whether it stands on its side) for each counted attribute in ``text``."""
     tallies = {t["attribute"]: Tally(t["attribute"], t["liked"], t["disliked"]) for t in history["tallies"]}
     share = history["n_liked"] / history["n_events"]
     for number, sentence in enumerate(text.split(". ")):
-        named = [Tally(name, int(a), int(b)) for name, a, b in _COPIED.findall(sentence)]
-        named += [Tally(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(sentence)]
-        for told in named:
-            known = tallies.get(told.attribute)
-            lift = known.lift(share) if known else 0.0
-            yield known == told, (lift > 0 if number == 0 else lift < 0)
+        claims = [Tally(name, int(a), int(b)) for name, a, b in _COPIED.findall(sentence)]
+        claims += [Tally(name, int(a), int(b) - int(a)) for name, a, b in _SUMMED.findall(sentence)]
+        for claim in claims:
+            tally = tallies.get(claim.attribute)
+            lift = tally.lift(share) if tally else 0.0
+            yield tally == claim, (lift > 0 if number == 0 else lift < 0)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
+from trackrec.runtime.stage import Stage
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
@@ -124,8 +125,8 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     template, lake = template_of(settings.prompt, settings.histories), Lake(settings.warehouse)
     columns = ["user_id", "as_of", "prompt_key", "prompt_body", "liked", "disliked", "tallies", "n_liked", "n_events"]
     histories = lake.read_columns("user_histories", columns).to_pylist()
-    taught = StatisticsTeacher(template).teach(histories)
-    snapshots = {(one.row["user_id"], one.row["as_of"]): (one.row, one.text) for one in taught}
+    texts = StatisticsTeacher(template).write(histories)
+    snapshots = {(t.history["user_id"], t.history["as_of"]): (t.history, t.text) for t in texts}
     columns = ["user_id", "as_of", "item_id", "event_time", "label", "window"]
     samples = [s for s in lake.read_columns("samples", columns).to_pylist() if s["window"] == "alignment"]
     start = holdout_start_of([s["event_time"] for s in samples], settings.feedback.holdout_share)
@@ -156,7 +157,7 @@ def _flat(groups: Iterable[Sequence[Row]]) -> list[Row]:
 
 def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], folder: Path) -> dict[str, Any]:
     from trackrec.models.lora import trainable
-    from trackrec.training.answer_objective import Asked, asked_of, tune
+    from trackrec.training.answer_objective import AnswerGroup, answer_group, train_answers
 
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
@@ -164,11 +165,11 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
-    def tokenised(group: Sequence[Row], reccot: Callable[[Row], str]) -> Asked:
+    def tokenised(group: Sequence[Row], reccot: Callable[[Row], str]) -> AnswerGroup:
         form = {"history": way.history, "question_last": way.question_last}
         texts = [prompt_of(words, row.history, reccot(row), row.item, **form) for row in group]
         ids = [chat.ids(Request("", text, "", 0)) for text in texts]
-        return asked_of(group[0].key, ids, [no_yes[row.label] for row in group])
+        return answer_group(group[0].key, ids, [no_yes[row.label] for row in group])
 
     def shown(i: int) -> Callable[[Row], str]:
         hidden = not way.reccot or (i % 100) / 100 < way.left_out
@@ -180,7 +181,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     tuning = settings.tune
     model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)
     began = time.perf_counter()
-    steps = tune(model, examples, tuning, folder, lambda _: None)
+    steps = train_answers(model, examples, tuning, folder, Stage("reading"))
     seconds = time.perf_counter() - began
     ring = sorted({row.user for row in held}, key=lambda user: hashlib.sha256(user.encode()).hexdigest())
     others = dict(zip(ring, [*ring[1:], ring[0]], strict=True))

@@ -38,31 +38,31 @@ def main() -> int:
 
     source = resolve(settings.generator.model, settings.cache_dir())
     model = trainable(source, settings.generator.dtype, LoraSettings(), seed=1)
-    found = {n: _compare(model, args, n) for n in args.candidates}
-    line: dict[str, Any] = {"bench": "sdpo", "ratio": found[max(found)]["ratio"]}
-    print(json.dumps(line | {"prompt": args.prompt, "reccot": args.reccot, "candidates": found}))
+    results = {n: _compare(model, args, n) for n in args.candidates}
+    line: dict[str, Any] = {"bench": "sdpo", "ratio": results[max(results)]["ratio"]}
+    print(json.dumps(line | {"prompt": args.prompt, "reccot": args.reccot, "candidates": results}))
     return 0
 
 
 def _compare(model: Any, args: argparse.Namespace, n: int) -> dict[str, float]:
     from trackrec.training.prefix import Group, separate_logps, shared_logps
 
-    dice = random.Random(n)
+    rng = random.Random(n)
 
-    def words(length: int) -> tuple[int, ...]:
-        return tuple(dice.randrange(100, 40_000) for _ in range(length))
+    def tokens(length: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(100, 40_000) for _ in range(length))
 
     seconds: dict[str, list[float]] = {"shared": [], "separate": []}
     for step in range(args.steps + 1):
-        group = Group(words(args.prompt), tuple(words(args.reccot) for _ in range(n)))
+        group = Group(tokens(args.prompt), tuple(tokens(args.reccot) for _ in range(n)))
         for name, form in (("shared", shared_logps), ("separate", separate_logps)):
             took = _step(model, group, form)
             if step:
                 seconds[name].append(took)
-    median = {name: statistics.median(taken) for name, taken in seconds.items()}
+    median = {name: statistics.median(times) for name, times in seconds.items()}
     ratio = round(median["separate"] / median["shared"], 2)
     print(f"N = {n}: shared {median['shared']:.2f} s, separate {median['separate']:.2f} s a step: {ratio}", flush=True)
-    return {"ratio": ratio} | {f"{name}_s": round(taken, 3) for name, taken in median.items()}
+    return {"ratio": ratio} | {f"{name}_s": round(step_s, 3) for name, step_s in median.items()}
 
 
 def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
@@ -79,7 +79,8 @@ def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
     model.zero_grad(set_to_none=True)
     began = time.perf_counter()
     logps = form(model, group)[None]
-    sdpo_losses(logps, logps.detach(), torch.ones_like(logps, dtype=torch.bool), beta=0.1).mean().backward()
+    losses = sdpo_losses(logps, logps.detach(), torch.ones_like(logps, dtype=torch.bool), beta=0.1)
+    torch.autograd.backward(losses.mean())
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - began

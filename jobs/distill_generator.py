@@ -14,34 +14,21 @@ Prints G_0 as generator.model.source takes it. Run again, it asks for no text an
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from trackrec.runtime.ledger import Opened, Run, run_recorded
-from trackrec.tables.catalog import open_lake
-from trackrec.tables.lake import Lake
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train the adapter, register it in ``model_versions`` as round 0, print its figures. Returns the exit code."""
-    return run_recorded("distill_generator", __doc__, argv, _opened)
+    """Train the adapter and register it in ``model_versions`` as round 0. Returns the exit code."""
+    with recorded_run("distill_generator", __doc__, argv) as job:
+        from trackrec.stages.distill import distill_generator
+        from trackrec.stages.opening import open_lake
 
-
-def _opened(run: Run) -> Opened:
-    lake = open_lake(run.settings, run.name)
-    return lake, lambda: _distill(run, lake)
-
-
-def _distill(run: Run, lake: Lake) -> None:
-    from trackrec.models.threads import use_threads
-
-    use_threads(run.settings.generator.threads)  # before torch is imported
-    from trackrec.models.registry import register
-    from trackrec.stages.distill import distill_generator
-
-    made = distill_generator(run, lake, lambda line: print(line, flush=True))
-    model, _ = register(run, lake, "generator", made, number=0)
-    print(f"distill_generator: G_0 {model.version}, generator.model.source={made.source}")
+        distill_generator(*open_lake(job))
+    return job.exit_code
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -28,12 +28,12 @@ def served(smollm2, tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("served") / "log"
-    told = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "2"}
+    variables = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", smollm2.path]
     command += ["--served-model-name", "smollm2", "--host", "127.0.0.1", "--port", str(port), "--api-key", "secret"]
     command += ["--max-model-len", "1024", "--enforce-eager"]
     with log.open("w") as out:
-        server = subprocess.Popen(command, env=os.environ | told, stdout=out, stderr=out)
+        server = subprocess.Popen(command, env=os.environ | variables, stdout=out, stderr=out)
     try:
         for _ in range(180):
             try:
@@ -62,7 +62,7 @@ def key(monkeypatch):
 
 
 def test_a_served_model_writes_reccots_that_go_on_from_the_opening(served):
-    found = list(teacher(served).teach(ROWS))
+    found = list(teacher(served).write(ROWS))
     texts = [one.text for one in found if one.fault is None]
     assert len(found) == len(ROWS)
     assert len(texts) >= 5, "a model of 135 M may end without a whole sentence now and then"
@@ -70,16 +70,16 @@ def test_a_served_model_writes_reccots_that_go_on_from_the_opening(served):
     assert len(set(texts)) == len(texts)
 
 
-def test_a_wrong_model_or_key_is_told_in_one_line(served, monkeypatch):
+def test_a_wrong_model_or_key_is_said_in_one_line(served, monkeypatch):
     with pytest.raises(BadInputError, match="refuses every request"):
-        list(teacher(served, model="gpt").teach(ROWS))
+        list(teacher(served, model="gpt").write(ROWS))
     monkeypatch.setenv("OPENAI_API_KEY", "wrong")
     with pytest.raises(BadInputError, match="refuses every request"):
-        list(teacher(served).teach(ROWS))
+        list(teacher(served).write(ROWS))
 
 
 def test_a_prompt_beyond_its_context_is_a_fault_of_its_row_alone(served):
     rows = [ROWS[0] | {"prompt_body": "Heat " * 3000}, *ROWS[1:3]]
-    faults = {one.row["user_id"]: one.fault for one in teacher(served).teach(rows)}
+    faults = {one.history["user_id"]: one.fault for one in teacher(served).write(rows)}
     assert faults.pop("u0").startswith("refused: 400")
     assert list(faults.values()) == [None, None]

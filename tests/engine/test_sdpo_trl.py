@@ -42,14 +42,18 @@ def test_with_one_rejected_the_loss_is_the_sigmoid_loss_of_trls_dpo_trainer(smol
     )  # fmt: skip
     trainer = DPOTrainer(policy, reference, settings, train_dataset=pairs, processing_class=tokenizer)
     batch = next(iter(trainer.get_train_dataloader()))
-    theirs = trainer.compute_loss(trainer.model, batch)
+    trl_loss = trainer.compute_loss(trainer.model, batch)
 
     assert enable(policy)
     assert enable(reference)
     groups = [_group(batch, i) for i in range(len(PAIRS))]
-    ours, fixed = (torch.stack([shared_logps(model, g) for g in groups]) for model in (policy, reference))
-    loss = sdpo_losses(ours, fixed.detach(), torch.ones_like(ours, dtype=torch.bool), BETA).mean()
-    assert loss.item() == pytest.approx(theirs.item(), rel=1e-5)
+    policy_logps, reference_logps = (
+        torch.stack([shared_logps(model, g) for g in groups]) for model in (policy, reference)
+    )
+    loss = sdpo_losses(
+        policy_logps, reference_logps.detach(), torch.ones_like(policy_logps, dtype=torch.bool), BETA
+    ).mean()
+    assert loss.item() == pytest.approx(trl_loss.item(), rel=1e-5)
 
 
 def _group(batch, i):

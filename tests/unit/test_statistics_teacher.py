@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackrec.training.teachers.statistics import History, Tally, write
+from trackrec.training.teachers.statistics import History, Tally, reccot
 
 GENRES = ["Action", "Comedy", "Crime", "Drama", "Horror", "War"]
 TITLES = ["Heat", "Alien", "Babe", "Speed", "Fargo", "Psycho", "Gandhi", "Clueless"]
@@ -28,7 +28,7 @@ SHOWN = History(["Fargo", "Heat"], ["Babe"], [Tally("Crime", 9, 1), Tally("Comed
 
 @given(histories, st.integers(0, 10_000))
 def test_every_title_genre_and_count_in_it_is_in_the_history_and_on_its_side(history, seed):
-    text = write(history, OPENING, "films", seed)
+    text = reccot(history, OPENING, "films", seed)
     said = [t for t in TITLES if t in text]
     assert set(said) <= {*history.liked, *history.disliked}
     by_name = {t.attribute: t for t in history.tallies}
@@ -45,7 +45,7 @@ def test_every_title_genre_and_count_in_it_is_in_the_history_and_on_its_side(his
 
 @given(histories, st.integers(0, 10_000))
 def test_it_is_one_short_line_that_begins_with_the_opening(history, seed):
-    text = write(history, OPENING, "films", seed)
+    text = reccot(history, OPENING, "films", seed)
     assert text.startswith(f"{OPENING} ")
     assert text.endswith(".")
     assert "\n" not in text
@@ -54,13 +54,13 @@ def test_it_is_one_short_line_that_begins_with_the_opening(history, seed):
 
 
 def test_the_same_seed_gives_the_same_text_and_others_other_words():
-    texts = [write(SHOWN, OPENING, "films", seed) for seed in range(40)]
-    assert texts == [write(SHOWN, OPENING, "films", seed) for seed in range(40)]
+    texts = [reccot(SHOWN, OPENING, "films", seed) for seed in range(40)]
+    assert texts == [reccot(SHOWN, OPENING, "films", seed) for seed in range(40)]
     assert len(set(texts)) > 20
 
 
 def test_it_goes_from_evidence_to_what_to_expect():
-    text = write(SHOWN, OPENING, "films", 1)
+    text = reccot(SHOWN, OPENING, "films", 1)
     assert "Crime (9 liked, 1 not)" in text
     assert "Comedy (1 liked, 6 not)" in text
     assert "War" not in text, "one event is no evidence"

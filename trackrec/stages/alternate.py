@@ -37,7 +37,7 @@ from trackrec.stages.rec_tuning import build_rec_tuning
 from trackrec.stages.validate import generator_of, judge_candidates
 from trackrec.tables.catalog import open_lake
 from trackrec.tables.warehouse import Warehouse
-from trackrec.training.teachers.texts import teacher_of
+from trackrec.training.teachers.build import build_teacher
 
 _STEPS = (4, 6)  # of round 0 and of every later one, without the histories
 
@@ -180,4 +180,4 @@ def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     histories = current_histories(tables.read("user_histories"), template.version)
     items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
-    return data | {"teacher": teacher_of(settings.distill, template).version}
+    return data | {"teacher": build_teacher(settings.distill, template).version}

@@ -2,74 +2,80 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
-from trackrec.models.resolve import resolve
+from trackrec.models.resolve import resolve_model
+from trackrec.models.threads import use_threads
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
+from trackrec.runtime.stage import Outcome
+from trackrec.stages.new_version import record_version
+from trackrec.stages.teacher_texts import teacher_texts
 from trackrec.tables.lake import Lake
-from trackrec.training.sft import Example, fine_tune
-from trackrec.training.teachers.texts import taught_texts, teacher_of
+from trackrec.training.digests import distillation_digest
+from trackrec.training.sft import fine_tune
+from trackrec.training.teacher_tokens import teacher_examples
+from trackrec.training.teachers.build import build_teacher
 
 Row = Mapping[str, Any]
 _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
 _SHOWN = ["liked", "disliked", "tallies", "n_liked", "n_events"]
 
 
-def distill_generator(run: Run, lake: Lake, tell: Callable[[str], None] = print) -> TrainedVersion:
-    """Tune G on the teacher's RecCoTs of ``distill.share`` of the users it is judged on; found, not repeated.
+def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
+    """Tune G on the teacher's RecCoTs of ``distill.share`` of the users it is judged on; register it as ``number``.
 
-    Only histories of the alignment window before its hold-out are taken. Raises BadInputError where there are none, or
-    where the teacher cannot be used.
+    Only histories of the alignment window before its hold-out are taken. A finished training is not repeated. Raises
+    BadInputError where there are none, or where the teacher cannot be used.
     """
     settings = run.settings
-    base = resolve(settings.generator.model, settings.cache_dir())
-    template = template_of(settings.prompt, settings.histories)
-    wanted = histories_to_teach(lake, settings, template)
-    written = taught_texts(run, lake, wanted, teacher_of(settings.distill, template), tell)
-    taught = [row for row in wanted if row["prompt_key"] in written]
-    texts = [written[row["prompt_key"]] for row in taught]
-    chat = Chat(EngineSpec.for_generator(settings.generator, base, template.opening))
-    end = chat.tokenizer.eos_token_id
-    examples = []
-    for row, text in zip(taught, texts, strict=True):
-        prompt = chat.ids(Request("", row["prompt_body"], template.opening, 0))
-        answer = chat.tokenizer(text.removeprefix(template.opening), add_special_tokens=False)["input_ids"]
-        examples.append(Example(tuple(prompt), (*answer, end)))
-    tuning = settings.distill.model_dump(mode="json", exclude={"teacher", "endpoint"})  # of these the texts tell
-    decides = [base.version, settings.generator.dtype, tuning, template.version]
-    told = json.dumps([decides, [row["prompt_key"] for row in taught], texts], sort_keys=True)
-    name = hashlib.sha256(told.encode()).hexdigest()[:16]
-    folder = Path(settings.models).resolve() / "generator" / name / "adapter"
-    metrics = fine_tune(base, examples, settings.distill, folder, dtype=settings.generator.dtype, tell=tell)
-    metrics["users"] = len({row["user_id"] for row in taught})
-    data = {name: lake.open(name).version() for name in ("user_histories", "teacher_reccots")}
-    return TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
+    generator = settings.generator
+    with run.stage("distill") as stage:
+        use_threads(generator.threads)  # before torch is imported
+        base = resolve_model(generator.model.source, settings.cache_dir(), generator.model.sha256)
+        template = template_of(settings.prompt, settings.histories)
+        histories = histories_to_teach(tables, settings, template)
+        texts = teacher_texts(run, stage, tables, histories, build_teacher(settings.distill, template))
+        histories = [row for row in histories if row["prompt_key"] in texts]
+        chat = Chat(EngineSpec.for_generator(generator, base, template.opening))
+        examples = teacher_examples(histories, texts, chat, template.opening)
+        keys = [row["prompt_key"] for row in histories]
+        digest = distillation_digest(
+            base.version, generator.dtype, settings.distill, template.version, keys, [texts[key] for key in keys]
+        )
+        folder = Path(settings.models).resolve() / "generator" / digest / "adapter"
+        metrics = fine_tune(base, examples, settings.distill, folder, dtype=generator.dtype, stage=stage)
+        metrics["users"] = len({row["user_id"] for row in histories})
+        data = {name: tables.open(name).version() for name in ("user_histories", "teacher_reccots")}
+        trained = TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
+        record_version(run, stage, tables, "generator", trained, number)
+    return stage.outcome
 
 
-def histories_to_teach(lake: Lake, settings: Settings, template: Template) -> list[Row]:
-    """The histories that the teacher writes about, in the order of a hash, at most ``distill.max_examples``."""
-    samples = lake.read_columns("samples", ["event_time", "window"]).to_pylist()
+def histories_to_teach(tables: Lake, settings: Settings, template: Template) -> list[Row]:
+    """The histories that the teacher writes about, in the order of a hash, at most ``distill.max_examples``.
+
+    All are of snapshots before the hold-out's start: a snapshot shows what was known before its as_of, so no label that
+    the hold-out is for, or that became known in it, is in their prompts, lists or tallies.
+    """
+    samples = tables.read_columns("samples", ["event_time", "window"]).to_pylist()
     times = [row["event_time"] for row in samples if row["window"] == "alignment"]
-    before = holdout_start_of(times, settings.feedback.holdout_share)
-    rows: list[Row] = lake.read_columns("user_histories", [*_COLUMNS, *_SHOWN]).to_pylist()
-    ours = [
+    holdout_start = holdout_start_of(times, settings.feedback.holdout_share)
+    stored: list[Row] = tables.read_columns("user_histories", [*_COLUMNS, *_SHOWN]).to_pylist()
+    histories = [
         row
-        for row in rows
+        for row in stored
         if row["template_version"] == template.version
-        and row["as_of"] < before
+        and row["as_of"] < holdout_start
         and not in_share(row["user_id"], settings.feedback.validator_share)
         and in_share(row["user_id"], settings.distill.share, salt="trackrec distillation")
     ]
-    return sorted(ours, key=lambda row: str(row["prompt_key"]))[: settings.distill.max_examples]
+    return sorted(histories, key=lambda row: str(row["prompt_key"]))[: settings.distill.max_examples]

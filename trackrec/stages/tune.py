@@ -2,139 +2,139 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.templates import template_of
-from trackrec.models.registry import TrainedVersion
+from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
-from trackrec.reccots.requests import canonical
+from trackrec.models.threads import use_threads
+from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import Settings, ValidatorSettings
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
+from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake
+from trackrec.training.digests import rec_tuning_digest
+
+if TYPE_CHECKING:
+    from trackrec.training.answer_objective import AnswerGroup
+    from trackrec.training.group_loop import Figures
 
 Row = Mapping[str, Any]
 _COLUMNS = ["row_key", "item_id", "event_time", "template_version", "generator_version", "sampling", "label"]
 
 
-def tune_validator(
-    settings: Settings, chosen: ValidatorSettings, lake: Lake, tell: Callable[[str], None] = print
-) -> TrainedVersion:
-    """Tune V's base, from scratch each round, on the rows of this generator.
+def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome:
+    """Tune V's base, from scratch each round, on the rows of the settings' G; register it as round ``number``.
 
-    A finished training is found, not repeated; a killed one goes on. The loss is on the answer only. Raises
-    BadInputError without rows, or where all have one label.
+    Without ``number`` its round is that of G. A finished training is not repeated, a killed one goes on. The loss is on
+    the answer only. Raises BadInputError without rows, or where all have one label.
     """
-    template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    base = base_model(resolve(chosen.model, settings.cache_dir()))
-    groups = groups_of(lake, settings, template)
-    rows = [row for group in groups for row in group]
+    settings = run.settings
+    validator = validator_settings(settings)
+    with run.stage("tune") as stage:
+        use_threads(validator.threads)  # before torch is imported
+        template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=validator.answers)
+        base = base_model(resolve(validator.model, settings.cache_dir()))
+        generator = resolve(settings.generator.model, settings.cache_dir())
+        reccots = training_rows(tables, settings, generator_version(settings.generator, generator), template.version)
+        rows = list(chain.from_iterable(reccots))
+        share_liked = _share_liked(rows)
+        groups = _token_groups(reccots, validator, base)
+        digest = rec_tuning_digest(
+            base.version, validator.dtype, validator.answers, settings.tune, template.version, rows
+        )
+        folder = Path(settings.models).resolve() / "validator" / digest
+        adapter, steps = _trained(settings.tune, validator.dtype, base, groups, folder, stage)
+        metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
+        data = {"rec_tuning": tables.open("rec_tuning").version()}
+        number = round_of(tables, "generator", generator.version) if number is None else number
+        trained = TrainedVersion(f"adapter:{adapter}", base.version, data, metrics)
+        record_version(run, stage, tables, "validator", trained, number)
+    return stage.outcome
+
+
+def training_rows(tables: Lake, settings: Settings, version: str, template_version: str) -> list[list[Row]]:
+    """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
+
+    Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
+    Raises BadInputError where there are none of this generator with the settings' sampling.
+    """
+    identity = (version, settings.generator.sampling.canonical(), template_version)
+    stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
+    reccots: dict[str, list[Row]] = {}
+    for row in sorted(stored, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
+        if (row["generator_version"], row["sampling"], row["template_version"]) == identity:
+            reccots.setdefault(row["row_key"], []).append(row)
+    if not reccots:
+        raise BadInputError(
+            f"table rec_tuning has no row of generator {version} with this sampling.",
+            "Run jobs/generate_reccot.py with the same settings first.",
+        )
+    cut = [rows[: settings.tune.next_events] for rows in reccots.values()]
+    return cut if settings.tune.max_examples is None else first_rows(cut, settings.tune.max_examples)
+
+
+def first_rows(reccots: Sequence[list[Row]], count: int) -> list[list[Row]]:
+    """The first RecCoTs with ``count`` rows in all; the last one is cut."""
+    kept: list[list[Row]] = []
+    for rows in reccots:
+        left = count - sum(map(len, kept))
+        if left <= 0:
+            break
+        kept.append(rows[:left])
+    return kept
+
+
+def _share_liked(rows: Sequence[Row]) -> float:
     liked = sum(row["label"] for row in rows)
     if liked in (0, len(rows)):
         raise BadInputError(
             f"table rec_tuning: all {len(rows)} rows of this generator and template have one label.",
             "Look at source.like_threshold, or show V more users (feedback.validator_share).",
         )
-    asked = tokenised(groups, Chat(EngineSpec.for_validator(chosen, base)))
-    examples = sum(len(one.group.answers) for one in asked)
-    if not asked:
+    return float(liked / len(rows))
+
+
+def _token_groups(reccots: Sequence[Sequence[Row]], validator: ValidatorSettings, base: Model) -> list[AnswerGroup]:
+    from trackrec.training.answer_tokens import answer_groups
+
+    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)))
+    if not groups:
+        prompts = sum(map(len, reccots))
         raise BadInputError(
-            f"table rec_tuning: all {len(rows)} prompts exceed validator.max_model_len {chosen.max_model_len}.",
+            f"table rec_tuning: all {prompts} prompts exceed validator.max_model_len {validator.max_model_len}.",
             "Raise it, or show less of a history.",
         )
-    folder = Path(settings.models).resolve() / "validator" / _digest(base, chosen, template, rows, settings)
-    adapter, steps = _trained(settings, chosen, base, asked, folder, tell)
-    late = steps[-max(1, len(steps) // 4) :]  # a step is a few RecCoTs: one alone says little
-    metrics = {
-        "reccots": len(asked),
-        "examples": examples,
-        "too_long": len(rows) - examples,
-        "share_liked": liked / len(rows),
-        "steps": len(steps),
-        "first_loss": steps[0]["loss"],
-        "last_loss": sum(step["loss"] for step in late) / len(late),
-    }
-    return TrainedVersion(
-        f"adapter:{adapter}", base.version, {"rec_tuning": lake.open("rec_tuning").version()}, metrics
-    )
-
-
-def groups_of(lake: Lake, settings: Settings, template: ValidatorTemplate) -> list[list[Row]]:
-    """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
-
-    Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
-    """
-    generator = resolve(settings.generator.model, settings.cache_dir())
-    rows: list[Row] = lake.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
-    wanted = (generator.version, canonical(settings.generator.sampling), template.version)
-    ours: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
-        if (row["generator_version"], row["sampling"], row["template_version"]) == wanted:
-            ours.setdefault(row["row_key"], []).append(row)
-    if not ours:
-        raise BadInputError(
-            f"table rec_tuning has no row of generator {generator.version} with this sampling.",
-            "Run jobs/generate_reccot.py with the same settings first.",
-        )
-    groups = [group[: settings.tune.next_events] for group in ours.values()]
-    return groups if settings.tune.max_examples is None else _first(groups, settings.tune.max_examples)
-
-
-def _first(groups: Sequence[list[Row]], count: int) -> list[list[Row]]:
-    """The first groups with ``count`` rows in all; the last one is cut."""
-    found: list[list[Row]] = []
-    for group in groups:
-        left = count - sum(map(len, found))
-        if left <= 0:
-            break
-        found.append(group[:left])
-    return found
-
-
-def tokenised(groups: Sequence[Sequence[Row]], chat: Chat) -> list[Any]:
-    """The groups as ``tuning.Asked``, without the prompts that are too long for the context."""
-    from trackrec.training.answer_objective import asked_of
-
-    yes, no = chat.answers.tokens
-    found = []
-    for group in groups:
-        prompts = [chat.ids(Request("", row["prompt_body"], "", 0)) for row in group]
-        fitting = [i for i, ids in enumerate(prompts) if chat.fault(ids) is None]
-        if fitting:
-            answers = [yes if group[i]["label"] else no for i in fitting]
-            found.append(asked_of(group[0]["row_key"], [prompts[i] for i in fitting], answers))
-    return found
+    return groups
 
 
 def _trained(
-    settings: Settings,
-    chosen: ValidatorSettings,
-    base: Model,
-    asked: Sequence[Any],
-    folder: Path,
-    tell: Callable[[str], None],
-) -> tuple[Path, list[dict[str, float]]]:
-    from trackrec.training.answer_objective import tune
+    settings: RecTuningSettings, dtype: str, base: Model, groups: Sequence[AnswerGroup], folder: Path, stage: Stage
+) -> tuple[Path, list[Figures]]:
+    from trackrec.training.answer_objective import train_answers
     from trackrec.training.group_loop import steps_of, train_adapter
 
-    def work(model: Any, place: Path) -> None:
-        tune(model, asked, settings.tune, place, tell)
+    def train_in_place(model: Any, checkpoints: Path) -> None:
+        train_answers(model, groups, settings, checkpoints, stage)
 
-    return train_adapter(base, chosen.dtype, settings.tune, folder, work), steps_of(folder / "training")
+    return train_adapter(base, dtype, settings, folder, train_in_place), steps_of(folder / "training")
 
 
-def _digest(
-    base: Model, chosen: ValidatorSettings, template: ValidatorTemplate, rows: Sequence[Row], settings: Settings
-) -> str:
-    """16 hex digits over everything that decides the adapter."""
-    told = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
-    tuning = settings.tune.model_dump(mode="json")
-    decides = [base.version, chosen.dtype, chosen.answers, tuning, template.version, told]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, float]:
+    examples = sum(len(group.group.answers) for group in groups)
+    return {"reccots": len(groups), "examples": examples, "too_long": len(rows) - examples}
+
+
+def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:
+    """The loss of the first step, and its mean over the last quarter: a step is a few RecCoTs, one says little."""
+    late = steps[-max(1, len(steps) // 4) :]
+    return {"first_loss": steps[0]["loss"], "last_loss": sum(step["loss"] for step in late) / len(late)}

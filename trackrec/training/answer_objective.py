@@ -6,7 +6,7 @@ loss and gradients as one sequence an event, on its answer's tokens only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -15,34 +15,35 @@ from typing import Any
 from torch import Tensor
 
 from trackrec.runtime.settings import RecTuningSettings
-from trackrec.training.group_loop import Objective, Row, form_of, train
+from trackrec.runtime.stage import Stage
+from trackrec.training.group_loop import Figures, Objective, logps_function, train
 from trackrec.training.prefix import Group
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What V is asked about one RecCoT, as token ids with what the user did behind it; ``key`` names it in errors."""
+class AnswerGroup:
+    """V's prompts about one RecCoT as token ids, each with what the user did behind it; ``key`` names it in errors."""
 
     key: str
     group: Group
 
 
-def asked_of(key: str, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Asked:
-    """The group of whole prompts and the answer to each: what they have in common at the start is read once."""
-    together = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
-    shared = sum(1 for _ in together)
-    told = tuple((*prompt[shared:], *answer) for prompt, answer in zip(prompts, answers, strict=True))
-    return Asked(key, Group(tuple(prompts[0][:shared]), told, counted=tuple(map(len, answers))))
+def answer_group(key: str, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> AnswerGroup:
+    """The group of full prompts and the answer to each: what they have in common at the start is read once."""
+    common = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
+    shared = sum(1 for _ in common)
+    continuations = tuple((*prompt[shared:], *answer) for prompt, answer in zip(prompts, answers, strict=True))
+    return AnswerGroup(key, Group(tuple(prompts[0][:shared]), continuations, counted=tuple(map(len, answers))))
 
 
-def tune(
-    model: Any, asked: Sequence[Asked], settings: RecTuningSettings, folder: Path, tell: Callable[[str], None] = print
-) -> list[Row]:
-    """Train ``model`` in place; returns a row a step: loss (nats an answer), … See ``training.train``."""
-    form = form_of(model, tell)
+def train_answers(
+    model: Any, groups: Sequence[AnswerGroup], settings: RecTuningSettings, folder: Path, stage: Stage
+) -> list[Figures]:
+    """Train ``model`` in place; returns a row a step: loss (nats an answer), … See ``group_loop.train``."""
+    logps = logps_function(model, stage)
 
-    def loss_of(i: int) -> tuple[Tensor, Row]:
-        return -form(model, asked[i].group).mean(), {}
+    def loss_of(i: int) -> tuple[Tensor, Figures]:
+        return -logps(model, groups[i].group).mean(), {}
 
-    keys, sizes = [f"RecCoT {one.key}" for one in asked], [len(one.group.answers) for one in asked]
-    return train(model, Objective("Rec-tuning", keys, sizes, loss_of), settings, folder, tell)
+    keys, sizes = [f"RecCoT {group.key}" for group in groups], [len(group.group.answers) for group in groups]
+    return train(model, Objective("Rec-tuning", keys, sizes, loss_of), settings, folder, stage)

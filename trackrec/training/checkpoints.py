@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: trainable weights and AdamW's state as safetensors, nothing pickled."""
+"""Checkpoints that are complete or not there: trainable weights and AdamW's state as safetensors, nothing pickled."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Checkpoints:
         scratch, final = self.folder / f".step-{step}", self.folder / f"step-{step}"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        named = _trainable(model)
+        trainable = _trainable(model)
         save_file(
-            {name: weight.detach().contiguous() for name, weight in named.items()}, scratch / "weights.safetensors"
+            {name: weight.detach().contiguous() for name, weight in trainable.items()}, scratch / "weights.safetensors"
         )
         state = {
             f"{name}/{part}": torch.as_tensor(optimizer.state[weight][part]).contiguous()
-            for name, weight in named.items()
+            for name, weight in trainable.items()
             for part in _STATE
             if weight in optimizer.state
         }
@@ -41,7 +41,7 @@ class Checkpoints:
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer) -> int:
         """Load the newest checkpoint into both; returns its step, 0 where there is none."""
-        steps = self._found()
+        steps = self._steps()
         if not steps:
             return 0
         folder = self.folder / f"step-{steps[-1]}"
@@ -56,11 +56,11 @@ class Checkpoints:
 
     def drop(self, but: int | None = None) -> None:
         """Remove all but step ``but``; all where the training is over and its weights are kept elsewhere."""
-        for step in self._found():
+        for step in self._steps():
             if step != but:
                 shutil.rmtree(self.folder / f"step-{step}")
 
-    def _found(self) -> list[int]:
+    def _steps(self) -> list[int]:
         return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
 
 

@@ -17,22 +17,25 @@ from typing import Any
 import torch
 import torch.utils.deterministic
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import get_linear_schedule_with_warmup
 
 from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.settings import GroupTrainingSettings
+from trackrec.runtime.stage import Stage
 from trackrec.training import shared_attention
 from trackrec.training.checkpoints import Checkpoints
 from trackrec.training.prefix import Group, separate_logps, shared_logps
 
-Form = Callable[[Any, Group], Tensor]
-Row = dict[str, float]
+LogpsFunction = Callable[[Any, Group], Tensor]  # model, group → log-probability of each answer
+Figures = dict[str, float]  # of one step, by name
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is learned: ``loss(i)`` gives the mean loss of group i and its figures.
+    """What is learned: ``loss(i)`` gives the mean loss of group i and its other figures.
 
     ``sizes``: examples in each group; a step's loss is the mean over its examples. ``name``, ``keys``: for errors.
     """
@@ -40,54 +43,73 @@ class Objective:
     name: str
     keys: Sequence[str]
     sizes: Sequence[int]
-    loss: Callable[[int], tuple[Tensor, Row]]
+    loss: Callable[[int], tuple[Tensor, Figures]]
 
 
 def train(
-    model: Any, objective: Objective, settings: GroupTrainingSettings, folder: Path, tell: Callable[[str], None]
-) -> list[Row]:
+    model: Any, objective: Objective, settings: GroupTrainingSettings, folder: Path, stage: Stage
+) -> list[Figures]:
     """Train the trainable weights of ``model`` in place; returns a row a step: loss, figures, grad_norm, groups.
 
-    ``folder`` keeps checkpoints and ``steps.jsonl``; with an earlier checkpoint in it, training goes on from there.
-    Raises TrackrecError at a loss that is no number: the last checkpoint stays.
+    Every step is reported to ``stage``. ``folder`` keeps checkpoints and ``steps.jsonl``; with an earlier checkpoint in
+    it, training goes on from there. Raises TrackrecError at a loss that is no number: the last checkpoint stays.
     """
-    with _repeatable():
-        return _train(model, objective, settings, folder, tell)
+    with _sums_in_one_order():
+        return _train(model, objective, settings, folder, stage)
 
 
 def _train(
-    model: Any, objective: Objective, settings: GroupTrainingSettings, folder: Path, tell: Callable[[str], None]
-) -> list[Row]:
+    model: Any, objective: Objective, settings: GroupTrainingSettings, folder: Path, stage: Stage
+) -> list[Figures]:
     weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
-    order = _order(len(objective.keys), settings)
+    parameters = [{"params": weights, "initial_lr": settings.learning_rate}]
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
+    batches = _batches(len(objective.keys), settings)
     checkpoints = Checkpoints(folder)
     step = checkpoints.restore(model, optimizer)
+    schedule = linear_schedule(optimizer, len(batches), settings.warmup, finished=step)
     rows = steps_of(folder)[:step]
-    while step < len(order):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _warm(step, len(order), settings.warmup)
+    while step < len(batches):
         optimizer.zero_grad(set_to_none=True)
-        figures = _accumulate(objective, order[step])
+        figures = _accumulate(objective, batches[step])
         norm = torch.nn.utils.clip_grad_norm_(weights, settings.max_grad_norm)
         optimizer.step()
-        rows.append(figures | {"grad_norm": float(norm), "groups": len(order[step])})
+        schedule.step()
+        rows.append(figures | {"grad_norm": float(norm), "groups": len(batches[step])})
         step += 1
-        if step % settings.checkpoint_steps == 0 or step == len(order):
+        if step % settings.checkpoint_steps == 0 or step == len(batches):
             folder.mkdir(parents=True, exist_ok=True)
             _steps_file(folder).write_text("".join(json.dumps(row) + "\n" for row in rows))
             checkpoints.save(model, optimizer, step)
-        told = ", ".join(f"{name} {value:.4g}" for name, value in rows[-1].items())
-        tell(f"step {step} of {len(order)}: {told}")
+        stage.step(step, len(batches), rows[-1])
     return rows
 
 
-def train_adapter(
-    start: Model, dtype: str, settings: GroupTrainingSettings, folder: Path, work: Callable[[Any, Path], object]
-) -> Path:
-    """The adapter in ``folder``; trained by ``work`` from ``start``'s own adapter, or a new one, where it is not there.
+def linear_schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float, finished: int) -> LambdaLR:
+    """Transformers' linear schedule over ``steps`` steps, of which ``finished`` lie behind; ``warmup``: their share.
 
-    ``work`` takes the model and the folder of its checkpoints.
+    Its rate is 0 at its first position and at its last, and a step there would teach nothing. So it is one position
+    longer than the training and step 1 stands at its position 1: with w steps of warm-up (one at least), step k of n
+    has k / w of the learning rate, behind the warm-up (n + 1 − k) / (n + 1 − w). The schedule that this one replaced
+    went down by (n + 1 − k) / (n − w), so that the step behind the warm-up had the full rate again; up it was the same.
+    The optimizer's groups carry ``initial_lr``, which the schedule wants of a training that goes on.
+    """
+    warmup_steps = max(1, round(warmup * steps))
+    linear: Any = get_linear_schedule_with_warmup
+    schedule: LambdaLR = linear(optimizer, warmup_steps, steps + 1, last_epoch=finished)
+    return schedule
+
+
+def train_adapter(
+    start: Model,
+    dtype: str,
+    settings: GroupTrainingSettings,
+    folder: Path,
+    train_in_place: Callable[[Any, Path], object],
+) -> Path:
+    """The adapter in ``folder``; where there is none, ``start``'s own or a new one is trained and saved there.
+
+    ``train_in_place`` takes the model and the folder of its checkpoints.
     """
     from trackrec.models.lora import trainable
 
@@ -98,32 +120,32 @@ def train_adapter(
         if settings.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             model.train()  # it is done in training only; there is no dropout
-        work(model, folder / "training")
+        train_in_place(model, folder / "training")
         save_adapter(model, adapter, source=base.source, version=base.version)
     Checkpoints(folder / "training").drop()
     return adapter
 
 
-def form_of(model: Any, tell: Callable[[str], None]) -> Form:
-    """The form of the forward pass that the model's attention allows, which is set; the slower one is announced."""
+def logps_function(model: Any, stage: Stage) -> LogpsFunction:
+    """The fastest function that the model's attention, set here, allows; the slower one is a notice of ``stage``."""
     if shared_attention.enable(model):
         return shared_logps
-    tell(
+    stage.notice(
         f"the attention of {model.config.model_type} is not plain (a sliding window, capped logits): the prompt is "
         "read again for every answer, at 10 candidates more than twice as slow."
     )
     return separate_logps
 
 
-def steps_of(folder: Path) -> list[Row]:
-    """The rows of the steps that were made in ``folder`` up to its last checkpoint."""
+def steps_of(folder: Path) -> list[Figures]:
+    """The rows of the steps that were finished in ``folder`` up to its last checkpoint."""
     path = _steps_file(folder)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 @contextmanager
-def _repeatable() -> Iterator[None]:
-    """Sums in one order. By default index_put's gradient adds in the order in which the CPU's threads come.
+def _sums_in_one_order() -> Iterator[None]:
+    """By default index_put's gradient adds in the order in which the CPU's threads come.
 
     Every answer's first token is predicted at the prompt's last position, so gradients meet there: without this, two
     runs of the same two steps differed in the seventh digit.
@@ -140,10 +162,10 @@ def _repeatable() -> Iterator[None]:
         memory.fill_uninitialized_memory = filled
 
 
-def _accumulate(objective: Objective, batch: Sequence[int]) -> Row:
+def _accumulate(objective: Objective, batch: Sequence[int]) -> Figures:
     """Gradients of the mean loss over the examples of ``batch``, one group at a time; returns its mean figures."""
     total = sum(objective.sizes[i] for i in batch)
-    mean: Row = {}
+    mean: Figures = {}
     for i in batch:
         loss, figures = objective.loss(i)
         if not math.isfinite(loss.item()):
@@ -158,20 +180,14 @@ def _accumulate(objective: Objective, batch: Sequence[int]) -> Row:
     return mean
 
 
-def _order(count: int, settings: GroupTrainingSettings) -> list[list[int]]:
-    """Which groups each step sees: every one once an epoch, shuffled by the seed."""
-    dice = torch.Generator().manual_seed(settings.seed)
+def _batches(count: int, settings: GroupTrainingSettings) -> list[list[int]]:
+    """Which of ``count`` groups each step sees: every one once an epoch, shuffled by the seed."""
+    rng = torch.Generator().manual_seed(settings.seed)
     steps = []
     for _ in range(settings.epochs):
-        mixed = torch.randperm(count, generator=dice).tolist()
-        steps += [mixed[i : i + settings.batch_size] for i in range(0, count, settings.batch_size)]
+        shuffled = torch.randperm(count, generator=rng).tolist()
+        steps += [shuffled[i : i + settings.batch_size] for i in range(0, count, settings.batch_size)]
     return steps
-
-
-def _warm(step: int, steps: int, warmup: float) -> float:
-    """Share of the learning rate: up linearly over the first ``warmup`` of all steps, then down linearly to 0."""
-    first = max(1, round(warmup * steps))
-    return (step + 1) / first if step < first else (steps - step) / max(1, steps - first)
 
 
 def _steps_file(folder: Path) -> Path:

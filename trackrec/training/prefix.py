@@ -80,9 +80,9 @@ def separate_logps(model: Any, group: Group) -> Tensor:
     ids = torch.zeros(len(group.answers), prompt + longest, dtype=torch.long)
     present, counted = torch.zeros_like(ids), torch.zeros_like(ids)
     for row, (answer, count) in enumerate(_answers(group)):
-        whole = torch.tensor([*group.prompt, *answer])
-        ids[row, : len(whole)], present[row, : len(whole)] = whole, 1
-        counted[row, len(whole) - count : len(whole)] = 1
+        sequence = torch.tensor([*group.prompt, *answer])
+        ids[row, : len(sequence)], present[row, : len(sequence)] = sequence, 1
+        counted[row, len(sequence) - count : len(sequence)] = 1
     ids, present, counted = (part.to(model.device) for part in (ids, present, counted))
     kept = torch.arange(prompt - 1, prompt + longest - 1, device=model.device)
     logits = model(input_ids=ids, attention_mask=present, logits_to_keep=kept, use_cache=False).logits

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.settings import AlignmentSettings
-from trackrec.training.group_loop import Form, Objective, Row, form_of, train
+from trackrec.runtime.stage import Stage
+from trackrec.training.group_loop import Figures, LogpsFunction, Objective, logps_function, train
 from trackrec.training.prefix import Group
 from trackrec.training.sdpo_loss import agreement, sdpo_losses
 
@@ -33,34 +34,30 @@ class Preference:
     group: Group
 
 
-def align(
-    model: Any,
-    preferences: Sequence[Preference],
-    settings: AlignmentSettings,
-    folder: Path,
-    tell: Callable[[str], None] = print,
-) -> list[Row]:
-    """Train ``model`` in place; returns a row of figures a step (loss, margin, accuracy, …). See ``training.train``.
+def train_sdpo(
+    model: Any, preferences: Sequence[Preference], settings: AlignmentSettings, folder: Path, stage: Stage
+) -> list[Figures]:
+    """Train ``model`` in place; returns a row of figures a step (loss, margin, accuracy, …). See ``group_loop.train``.
 
     ``folder`` keeps the reference besides; TrackrecError where it is the training of other preferences.
     """
-    form = form_of(model, tell)
-    reference = _reference(model, preferences, folder, form)
+    logps = logps_function(model, stage)
+    reference = _reference(model, preferences, folder, logps)
 
-    def loss_of(i: int) -> tuple[Tensor, Row]:
-        policy = form(model, preferences[i].group)[None]
+    def loss_of(i: int) -> tuple[Tensor, Figures]:
+        policy = logps(model, preferences[i].group)[None]
         fixed = reference[i].to(policy.device)[None]
         present = torch.ones_like(policy, dtype=torch.bool)
         loss = sdpo_losses(policy, fixed, present, settings.beta).mean()
-        found = agreement(policy.detach(), fixed, present, settings.beta)
-        return loss, {"margin": found.margin, "accuracy": found.accuracy}
+        agreed = agreement(policy.detach(), fixed, present, settings.beta)
+        return loss, {"margin": agreed.margin, "accuracy": agreed.accuracy}
 
     keys = [f"history {preference.key}" for preference in preferences]
-    return train(model, Objective("S-DPO", keys, [1] * len(keys), loss_of), settings, folder, tell)
+    return train(model, Objective("S-DPO", keys, [1] * len(keys), loss_of), settings, folder, stage)
 
 
 @torch.no_grad()
-def _reference(model: Any, preferences: Sequence[Preference], folder: Path, form: Form) -> list[Tensor]:
+def _reference(model: Any, preferences: Sequence[Preference], folder: Path, logps: LogpsFunction) -> list[Tensor]:
     """Log-probabilities of every answer under the weights that training starts from, computed once a folder."""
     path = folder / _REFERENCE
     digest = hashlib.sha256(repr([(p.key, p.group) for p in preferences]).encode()).hexdigest()
@@ -72,9 +69,9 @@ def _reference(model: Any, preferences: Sequence[Preference], folder: Path, form
             f"{folder} holds the training of other preferences ({len(stored['logps'])}, now {len(preferences)}).",
             "Give a folder of its own to each round, or delete it.",
         )
-    found = [form(model, preference.group).float().cpu() for preference in preferences]
+    reference = [logps(model, preference.group).float().cpu() for preference in preferences]
     folder.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps({"digest": digest, "logps": [row.tolist() for row in found]}))
+    scratch.write_text(json.dumps({"digest": digest, "logps": [row.tolist() for row in reference]}))
     scratch.replace(path)
-    return found
+    return reference

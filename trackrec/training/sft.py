@@ -1,9 +1,9 @@
-"""Supervised fine-tuning of an adapter on tokens of our own making: TRL's SFTTrainer, loss on the answer only."""
+"""Supervised fine-tuning of an adapter on ready token ids: TRL's SFTTrainer, loss on the answer only."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import BadInputError, TrackrecError
 from trackrec.runtime.settings import TrainingSettings
+from trackrec.runtime.stage import Stage
 
 _IGNORED = -100  # a label that no loss is taken on
 
@@ -39,24 +40,25 @@ def fine_tune(
     folder: Path,
     *,
     dtype: str,
-    tell: Callable[[str], None] = print,
+    stage: Stage,
 ) -> dict[str, float]:
     """Train ``model``'s adapter, or a new one, and write it to ``folder``; returns examples, steps, first, last loss.
 
-    What is there already is not trained again. A killed training starts anew: it has no state but the seed. Raises
-    BadInputError without examples, TrackrecError where the trainer lost a row or a loss is no number.
+    Every step is reported to ``stage``. What is there already is not trained again. A killed training starts anew: it
+    has no state but the seed. Raises BadInputError without examples, TrackrecError where the trainer lost a row or a
+    loss is no number.
     """
     if not examples:
         raise BadInputError("there are no examples to tune on.", "Look at the shares under distill and feedback.")
     losses = folder.with_name(f"{folder.name}-losses.txt")
     if not folder.is_dir():
         scratch = folder.with_name(f"{folder.name}-scratch")
-        trained, rows = _train(model, examples, settings, scratch, dtype, tell)
-        losses.write_text("\n".join(map(str, rows)))
+        trained, step_losses = _train(model, examples, settings, scratch, dtype, stage)
+        losses.write_text("\n".join(map(str, step_losses)))
         base = base_model(model)
         save_adapter(trained, folder, source=base.source, version=base.version)
-    told = [float(line) for line in losses.read_text().split()]
-    return {"examples": len(examples), "steps": len(told), "first_loss": told[0], "last_loss": told[-1]}
+    steps = [float(line) for line in losses.read_text().split()]
+    return {"examples": len(examples), "steps": len(steps), "first_loss": steps[0], "last_loss": steps[-1]}
 
 
 def _train(
@@ -65,7 +67,7 @@ def _train(
     settings: TrainingSettings,
     scratch: Path,
     dtype: str,
-    tell: Callable[[str], None],
+    stage: Stage,
 ) -> tuple[Any, list[float]]:
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -79,7 +81,7 @@ def _train(
         args=_arguments(settings, scratch),
         train_dataset=Dataset.from_list([example.row for example in examples]),
         processing_class=AutoTokenizer.from_pretrained(model.path, local_files_only=True),
-        callbacks=[_teller(tell)],
+        callbacks=[_step_reporter(stage)],
     )
     # By default the trainer cuts at 1,024 tokens and drops rows without a label, both in silence.
     if len(trainer.train_dataset) != len(examples):
@@ -119,11 +121,11 @@ def _arguments(settings: TrainingSettings, scratch: Path) -> Any:
     )
 
 
-def _teller(tell: Callable[[str], None]) -> Any:
+def _step_reporter(stage: Stage) -> Any:
     from transformers import TrainerCallback
 
-    class Teller(TrainerCallback):
-        """One line a step in place of the trainer's own, and an end at the first loss that is no number."""
+    class StepReporter(TrainerCallback):
+        """Reports every step in place of the trainer's own print, and ends at the first loss that is no number."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if "loss" not in (logs or {}):
@@ -133,6 +135,6 @@ def _teller(tell: Callable[[str], None]) -> Any:
                     f"fine-tuning: the loss of step {state.global_step} is {logs['loss']}; nothing was written.",
                     "Lower the learning rate.",
                 )
-            tell(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4g}")
+            stage.step(state.global_step, state.max_steps, {"loss": float(logs["loss"])})
 
-    return Teller()
+    return StepReporter()

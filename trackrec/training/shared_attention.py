@@ -62,21 +62,23 @@ def attention(
     each = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(each, dim=1), value.repeat_interleave(each, dim=1)
     if group is None:
-        found = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-        return found.transpose(1, 2).contiguous(), None
+        attended = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+        return attended.transpose(1, 2).contiguous(), None
     prompt, lengths = group
-    asked, keys, values = (_rows(part[0, :, prompt:], lengths) for part in (query, key, value))
+    queries, keys, values = (_rows(part[0, :, prompt:], lengths) for part in (query, key, value))
     first_keys, first_values = key[:, :, :prompt], value[:, :, :prompt]
-    before = scaled_dot_product_attention(query[:, :, :prompt], first_keys, first_values, is_causal=True, scale=scaling)
-    behind = scaled_dot_product_attention(
-        asked,
+    prompt_part = scaled_dot_product_attention(
+        query[:, :, :prompt], first_keys, first_values, is_causal=True, scale=scaling
+    )
+    answer_parts = scaled_dot_product_attention(
+        queries,
         torch.cat([first_keys.expand(len(lengths), -1, -1, -1), keys], dim=2),
         torch.cat([first_values.expand(len(lengths), -1, -1, -1), values], dim=2),
-        attn_mask=_behind(prompt, max(lengths), query.device),
+        attn_mask=_visible(prompt, max(lengths), query.device),
         scale=scaling,
     )
-    parts = [row[:, :length] for row, length in zip(behind, lengths, strict=True)]
-    return torch.cat([before[0], *parts], dim=1).transpose(0, 1)[None].contiguous(), None
+    parts = [row[:, :length] for row, length in zip(answer_parts, lengths, strict=True)]
+    return torch.cat([prompt_part[0], *parts], dim=1).transpose(0, 1)[None].contiguous(), None
 
 
 def _rows(answers: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -86,7 +88,7 @@ def _rows(answers: Tensor, lengths: Sequence[int]) -> Tensor:
     return torch.stack([pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts])
 
 
-def _behind(prompt: int, longest: int, device: torch.device) -> Tensor:
+def _visible(prompt: int, longest: int, device: torch.device) -> Tensor:
     """[longest, prompt + longest], True where seen: the whole prompt, and of its own answer what is not later."""
     own = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
     return torch.cat([torch.ones(longest, prompt, dtype=torch.bool, device=device), own], dim=1)

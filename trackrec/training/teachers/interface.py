@@ -8,23 +8,23 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
-class Taught:
+class TeacherText:
     """A row of ``user_histories`` with the teacher's RecCoT, or with a fault ``code: detail`` and no text."""
 
-    row: Mapping[str, Any]
+    history: Mapping[str, Any]
     text: str = ""
     fault: str | None = None
 
 
 class Teacher(Protocol):
-    """Writes RecCoTs; ``version`` is name@hash over all that decides what is asked."""
+    """Writes RecCoTs; ``version`` is name@hash over all that decides what the teacher writes from."""
 
     version: str
 
-    def teach(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Taught]:
-        """One outcome a row, in any order, as they come.
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+        """One text or fault a history, in any order, as they come.
 
-        ``rows``: user_id, prompt_key, prompt_body, liked, disliked, tallies, n_liked, n_events of ``user_histories``.
-        Raises BadInputError where no row can be taught, e.g. for a key that is refused.
+        ``histories``: user_id, prompt_key, prompt_body, liked, disliked, tallies, n_liked, n_events of
+        ``user_histories``. Raises BadInputError where it can write about none, e.g. for a key that is refused.
         """
         ...

@@ -2,7 +2,8 @@
 
 What it costs and how long it takes is the endpoint's affair; here a request is tried again with growing pauses (the
 client's own, for 429, 5xx and broken connections, heeding Retry-After), and an answer that is no RecCoT is asked for
-again. The texts are cleaned before anyone is trained on them: the teacher, too, read untrusted titles.
+again. The texts are cleaned before anyone is trained on them: the teacher, too, read untrusted titles. The key
+stands in no message, no fault and no text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from trackrec.histories.text import one_line
 from trackrec.reccots.sentences import served_text
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings
-from trackrec.training.teachers.interface import Taught
+from trackrec.training.teachers.interface import TeacherText
+from trackrec.training.teachers.redaction import SHORT_KEY, redacted
 
 INSTRUCTIONS = (
     "You study what one person rated and explain their taste. Use only what the data says; name no {items} that is not "
@@ -32,7 +34,7 @@ _LONGEST_PAUSE_S = 8.0
 
 
 class OpenAITeacher:
-    """Asks ``settings.concurrency`` requests at a time."""
+    """Keeps ``settings.concurrency`` requests in flight."""
 
     def __init__(self, settings: EndpointSettings, template: Template) -> None:
         import openai
@@ -43,60 +45,61 @@ class OpenAITeacher:
                 f"the environment variable {settings.key_env} holds no key for the teacher.",
                 "Export it; a server without keys takes any value. distill.endpoint.key_env names another variable.",
             )
-        self._settings, self._opening = settings, template.opening
-        self._asked = INSTRUCTIONS.format(items=template.item_noun, opening=template.opening)
-        decides = (self._asked, settings.model, settings.max_tokens, settings.temperature, settings.prefill)
-        told = hashlib.sha256(repr((*decides, sorted(settings.extra_body.items()))).encode()).hexdigest()[:12]
-        self.version = f"openai:{settings.model}@{told}"
+        self._settings, self._opening, self._key = settings, template.opening, key
+        self._instructions = INSTRUCTIONS.format(items=template.item_noun, opening=template.opening)
+        decides = (self._instructions, settings.model, settings.max_tokens, settings.temperature, settings.prefill)
+        digest = hashlib.sha256(repr((*decides, sorted(settings.extra_body.items()))).encode()).hexdigest()[:12]
+        self.version = f"openai:{settings.model}@{digest}"
         self._client = openai.OpenAI(
             api_key=key, base_url=settings.base_url, timeout=settings.timeout_s, max_retries=settings.attempts - 1
         )
 
-    def teach(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Taught]:
-        """One outcome a row, as they come; a fault once all attempts are used up."""
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+        """One text a history, as they come; a fault once all attempts are used up."""
         pool = ThreadPoolExecutor(self._settings.concurrency)
         try:
-            for answered in as_completed([pool.submit(self._one, row) for row in rows]):
-                yield answered.result()
+            for text in as_completed([pool.submit(self._text, history) for history in histories]):
+                yield text.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _one(self, row: Mapping[str, Any]) -> Taught:
+    def _text(self, history: Mapping[str, Any]) -> TeacherText:
         import openai
 
         fault = ""
         for attempt in range(self._settings.attempts):
             try:
-                answer = self._client.chat.completions.create(**self._request(row, attempt))
+                answer = self._client.chat.completions.create(**self._request(history, attempt))
             except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
                 raise BadInputError(
-                    f"the teacher's endpoint refuses every request: {_line(error)}.",
+                    f"the teacher's endpoint refuses every request: {self._line(error)}.",
                     f"Look at distill.endpoint (model, base_url) and the key in {self._settings.key_env}.",
                 ) from None
             except openai.APIConnectionError as error:
-                return Taught(row, fault=f"unreachable: {_line(error)}")
+                return TeacherText(history, fault=f"unreachable: {self._line(error)}")
             except openai.APIStatusError as error:  # the client has tried again what can be tried again
-                return Taught(row, fault=f"refused: {error.status_code} {_line(error)}")
+                return TeacherText(history, fault=f"refused: {error.status_code} {self._line(error)}")
             except (openai.APIError, ValueError) as error:  # an answer that is no JSON, or not of this interface
-                fault = f"garbage: {_line(error)}"
+                fault = f"garbage: {self._line(error)}"
             else:
                 text, fault = self._read(answer)
                 if text:
-                    return Taught(row, text)
+                    return TeacherText(history, text)
             if attempt + 1 < self._settings.attempts:
                 time.sleep(min(_LONGEST_PAUSE_S, 0.5 * 2**attempt))
-        return Taught(row, fault=fault)
+        return TeacherText(history, fault=fault)
 
-    def _request(self, row: Mapping[str, Any], attempt: int) -> dict[str, Any]:
+    def _request(self, history: Mapping[str, Any], attempt: int) -> dict[str, Any]:
         settings = self._settings
-        messages = [{"role": "system", "content": self._asked}, {"role": "user", "content": row["prompt_body"]}]
+        messages = [{"role": "system", "content": self._instructions}]
+        messages.append({"role": "user", "content": history["prompt_body"]})
         extra = dict(settings.extra_body)
         if settings.prefill:
             messages.append({"role": "assistant", "content": self._opening})
             extra |= {"add_generation_prompt": False, "continue_final_message": True}
         request: dict[str, Any] = {"model": settings.model, "messages": messages, "extra_body": extra}
         request["max_completion_tokens"] = settings.max_tokens
-        request["seed"] = int(row["prompt_key"][:7], 16) + attempt  # another attempt, another text
+        request["seed"] = int(history["prompt_key"][:7], 16) + attempt  # another attempt, another text
         if settings.temperature is not None:
             request["temperature"] = settings.temperature
         return request
@@ -106,7 +109,9 @@ class OpenAITeacher:
         choices: Any = getattr(answer, "choices", None)
         content = getattr(getattr(choices[0], "message", None), "content", None) if choices else None
         if not choices or not isinstance(content, str):
-            return "", f"garbage: no message in {_line(answer)}"
+            return "", f"garbage: no message in {self._line(answer)}"
+        if len(self._key) >= SHORT_KEY:  # a shorter one may be a word of the text
+            content = redacted(content, self._key)
         text = one_line(content.rsplit("</think>", 1)[-1])  # what some servers leave of a reasoning model's thoughts
         if self._settings.prefill and not text.startswith(self._opening):
             text = f"{self._opening} {text}"
@@ -119,6 +124,6 @@ class OpenAITeacher:
             return "", f"too_long: {len(text)} characters"
         return text, ""
 
-
-def _line(told: object) -> str:
-    return " ".join(str(told).split())[:200].rstrip(".")
+    def _line(self, source: object) -> str:
+        """What an error or answer says, in one short line. The key goes first: cut, a part of it would stay."""
+        return " ".join(redacted(str(source), self._key).split())[:200].rstrip(".")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trackrec.histories.templates import Template
-from trackrec.training.teachers.interface import Taught
+from trackrec.training.teachers.interface import TeacherText
 
 _FEW = 3  # events an attribute needs before anything is said about it
 _STRICT, _GENEROUS = 0.45, 0.7  # shares of likes; MovieLens-100k's users like .55 of what they rate
@@ -48,34 +48,34 @@ class History:
 
 
 class StatisticsTeacher:
-    """``write`` for rows of ``user_histories``, in words drawn by the prompt's key."""
+    """``reccot`` for rows of ``user_histories``, in words drawn by the prompt's key."""
 
     version = "statistics@2"  # counts up when the words below change
 
     def __init__(self, template: Template) -> None:
         self._opening, self._noun = template.opening, template.item_noun
 
-    def teach(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Taught]:
-        """One text a row."""
-        for row in rows:
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+        """One text a history, and no fault."""
+        for row in histories:
             tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
             history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
-            yield Taught(row, write(history, self._opening, self._noun, int(row["prompt_key"][:8], 16)))
+            yield TeacherText(row, reccot(history, self._opening, self._noun, int(row["prompt_key"][:8], 16)))
 
 
-def write(history: History, opening: str, item_noun: str, seed: int) -> str:
+def reccot(history: History, opening: str, item_noun: str, seed: int) -> str:
     """A RecCoT of two or three sentences that begins with ``opening``; the same arguments give the same text.
 
     ``opening`` is the template's, e.g. "The user is drawn to"; ``item_noun`` in the plural.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     share = history.n_liked / history.n_events
     above = sorted((t for t in history.tallies if _lift(t, share) > 0), key=lambda t: -_lift(t, share))[:2]
     below = sorted((t for t in history.tallies if _lift(t, share) < 0), key=lambda t: _lift(t, share))[:2]
     sentences = [
-        f"{opening} {_drawn(history, above, item_noun, dice)}.",
-        f"{_avoids(history, below, dice)}.",
-        f"{_strictness(history, share, item_noun, dice)}{_expected(above, below, dice)}.",
+        f"{opening} {_liked(history, above, item_noun, rng)}.",
+        f"{_disliked(history, below, rng)}.",
+        f"{_strictness(history, share, item_noun, rng)}{_expected(above, below, rng)}.",
     ]
     return " ".join(sentence for sentence in sentences if sentence != ".")
 
@@ -85,43 +85,41 @@ def _lift(tally: Tally, share: float) -> float:
     return tally.lift(share) if tally.total >= _FEW else 0.0
 
 
-def _drawn(history: History, above: Sequence[Tally], item_noun: str, dice: random.Random) -> str:
-    shown = _titles(history.liked, dice)
+def _liked(history: History, above: Sequence[Tally], item_noun: str, rng: random.Random) -> str:
+    shown = _titles(history.liked, rng)
     if not above:
-        return (
-            dice.choice([f"{item_noun} such as {shown}", f"{shown}"]) if shown else f"few of the {item_noun} they met"
-        )
+        return rng.choice([f"{item_noun} such as {shown}", f"{shown}"]) if shown else f"few of the {item_noun} they met"
     counted = _counted(above)
     if not shown:
         return counted
-    return dice.choice([f"{counted}, lately {shown}", f"{counted}, as with {shown} among their likes", counted])
+    return rng.choice([f"{counted}, lately {shown}", f"{counted}, as with {shown} among their likes", counted])
 
 
-def _avoids(history: History, below: Sequence[Tally], dice: random.Random) -> str:
-    shown = _titles(history.disliked, dice)
+def _disliked(history: History, below: Sequence[Tally], rng: random.Random) -> str:
+    shown = _titles(history.disliked, rng)
     if not below:
-        return dice.choice([f"They did not like {shown}", f"Among what left them cold: {shown}"]) if shown else ""
-    start = dice.choice(["They are cooler on", "Less often they like", "They are harder to please with"])
-    return f"{start} {_counted(below)}" + (dice.choice([f"; {shown} did not please", ""]) if shown else "")
+        return rng.choice([f"They did not like {shown}", f"Among what left them cold: {shown}"]) if shown else ""
+    start = rng.choice(["They are cooler on", "Less often they like", "They are harder to please with"])
+    return f"{start} {_counted(below)}" + (rng.choice([f"; {shown} did not please", ""]) if shown else "")
 
 
-def _strictness(history: History, share: float, item_noun: str, dice: random.Random) -> str:
+def _strictness(history: History, share: float, item_noun: str, rng: random.Random) -> str:
     counted = f"{history.n_liked} of {history.n_events}"
     if share < _STRICT:
-        return dice.choice(
+        return rng.choice(
             [f"Liking {counted} {item_noun}, they are strict", f"They are a strict judge, with {counted} liked"]
         )
     if share > _GENEROUS:
-        return dice.choice([f"With {counted} liked they are easily pleased", f"They are generous: {counted} liked"])
-    return dice.choice([f"They like {counted} {item_noun}", f"With {counted} liked they choose with care"])
+        return rng.choice([f"With {counted} liked they are easily pleased", f"They are generous: {counted} liked"])
+    return rng.choice([f"They like {counted} {item_noun}", f"With {counted} liked they choose with care"])
 
 
-def _expected(above: Sequence[Tally], below: Sequence[Tally], dice: random.Random) -> str:
+def _expected(above: Sequence[Tally], below: Sequence[Tally], rng: random.Random) -> str:
     parts = []
     if above:
-        parts.append(dice.choice([f"{above[0].attribute} should suit them", f"expect {above[0].attribute} to please"]))
+        parts.append(rng.choice([f"{above[0].attribute} should suit them", f"expect {above[0].attribute} to please"]))
     if below:
-        parts.append(dice.choice([f"{below[0].attribute} is a risk", f"{below[0].attribute} rather not"]))
+        parts.append(rng.choice([f"{below[0].attribute} is a risk", f"{below[0].attribute} rather not"]))
     return ", so " + ", and ".join(parts) if parts else ""
 
 
@@ -130,8 +128,8 @@ def _counted(tallies: Sequence[Tally]) -> str:
     return " and ".join(f"{t.attribute} ({t.liked} liked, {t.disliked} not)" for t in tallies)
 
 
-def _titles(titles: Sequence[str], dice: random.Random) -> str:
+def _titles(titles: Sequence[str], rng: random.Random) -> str:
     """One or two of the newest four titles."""
     newest = list(titles)[-4:]
-    chosen = dice.sample(newest, min(len(newest), dice.choice([1, 2])))
+    chosen = rng.sample(newest, min(len(newest), rng.choice([1, 2])))
     return " and ".join(chosen)

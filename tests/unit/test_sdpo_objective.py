@@ -8,17 +8,17 @@ import torch
 from tests.unit.test_prefix import llama
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.settings import AlignmentSettings
+from trackrec.runtime.stage import Stage
 from trackrec.training.prefix import Group, shared_logps
 from trackrec.training.sdpo_loss import sdpo_losses
-from trackrec.training.sdpo_objective import Preference, align
+from trackrec.training.sdpo_objective import Preference, train_sdpo
 
 # The chosen answer ends in token 7, the rejected ones in 8 and 9.
 PREFERENCES = [Preference(f"p{i}", Group((1, 10 + i, 11), ((20 + i, 7), (21 + i, 8), (22, 23, 9)))) for i in range(6)]
 SETTINGS = AlignmentSettings(learning_rate=3e-3, batch_size=2, epochs=4, checkpoint_steps=2, beta=0.5)
 
 
-def silent(line):
-    pass
+SILENT = Stage("test")
 
 
 def weights(model):
@@ -26,7 +26,7 @@ def weights(model):
 
 
 def test_training_starts_at_the_reference_and_learns_to_prefer_the_chosen(tmp_path):
-    rows = align(llama(), PREFERENCES, SETTINGS, tmp_path, silent)
+    rows = train_sdpo(llama(), PREFERENCES, SETTINGS, tmp_path, SILENT)
     assert rows[0]["loss"] == pytest.approx(math.log(3), abs=1e-6)
     assert (rows[0]["margin"], rows[0]["accuracy"]) == (0.0, 0.5)
     assert rows[-1]["loss"] < 0.3
@@ -38,7 +38,7 @@ def test_training_starts_at_the_reference_and_learns_to_prefer_the_chosen(tmp_pa
 def test_a_step_follows_the_mean_loss_of_its_groups(tmp_path):
     model, other = llama(), llama()
     once = SETTINGS.model_copy(update={"batch_size": 6, "epochs": 1, "warmup": 0.0})
-    align(model, PREFERENCES, once, tmp_path, silent)
+    train_sdpo(model, PREFERENCES, once, tmp_path, SILENT)
     optimizer = torch.optim.AdamW(other.parameters(), lr=once.learning_rate, weight_decay=0.0)
     logps = torch.stack([shared_logps(other, p.group) for p in PREFERENCES])
     sdpo_losses(logps, logps.detach(), torch.ones_like(logps, dtype=torch.bool), once.beta).mean().backward()
@@ -54,24 +54,24 @@ class Killed(BaseException):
 @pytest.mark.parametrize("at", [1, 4, 5, 11])
 def test_a_run_that_was_killed_and_resumed_ends_with_the_same_weights(tmp_path, at):
     whole, first, second = llama(), llama(), llama()
-    rows = align(whole, PREFERENCES, SETTINGS, tmp_path / "whole", silent)
+    rows = train_sdpo(whole, PREFERENCES, SETTINGS, tmp_path / "whole", SILENT)
 
-    def kill(line):
-        if line.startswith(f"step {at} "):
+    def kill(event):
+        if event.step == at:
             raise Killed
 
     with pytest.raises(Killed):
-        align(first, PREFERENCES, SETTINGS, tmp_path / "killed", kill)
+        train_sdpo(first, PREFERENCES, SETTINGS, tmp_path / "killed", Stage("test", [kill]))
     steps = []
-    assert align(second, PREFERENCES, SETTINGS, tmp_path / "killed", steps.append) == rows
-    assert steps[0].startswith(f"step {at - at % 2 + 1} of 12")
+    assert train_sdpo(second, PREFERENCES, SETTINGS, tmp_path / "killed", Stage("test", [steps.append])) == rows
+    assert (steps[0].step, steps[0].steps) == (at - at % 2 + 1, 12)
     assert torch.equal(weights(second), weights(whole))
 
 
 def test_a_finished_run_trains_no_step_again(tmp_path):
     model, again, steps = llama(), llama(), []
-    align(model, PREFERENCES, SETTINGS, tmp_path, silent)
-    align(again, PREFERENCES, SETTINGS, tmp_path, steps.append)
+    train_sdpo(model, PREFERENCES, SETTINGS, tmp_path, SILENT)
+    train_sdpo(again, PREFERENCES, SETTINGS, tmp_path, Stage("test", [steps.append]))
     assert steps == []
     assert torch.equal(weights(again), weights(model))
     assert [p.name for p in tmp_path.glob("step-*")] == ["step-12"]
@@ -85,12 +85,12 @@ def test_a_loss_that_is_no_number_stops_training_names_the_history_and_keeps_the
         model.get_input_embeddings().weight[47] = float("nan")
     settings = SETTINGS.model_copy(update={"batch_size": 1, "checkpoint_steps": 1, "epochs": 3, "seed": 3})
     with pytest.raises(TrackrecError, match="loss of history the broken one is nan"):
-        align(model, [*PREFERENCES, bad], settings, tmp_path, silent)
+        train_sdpo(model, [*PREFERENCES, bad], settings, tmp_path, SILENT)
     kept = list(tmp_path.glob("step-*/weights.safetensors"))
     assert len(kept) == 1
 
 
 def test_a_folder_of_other_preferences_is_refused(tmp_path):
-    align(llama(), PREFERENCES, SETTINGS, tmp_path, silent)
+    train_sdpo(llama(), PREFERENCES, SETTINGS, tmp_path, SILENT)
     with pytest.raises(TrackrecError, match="holds the training of other preferences"):
-        align(llama(), PREFERENCES[:5], SETTINGS, tmp_path, silent)
+        train_sdpo(llama(), PREFERENCES[:5], SETTINGS, tmp_path, SILENT)

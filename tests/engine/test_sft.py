@@ -9,6 +9,7 @@ from trackrec.models.lora import trainable
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import LoraSettings, TrainingSettings
+from trackrec.runtime.stage import Stage
 from trackrec.training.sft import Example, fine_tune
 
 pytestmark = pytest.mark.engine
@@ -19,14 +20,13 @@ EXAMPLES = [
 SETTINGS = TrainingSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
 
 
-def silent(line):
-    pass
+SILENT = Stage("test")
 
 
 # The long one by itself: two rows of its length took 8.9 GB in float32.
 @pytest.mark.parametrize("examples", [EXAMPLES[2:3], EXAMPLES[:2]], ids=["long", "two"])
 def test_the_loss_is_the_mean_over_answer_tokens_of_untouched_examples(smollm2, tmp_path, examples):
-    found = fine_tune(smollm2, examples, SETTINGS, tmp_path / "adapter", dtype="float32", tell=silent)
+    found = fine_tune(smollm2, examples, SETTINGS, tmp_path / "adapter", dtype="float32", stage=SILENT)
     assert (found["examples"], found["steps"]) == (len(examples), 1)
     model = trainable(smollm2, "float32", SETTINGS.lora, 1)
     nats = []
@@ -40,13 +40,13 @@ def test_the_loss_is_the_mean_over_answer_tokens_of_untouched_examples(smollm2, 
 
 def test_it_learns_writes_an_adapter_once_and_the_same_seed_gives_the_same_bytes(smollm2, settings, tmp_path):
     longer = SETTINGS.model_copy(update={"epochs": 5})
-    lines, short = [], [e for e in EXAMPLES if len(e.prompt) < 100]
-    found = fine_tune(smollm2, short, longer, tmp_path / "one", dtype="float32", tell=lines.append)
+    steps, short = [], [e for e in EXAMPLES if len(e.prompt) < 100]
+    found = fine_tune(smollm2, short, longer, tmp_path / "one", dtype="float32", stage=Stage("test", [steps.append]))
     assert found["last_loss"] < 0.5 * found["first_loss"]
-    assert lines[0].startswith("step 1 of 10: loss ")
-    again = fine_tune(smollm2, short, longer, tmp_path / "one", dtype="float32", tell=pytest.fail)
+    assert (steps[0].step, steps[0].steps, steps[0].figures["loss"]) == (1, 10, found["first_loss"])
+    again = fine_tune(smollm2, short, longer, tmp_path / "one", dtype="float32", stage=Stage("test", [pytest.fail]))
     assert again == found
-    fine_tune(smollm2, short, longer, tmp_path / "two", dtype="float32", tell=silent)
+    fine_tune(smollm2, short, longer, tmp_path / "two", dtype="float32", stage=SILENT)
     one, two = (resolve_model(f"adapter:{tmp_path / name}", settings.cache_dir()) for name in ("one", "two"))
     assert one.version == two.version != smollm2.version
     assert not list(tmp_path.glob("*scratch*"))
@@ -54,7 +54,7 @@ def test_it_learns_writes_an_adapter_once_and_the_same_seed_gives_the_same_bytes
 
 def test_no_examples_are_bad_input(smollm2, tmp_path):
     with pytest.raises(BadInputError, match="no examples to tune on"):
-        fine_tune(smollm2, [], SETTINGS, tmp_path / "adapter", dtype="float32")
+        fine_tune(smollm2, [], SETTINGS, tmp_path / "adapter", dtype="float32", stage=SILENT)
 
 
 def test_the_prompt_carries_no_label():

@@ -6,9 +6,10 @@ import pytest
 
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Progress, Stage
+from trackrec.stages.teacher_texts import teacher_texts
 from trackrec.tables.lake import Lake
-from trackrec.training.teachers.interface import Taught
-from trackrec.training.teachers.texts import taught_texts
+from trackrec.training.teachers.interface import TeacherText
 
 ROWS = [{"user_id": f"u{i}", "prompt_key": f"k{i}"} for i in range(3)]
 
@@ -19,15 +20,15 @@ class Scripted:
     def __init__(self, *faults, version="t@1", crash_at=None):
         self.version, self.faults, self.asked, self.crash_at = version, faults, [], crash_at
 
-    def teach(self, rows):
+    def write(self, rows):
         for row in rows:
             if row["prompt_key"] == self.crash_at:
                 raise KeyboardInterrupt
             self.asked.append(row["prompt_key"])
             if row["prompt_key"] in self.faults:
-                yield Taught(row, fault="refused: 500")
+                yield TeacherText(row, fault="refused: 500")
             else:
-                yield Taught(row, f"text of {row['prompt_key']}")
+                yield TeacherText(row, f"text of {row['prompt_key']}")
 
 
 @pytest.fixture
@@ -36,16 +37,17 @@ def ask(settings, tmp_path):
 
     def asked(teacher, rows=ROWS):
         run = Run(name="t", settings=settings, run_id="r", started=datetime.now(UTC))
-        return taught_texts(run, lake, rows, teacher, lambda _: None), run.counts
+        stage = Stage("distill", [asked.events.append])
+        return teacher_texts(run, stage, lake, rows, teacher), stage.counts
 
-    asked.lake = lake
+    asked.lake, asked.events = lake, []
     return asked
 
 
 def test_a_second_run_asks_only_for_what_failed(ask):
     texts, counts = ask(Scripted("k1"))
     assert texts == {"k0": "text of k0", "k2": "text of k2"}
-    assert counts == {"taught": 2, "teacher_faults": 1}
+    assert counts == {"texts": 2, "faults": 1}
     again = Scripted()
     texts, _ = ask(again)
     assert again.asked == ["k1"]
@@ -68,7 +70,7 @@ def test_another_teacher_writes_anew(ask):
 
 
 def test_what_a_killed_run_had_committed_is_not_asked_for_again(ask, monkeypatch):
-    monkeypatch.setattr("trackrec.training.teachers.texts._COMMIT", 1)
+    monkeypatch.setattr("trackrec.stages.teacher_texts._COMMIT", 1)
     with pytest.raises(KeyboardInterrupt):
         ask(Scripted(crash_at="k2"))
     again = Scripted()
@@ -86,3 +88,11 @@ def test_a_history_that_several_snapshots_share_is_asked_for_once(ask):
     texts, _ = ask(teacher, [*ROWS, ROWS[0]])
     assert teacher.asked == ["k0", "k1", "k2"]
     assert len(texts) == 3
+
+
+def test_how_far_the_teacher_is_counts_what_was_stored_and_what_failed(ask, monkeypatch):
+    ask(Scripted(), ROWS[:1])
+    monkeypatch.setattr("trackrec.stages.teacher_texts._COMMIT", 1)
+    ask.events.clear()
+    ask(Scripted("k1"))
+    assert ask.events == [Progress("distill", done, 3, "histories") for done in (2, 3)]

@@ -1,0 +1,21 @@
+"""The end of every training: its adapter as a row of ``model_versions``, and how to run with it."""
+
+from __future__ import annotations
+
+from trackrec.models.registry import TrainedVersion, register
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Stage
+from trackrec.tables.lake import Lake
+
+
+def record_version(
+    run: Run, stage: Stage, tables: Lake, role: str, trained: TrainedVersion, number: int | None
+) -> None:
+    """Register the version (see ``registry.register``) and give ``stage`` its figures and labels.
+
+    Labels: version, round, source (as model.source takes it); the setting that takes it is printed to be copied.
+    """
+    model, number = register(run, tables, role, trained, number)
+    stage.figures = dict(trained.metrics)
+    stage.labels = {"version": model.version, "round": str(number), "source": trained.source}
+    stage.notice(f"--set {role}.model.source={trained.source}")

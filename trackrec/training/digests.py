@@ -1,0 +1,54 @@
+"""The names of trainings: 16 hex digits over everything that decides an adapter, by which a finished one is found.
+
+They are names of folders that stay for years: tests/unit/test_digests.py holds each to a value from before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings
+
+Row = Mapping[str, Any]
+
+
+def alignment_digest(
+    generator_version: str, dtype: str, settings: AlignmentSettings, preferences: Sequence[Row]
+) -> str:
+    """The name of an S-DPO training of a generator on rows of ``preferences`` (prompt_key, chosen, rejected)."""
+    examples = [[row["prompt_key"], row["chosen"], row["rejected"]] for row in preferences]
+    return _digest([generator_version, dtype, settings.model_dump(mode="json"), examples])
+
+
+def rec_tuning_digest(
+    base_version: str,
+    dtype: str,
+    answers: tuple[str, str],
+    settings: RecTuningSettings,
+    template_version: str,
+    rows: Sequence[Row],
+) -> str:
+    """The name of a Rec-tuning of V's base on rows of ``rec_tuning`` (row_key, item_id, label)."""
+    examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
+    return _digest([base_version, dtype, answers, settings.model_dump(mode="json"), template_version, examples])
+
+
+def distillation_digest(
+    base_version: str,
+    dtype: str,
+    settings: DistillSettings,
+    template_version: str,
+    prompt_keys: Sequence[str],
+    texts: Sequence[str],
+) -> str:
+    """The name of a distillation of G's base on a teacher's ``texts`` about the histories ``prompt_keys``."""
+    # Who wrote the texts is left out: the texts themselves are in.
+    training = settings.model_dump(mode="json", exclude={"teacher", "endpoint"})
+    return _digest([[base_version, dtype, training, template_version], list(prompt_keys), list(texts)])
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
