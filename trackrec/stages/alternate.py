@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.loop_data import loop_data
-from trackrec.feedback.loop_state import LoopState, Step, aligned_windows, open_loop
+from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import of_validator
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
@@ -94,7 +94,7 @@ class _Loop:
         return aligned, tuned
 
     def _step(self, kind: str, number: int, work: Callable[[], Outcome]) -> Outcome:
-        step = Step(number, kind)
+        step = LoopStep(number, kind)
         self._stage.progress(sum(self._stage.counts.values()), self._total, "steps")
         if step in self._state.outcomes:
             self._stage.notice(f"{step} was finished before")
