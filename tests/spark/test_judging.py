@@ -23,6 +23,8 @@ from udfs.validate import OUTPUT_SCHEMA
 pytestmark = pytest.mark.spark
 
 TABLES = ("validations", "preferences", "rec_tuning")
+TARGET = "<<<\nCorrected ("  # how V's prompt names an item of this title
+CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
 
 
 def run_of(folder, *sets):
@@ -41,7 +43,7 @@ def judged_once(spark, tmp_path_factory):
         tune={"next_events": 2},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
-    run = run_of(folder, "generator.sampling.n=3", "generator.sampling.temperature=1")
+    run = run_of(folder, *CANDIDATES)
     tables = Warehouse(spark, run.settings.warehouse)
     build_histories(run, tables)
     generate_reccots(run, tables)
@@ -61,12 +63,15 @@ def folder(judged_once, tmp_path):
 
 
 def judge_again(spark, folder, *sets):
-    """Rows that V was asked, with these settings; its training rows are made anew too."""
-    run = run_of(folder, "generator.sampling.n=3", "generator.sampling.temperature=1", *sets)
-    tables = Warehouse(spark, run.settings.warehouse)
-    outcome = judge_candidates(run, tables)
-    build_rec_tuning(run, tables)
-    return outcome.counts
+    """What V did, with these settings."""
+    run = run_of(folder, *CANDIDATES, *sets)
+    return judge_candidates(run, Warehouse(spark, run.settings.warehouse)).counts
+
+
+def teach_again(spark, folder, *sets):
+    """Rows of V's training that changed, with these settings."""
+    run = run_of(folder, *CANDIDATES, *sets)
+    return build_rec_tuning(run, Warehouse(spark, run.settings.warehouse)).counts["rows"]
 
 
 def rows_of(spark, folder, table):
@@ -102,19 +107,25 @@ def test_a_second_run_asks_and_writes_nothing(spark, folder):
     counts = judge_again(spark, folder)
     assert (counts["rows"], counts["preferences"], counts["failed"]) == (0, 0, 0)
     assert counts["unchanged"] == len(rows_of(spark, folder, "validations")) > 0
+    assert teach_again(spark, folder) == 0
     assert versions(spark, folder) == before
 
 
 def test_answers_about_events_that_are_not_asked_about_any_more_do_not_count(spark, folder):
     both = rewards_by_hand(spark, folder, 2)
-    assert judge_again(spark, folder, "feedback.next_events=1", "tune.next_events=1")["rows"] == 0
+    assert judge_again(spark, folder, "feedback.next_events=1")["rows"] == 0
     first = rewards_by_hand(spark, folder, 1)
     preferred = rewards_preferred(spark, folder)
     assert preferred == pytest.approx({key: first[key] for key in preferred})
     assert preferred != pytest.approx({key: both[key] for key in preferred})
-    taught = [row["row_key"] for row in rows_of(spark, folder, "rec_tuning")]
-    assert taught
-    assert len(taught) == len(set(taught))
+
+
+def test_events_that_v_is_tuned_on_no_more_are_deleted(spark, folder):
+    before = rows_of(spark, folder, "rec_tuning")
+    deleted = teach_again(spark, folder, "tune.next_events=1")
+    after = [row["row_key"] for row in rows_of(spark, folder, "rec_tuning")]
+    assert len(after) == len(set(after)) == len(before) - deleted > 0
+    assert deleted
 
 
 def test_a_user_who_is_vs_now_is_preferred_about_no_more_and_taught_to_v(spark, folder):
@@ -122,6 +133,7 @@ def test_a_user_who_is_vs_now_is_preferred_about_no_more_and_taught_to_v(spark, 
     moved = {user for user in users if in_share(user, 0.9)}
     assert moved
     judge_again(spark, folder, "feedback.validator_share=0.9")
+    teach_again(spark, folder, "feedback.validator_share=0.9")
     assert {row["user_id"] for row in rows_of(spark, folder, "preferences")} == users - moved
     assert moved <= {row["user_id"] for row in rows_of(spark, folder, "rec_tuning")}
 
@@ -129,23 +141,22 @@ def test_a_user_who_is_vs_now_is_preferred_about_no_more_and_taught_to_v(spark, 
 def test_a_user_who_is_no_longer_vs_teaches_v_no_more(spark, folder):
     users = {row["user_id"] for row in rows_of(spark, folder, "rec_tuning")}
     assert any(not in_share(user, 0.2) for user in users)
-    judge_again(spark, folder, "feedback.validator_share=0.2")
+    teach_again(spark, folder, "feedback.validator_share=0.2")
     assert {row["user_id"] for row in rows_of(spark, folder, "rec_tuning")} == {u for u in users if in_share(u, 0.2)}
 
 
 def test_a_corrected_title_is_judged_and_taught_anew_and_nothing_else_is(spark, folder):
+    answered, taught = (
+        [row["item_id"] for row in rows_of(spark, folder, table)] for table in ("validations", "rec_tuning")
+    )
+    item = min(set(answered) & set(taught))
     with (folder / "items.csv").open(encoding="utf-8") as file:
         items = list(csv.DictReader(file))
-    for row in items:
-        row["name"] = "Corrected" if row["sku"] == "i3" else row["name"]
-    write_csv(folder / "items.csv", items)
-    about = sum(row["item_id"] == "i3" for row in rows_of(spark, folder, "validations"))
-    assert about
-    assert judge_again(spark, folder)["rows"] == about
-    target = "<<<\nCorrected ("
-    taught = rows_of(spark, folder, "rec_tuning")
-    assert {target in row["prompt_body"] for row in taught if row["item_id"] == "i3"} == {True}
-    assert not any(target in row["prompt_body"] for row in taught if row["item_id"] != "i3")
+    write_csv(folder / "items.csv", [row | {"name": "Corrected"} if row["sku"] == item else row for row in items])
+    assert judge_again(spark, folder)["rows"] == answered.count(item)
+    assert teach_again(spark, folder) == taught.count(item)
+    corrected = {row["item_id"] for row in rows_of(spark, folder, "rec_tuning") if TARGET in row["prompt_body"]}
+    assert corrected == {item}
 
 
 def test_a_corrected_label_changes_rewards_and_training_rows_and_asks_nothing(spark, folder):
@@ -157,6 +168,7 @@ def test_a_corrected_label_changes_rewards_and_training_rows_and_asks_nothing(sp
         )
     before = rewards_preferred(spark, folder)
     assert judge_again(spark, folder)["rows"] == 0
+    assert teach_again(spark, folder) > 0
     preferred = rewards_preferred(spark, folder)
     expected = rewards_by_hand(spark, folder, 2)
     assert preferred == pytest.approx({key: expected[key] for key in preferred})
