@@ -83,10 +83,11 @@ def _spark(settings: Settings, folder: Path) -> dict[str, Any]:
     filled = fill_snapshots(snapshots, ranked, items, settings.histories, template, late=False)
     filled.write.mode("overwrite").parquet(f"{folder}/spark")
     seconds = time.perf_counter() - began
-    jvm = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
-    memory = _peak_gb(os.getpid()) + _peak_gb(jvm)
+    jvm: Any = spark.sparkContext._jvm
+    memory = _peak_gb(os.getpid()) + _peak_gb(jvm.java.lang.ProcessHandle.current().pid())
     written = spark.read.parquet(f"{folder}/spark")
     row = written.agg(F.count("*"), F.sum(F.crc32("prompt_body"))).first()
+    assert row is not None  # an aggregate without groups has one row
     return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": row[0], "checksum": row[1]}
 
 
