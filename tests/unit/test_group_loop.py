@@ -6,7 +6,6 @@ import torch
 from tests.unit.test_answer_objective import SETTINGS, SILENT, weights
 from trackrec.training.answer_objective import AnswerGroup, train_answers
 from trackrec.training.group_loop import linear_schedule
-from trackrec.training.group_loop import linear_schedule
 from trackrec.training.prefix import Group
 
 
@@ -46,35 +45,6 @@ def test_torchs_own_setting_is_as_it_was_before(tmp_path):
     train_answers(wide_llama(), [AnswerGroup("r", Group((1, 2), ((3,),)))], SETTINGS, tmp_path, SILENT)
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
-
-
-def rates(steps, warmup, finished=0):
-    """The learning rate of each step from step ``finished`` + 1 on, of a training at 1.0."""
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([{"params": [weight], "initial_lr": 1.0}], lr=1.0)
-    schedule = linear_schedule(optimizer, steps, warmup, finished)
-    found = []
-    for _ in range(finished, steps):
-        found.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    return found
-
-
-def test_the_learning_rate_rises_over_the_warm_up_and_falls_after_it():
-    assert rates(8, warmup=0.25) == pytest.approx([1 / 2, 1, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7])
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 10])
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.9])
-def test_no_step_is_wasted_at_a_learning_rate_of_0_and_one_has_it_in_full(steps, warmup):
-    assert min(rates(steps, warmup)) > 0
-    assert max(rates(steps, warmup)) == 1
-
-
-def test_a_resumed_schedule_has_the_rates_of_one_that_was_not_interrupted():
-    for finished in range(10):
-        assert rates(10, 0.3, finished) == rates(10, 0.3)[finished:]
 
 
 def rates(steps, warmup, finished=0):

@@ -14,7 +14,6 @@ from trackrec.runtime.settings import EndpointSettings
 from trackrec.training.teachers import openai as teachers
 from trackrec.training.teachers.openai import OpenAITeacher
 from trackrec.training.teachers.redaction import redacted
-from trackrec.training.teachers.redaction import redacted
 
 TEMPLATE = Template("t", "", "films", "genres")
 GOOD = "The user is drawn to Crime (9 of 10 liked), as with Heat. They avoid Comedy."
@@ -213,70 +212,10 @@ def test_a_refusal_that_repeats_the_key_is_raised_without_it(status):
     [
         (400, "application/json", json.dumps({"error": {"message": f"bad header Bearer {KEY}"}})),
         (400, "application/json", json.dumps({"error": {"message": f"{'x' * 130} {KEY}"}})),  # where the line is cut
-        (500, "text/plain", f"Authorization: Bearer {KEY}"),
+        (400, "text/plain", f"Authorization: Bearer {KEY}"),
         ECHO,
     ],
-    ids=["refused", "at the cut", "broken", "garbage"],
-)
-def test_a_fault_that_repeats_the_key_is_stored_without_it(answer):
-    with endpoint({"p": [answer]}) as (url, _):
-        fault = taught(url, rows("p"), attempts=1)["p"].fault
-    assert fault
-    assert KEY[:6] not in fault
-
-
-@pytest.mark.usefixtures("long_key")
-def test_a_text_that_repeats_the_key_is_stored_without_it():
-    with endpoint({"p": [said(f"The user is drawn to {KEY} and Heat.")]}) as (url, _):
-        assert taught(url, rows("p"))["p"].text == "The user is drawn to *** and Heat."
-
-
-@pytest.mark.parametrize(("text", "kept"), [("keys x, or (x)", "keys ***, or (***)"), ("extra", "extra")])
-def test_a_short_key_is_taken_out_of_a_message_only_as_a_word_of_its_own(text, kept):
-    assert redacted(text, "x") == kept
-
-
-def test_a_short_key_that_is_a_word_stays_in_texts(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "Crime")
-    with endpoint({"p": [said(GOOD)]}) as (url, _):
-        assert taught(url, rows("p"))["p"].text == GOOD
-
-
-@pytest.mark.parametrize("reason", [None, "eos_token", "content_filter"])
-def test_an_answer_that_ended_for_any_reason_but_its_length_is_kept_as_it_is(reason):
-    with endpoint({"p": [said(f"{GOOD} They also like", reason)]}) as (url, _):
-        assert taught(url, rows("p"))["p"].text == f"{GOOD} They also like"
-
-
-KEY = "sk-0123456789abcdef"
-ECHO = (200, "application/json", json.dumps({"choices": [], "you_sent": f"Bearer {KEY}"}))
-
-
-@pytest.fixture
-def long_key(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-@pytest.mark.usefixtures("long_key")
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_refusal_that_repeats_the_key_is_raised_without_it(status):
-    body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}})
-    with endpoint({"p": [(status, "application/json", body)]}) as (url, _), pytest.raises(BadInputError) as caught:
-        taught(url, rows("p"))
-    assert KEY not in str(caught.value)
-    assert "Incorrect API key provided: ***" in str(caught.value)
-
-
-@pytest.mark.usefixtures("long_key")
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (400, "application/json", json.dumps({"error": {"message": f"bad header Bearer {KEY}"}})),
-        (400, "application/json", json.dumps({"error": {"message": f"{'x' * 130} {KEY}"}})),  # where the line is cut
-        (500, "text/plain", f"Authorization: Bearer {KEY}"),
-        ECHO,
-    ],
-    ids=["refused", "at the cut", "broken", "garbage"],
+    ids=["refused", "at the cut", "plain text", "garbage"],
 )
 def test_a_fault_that_repeats_the_key_is_stored_without_it(answer):
     with endpoint({"p": [answer]}) as (url, _):

@@ -96,11 +96,3 @@ def test_how_far_the_teacher_is_counts_what_was_stored_and_what_failed(ask, monk
     ask.events.clear()
     ask(Scripted("k1"))
     assert ask.events == [Progress("distill", done, 3, "histories") for done in (2, 3)]
-
-
-def test_how_far_the_teacher_is_counts_what_was_stored_and_what_failed(ask, monkeypatch):
-    ask(Scripted(), ROWS[:1])
-    monkeypatch.setattr("trackrec.stages.teacher_texts._COMMIT", 1)
-    ask.events.clear()
-    ask(Scripted("k1"))
-    assert ask.events == [Progress("distill", done, 3, "histories") for done in (2, 3)]
