@@ -56,7 +56,7 @@ format: install ## let ruff rewrite
 type: install ## mypy, strict
 	$(BIN)/mypy
 
-docs: install ## docs/tables.md from trackrec/tables/schemas.py
+docs: install ## docs/tables.md from trackrec/tables/schemas/
 	$(BIN)/python -m trackrec.tables.schemas > docs/tables.md
 
 bench-histories: install ## histories at 1, 2.5 and 5 million events, Spark against pandas (6 minutes)

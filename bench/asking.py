@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trackrec.engines.interface import Engine, Finished, Request
-from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.feedback.templates import ValidatorTemplate
 
 
 def prompt_of(
     words: ValidatorTemplate, body: str, reccot: str, item: str, *, history: bool = True, question_last: bool = True
 ) -> str:
-    """What ``words.body()`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
+    """What ``question_body(words)`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
     noun = words.facts.item_noun
     facts = body.removesuffix(f"\n{words.facts.question.format(items=noun)}")
     read = f"{words.analysis}\n<<<\n{reccot}\n>>>"
     target = [f"{words.target.format(items=noun)}\n<<<\n{item}\n>>>"]
-    asked = [*target, words.question] if question_last else [words.question, *target]
-    return "\n".join([*([facts] if history else []), read, *asked])
+    ending = [*target, words.question] if question_last else [words.question, *target]
+    return "\n".join([*([facts] if history else []), read, *ending])
 
 
 def answered(engine: Engine, requests: Iterable[Request]) -> list[Finished]:

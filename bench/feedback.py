@@ -3,12 +3,12 @@
 python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 15 minutes
 python -m bench.feedback --histories 512 --max-num-seqs 256   # one GPU
 
-Ours: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
+Shared: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
 asked for two tokens. Published: N passes over all histories, each a request of its own with one sample; V writes up to
 10 tokens with the 20 largest log-probabilities of each, in which Yes and No are then looked for. G and V are one engine
 each, used by both ways in turns, who goes first changes each round; before each turn the prefix cache is emptied, and
 within it both ways have it, as vLLM has it by default. Every round has histories of its own; round 0 warms up and is
-not counted. ``ratio`` is seconds published ÷ seconds ours for the whole, the median over rounds.
+not counted. ``ratio`` is seconds published ÷ seconds shared, both parts, the median over rounds.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from typing import Any
 from bench.asking import answered, prompt_of
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.engines.vllm import VllmEngine, VllmScorer, use_environment
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.queue import QueuedRequest
+from trackrec.engines.spec import EngineSpec
+from trackrec.engines.vllm import Prompt, VllmEngine, VllmScorer, use_environment
 from trackrec.feedback.judge import validator_settings
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -55,19 +58,19 @@ class Judge(VllmScorer):
     published = False
     missed = 0  # of the published way: judgements whose 20 largest had no Yes or no No at any position
 
-    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
+    def _prompts(self, queued: QueuedRequest) -> list[Prompt]:
         if not self.published:
-            return super()._asked(request, ids)
+            return super()._prompts(queued)
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        told = RequestOutputKind.FINAL_ONLY
-        return [(request.key, ids, SamplingParams(temperature=0.0, max_tokens=10, logprobs=20, output_kind=told))]
+        final = RequestOutputKind.FINAL_ONLY
+        return [Prompt(queued, (), SamplingParams(temperature=0.0, max_tokens=10, logprobs=20, output_kind=final))]
 
     def _finish(self, output: Any) -> Finished | None:
         if not self.published:
             return super()._finish(output)
-        request, _ = self._submitted.pop(output.request_id)
+        request = self._in_flight.pop(output.request_id).queued.request
         tokens = [answer[0] for answer in self._answers.tokens]
         at = next((top for top in output.outputs[0].logprobs if all(token in top for token in tokens)), None)
         self.missed += at is None
@@ -88,16 +91,17 @@ def main() -> int:
     use_threads(settings.generator.threads)
     writer, judge = _engines(settings, args.max_num_seqs)
     bodies = _bodies(settings, args.histories * (args.rounds + 1))
-    found: list[dict[str, dict[str, float]]] = []
+    rounds: list[dict[str, dict[str, float]]] = []
     for number in range(args.rounds + 1):
-        mine = bodies[number * args.histories : (number + 1) * args.histories]
-        order = ("ours", "published") if number % 2 else ("published", "ours")
-        found.append({way: _turn(way, mine, writer, judge, settings, args) for way in order})
-        told = "; ".join(f"{way} {row['candidates_s']} + {row['scores_s']} s" for way, row in found[-1].items())
-        print(f"round {number}{' (warm-up)' if not number else ''}: {told}", flush=True)
-    line: dict[str, Any] = {"bench": "feedback", "ratio": _ratio(found[1:], "candidates_s", "scores_s")}
-    line |= {"candidates_ratio": _ratio(found[1:], "candidates_s"), "scores_ratio": _ratio(found[1:], "scores_s")}
-    print(json.dumps(line | {"settings": vars(args), "rounds": found[1:]}))
+        of_round = bodies[number * args.histories : (number + 1) * args.histories]
+        order = ("shared", "published") if number % 2 else ("published", "shared")
+        rounds.append({way: _turn(way, of_round, writer, judge, settings, args) for way in order})
+        seconds = "; ".join(f"{way} {row['candidates_s']} + {row['scores_s']} s" for way, row in rounds[-1].items())
+        print(f"round {number}{' (warm-up)' if not number else ''}: {seconds}", flush=True)
+    counted = rounds[1:]
+    line: dict[str, Any] = {"bench": "feedback", "ratio": _ratio(counted, "candidates_s", "scores_s")}
+    line |= {"candidates_ratio": _ratio(counted, "candidates_s"), "scores_ratio": _ratio(counted, "scores_s")}
+    print(json.dumps(line | {"settings": vars(args), "rounds": counted}))
     return 0
 
 
@@ -105,17 +109,19 @@ def _ratio(rounds: list[dict[str, dict[str, float]]], *parts: str) -> float:
     def seconds(row: dict[str, float]) -> float:
         return sum(row[part] for part in parts)
 
-    return round(statistics.median(seconds(r["published"]) / seconds(r["ours"]) for r in rounds), 2)
+    return round(statistics.median(seconds(r["published"]) / seconds(r["shared"]) for r in rounds), 2)
 
 
 def _engines(settings: Settings, max_num_seqs: int) -> tuple[Writer, Judge]:
     """G with the loop's sampling, V from the same base, each as the settings have it."""
-    told = settings.generator
-    model = resolve_model(told.model.source, settings.cache_dir())
+    generator = settings.generator
+    model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
-    sampling = SamplingSettings(temperature=1.0, max_tokens=told.sampling.max_tokens, stop=told.sampling.stop)
-    spec = replace(EngineSpec.of(told, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs)
-    scoring = replace(EngineSpec.judging(validator_settings(settings), model), max_num_seqs=max_num_seqs)
+    sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
+    spec = replace(
+        EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs
+    )
+    scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), max_num_seqs=max_num_seqs)
     use_environment(spec)
     return Writer(spec), Judge(scoring)
 
@@ -134,16 +140,16 @@ def _turn(
     """Seconds of one way for all candidates and all their judgements."""
     for engine in (writer, judge):
         engine._engine.reset_prefix_cache()
-    writer.samples = args.candidates if way == "ours" else 1
+    writer.samples = args.candidates if way == "shared" else 1
     judge.published, judge.missed = way == "published", 0
     opening = template_of(settings.prompt, settings.histories).opening
-    passes = range(1) if way == "ours" else range(args.candidates)
+    passes = range(1) if way == "shared" else range(args.candidates)
     began = time.perf_counter()
     written: dict[int, list[str]] = {i: [] for i in range(len(bodies))}
     tokens = 0
     for number in passes:
-        asked = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
-        for finished in answered(writer, asked):
+        requests = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
+        for finished in answered(writer, requests):
             written[int(finished.key)] += [sample.text for sample in finished.completions]
             tokens += sum(sample.output_tokens for sample in finished.completions)
     between = time.perf_counter()

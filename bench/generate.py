@@ -34,9 +34,10 @@ import pandas as pd
 
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
-from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.histories.prompts import template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import resolve
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 
@@ -137,10 +138,10 @@ def _ask(side: subprocess.Popen[str], number: int, folder: Path) -> dict[str, An
     assert side.stdout
     side.stdin.write(f"{number}\n")
     side.stdin.flush()
-    told = side.stdout.readline()
-    if not told:
+    line = side.stdout.readline()
+    if not line:
         raise SystemExit(f"a side of the bench ended:\n{(folder / 'log.txt').read_text()[-2000:]}")
-    row = json.loads(told)
+    row: dict[str, Any] = json.loads(line)
     return row | {"s": round(row["s"], 2), "rate": round(row["tokens"] / row["s"], 1)}
 
 
@@ -149,9 +150,9 @@ def _serve(side: str, folder: Path, max_num_seqs: int) -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log
     settings = load_settings("conf/local.yaml", [f"log={folder}/spark.log"])
-    model = resolve_model(settings.generator.model.source, settings.cache_dir())
+    model = resolve(settings.generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
-    spec = EngineSpec.of(settings.generator, model, template.opening)
+    spec = EngineSpec.for_generator(settings.generator, model, template.opening)
     spec = replace(spec, engine="vllm", max_num_seqs=max_num_seqs, high_water=2 * max_num_seqs)
     play = {"udf": _udf, "raw": _raw, "pump": _pump, "batch": _batch}[side](spec, settings, folder)
     for number in sys.stdin:
@@ -167,6 +168,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     from pyspark.sql import functions as F
 
     from trackrec.reccots.requests import balanced
+    from trackrec.reccots.sentences import served_text
     from trackrec.runtime.session import spark_session
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
@@ -179,9 +181,9 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
         with busy:
             began = time.perf_counter()
             asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
-            asked.mapInPandas(generate_udf(spec), OUTPUT_SCHEMA).write.parquet(out)
+            asked.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
             seconds = time.perf_counter() - began
-        row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).first()
+        row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).collect()[0]
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
 
     return play
@@ -229,20 +231,24 @@ def _batch(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
 def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.DataFrame]]) -> Play:
     """The body of the UDF in this process over Arrow batches, fed by ``feed(frames, write)``."""
     from trackrec.models.threads import use_threads
-    from udfs.generate import written
-    from udfs.worker import Hosted
+    from trackrec.reccots.sentences import served_text
+    from udfs.generate import generated_frames
+    from udfs.worker import WorkerEngine
 
     use_threads(spec.threads)
     spec = replace(spec, sampling=spec.sampling.model_copy(update={"max_tokens": _LONGEST}))
     engine = _mixed_lengths(spec)
-    hosted = Hosted(engine, "bench")
+    worker_engine = WorkerEngine(engine, "bench")
+
+    def write(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        return generated_frames(frames, worker_engine, spec, spec.model.version, served_text)
 
     def play(number: int) -> dict[str, Any]:
         frame = pd.read_parquet(folder / f"pump-{number}.parquet")
         frames = (frame[i : i + _BATCH] for i in range(0, len(frame), _BATCH))
         engine.steps.clear()
         began = time.perf_counter()
-        tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, lambda f: written(f, hosted, spec)))
+        tokens = sum(int(out["output_tokens"].sum()) for out in feed(frames, write))
         return {"s": time.perf_counter() - began, "tokens": tokens} | _profile(engine.steps, spec.max_num_seqs)
 
     return play

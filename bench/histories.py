@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.logs import write_log
-from trackrec.histories.prompts import template_of
+from trackrec.histories.templates import template_of
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 
@@ -39,26 +39,27 @@ def main() -> int:
         print(json.dumps(_measure(args.sides[0], args.child)))
         return 0
     with tempfile.TemporaryDirectory(prefix="bench-histories-") as scratch:
-        found = {n: _compare(write_log(Path(scratch) / str(n), n), n, args.sides) for n in sorted(args.events)}
-    largest = found[max(found)]
+        by_events = {n: _compare(write_log(Path(scratch) / str(n), n), n, args.sides) for n in sorted(args.events)}
+    most, half = max(by_events), max(by_events) // 2
+    largest = by_events[most]
     line: dict[str, Any] = {"bench": "histories"}
     for side, key in (("pandas", "spark_vs_pandas"), ("loops", "spark_vs_loops")):
         if side in largest and "spark" in largest:
             line[key] = round(largest[side]["s"] / largest["spark"]["s"], 2)
-    if max(found) // 2 in found and "spark" in largest:
-        line["growth"] = round(largest["spark"]["s"] / found[max(found) // 2]["spark"]["s"], 2)
-    print(json.dumps(line | {"events": found}))
-    return int(any(len({side["checksum"] for side in sides.values()}) > 1 for sides in found.values()))
+    if half in by_events and "spark" in largest:
+        line["growth"] = round(largest["spark"]["s"] / by_events[half]["spark"]["s"], 2)
+    print(json.dumps(line | {"events": by_events}))
+    return int(any(len({side["checksum"] for side in sides.values()}) > 1 for sides in by_events.values()))
 
 
 def _compare(folder: Path, events: int, sides: list[str]) -> dict[str, dict[str, Any]]:
-    found = {}
+    measured = {}
     for side in sides:
         command = [sys.executable, "-m", "bench.histories", "--sides", side, "--child", str(folder)]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found[side] = json.loads(told.splitlines()[-1])
-        print(f"{events:>12,} events  {side:<7} {found[side]}", flush=True)
-    return found
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        measured[side] = json.loads(output.splitlines()[-1])
+        print(f"{events:>12,} events  {side:<7} {measured[side]}", flush=True)
+    return measured
 
 
 def _measure(side: str, folder: Path) -> dict[str, Any]:
@@ -69,36 +70,37 @@ def _measure(side: str, folder: Path) -> dict[str, Any]:
 def _spark(settings: Settings, folder: Path) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
-    from trackrec.histories import snapshots as history
+    from trackrec.histories.contents import fill_snapshots
+    from trackrec.histories.snapshots import rank_events, snapshots_every_n_events
     from trackrec.runtime.session import spark_session
 
     spark = spark_session(settings, "bench histories")
     template = template_of(settings.prompt, settings.histories)
     began = time.perf_counter()
     events, items = (spark.read.parquet(f"{folder}/{name}.parquet") for name in ("events", "items"))
-    ranked = history.rank_events(events)
-    snapshots = history.snapshots_every_n_events(ranked, settings.histories.every_n)
-    filled = history.histories(snapshots, ranked, items, settings.histories, template, late=False)
+    ranked = rank_events(events)
+    snapshots = snapshots_every_n_events(ranked, settings.histories.every_n)
+    filled = fill_snapshots(snapshots, ranked, items, settings.histories, template, late=False)
     filled.write.mode("overwrite").parquet(f"{folder}/spark")
     seconds = time.perf_counter() - began
-    jvm = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
-    memory = _peak_gb(os.getpid()) + _peak_gb(jvm)
+    jvm: Any = spark.sparkContext._jvm
+    memory = _peak_gb(os.getpid()) + _peak_gb(jvm.java.lang.ProcessHandle.current().pid())
     written = spark.read.parquet(f"{folder}/spark")
-    row = written.agg(F.count("*"), F.sum(F.crc32("prompt_body"))).first()
+    row = written.agg(F.count("*"), F.sum(F.crc32("prompt_body"))).collect()[0]
     return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": row[0], "checksum": row[1]}
 
 
 def _pandas(side: str, settings: Settings, folder: Path) -> dict[str, Any]:
     from bench import pandas_histories
 
-    make = pandas_histories.with_frames if side == "pandas" else pandas_histories.with_loops
+    histories_of = pandas_histories.with_frames if side == "pandas" else pandas_histories.with_loops
     began = time.perf_counter()
-    made = make(folder, settings.histories, template_of(settings.prompt, settings.histories))
-    made.to_parquet(folder / f"{side}.parquet")
+    histories = histories_of(folder, settings.histories, template_of(settings.prompt, settings.histories))
+    histories.to_parquet(folder / f"{side}.parquet")
     seconds = time.perf_counter() - began
-    checksum = sum(zlib.crc32(body.encode()) for body in made["prompt_body"])
+    checksum = sum(zlib.crc32(body.encode()) for body in histories["prompt_body"])
     memory = _peak_gb(os.getpid())
-    return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": len(made), "checksum": checksum}
+    return {"s": round(seconds, 1), "peak_gb": round(memory, 2), "histories": len(histories), "checksum": checksum}
 
 
 def _peak_gb(process: int) -> float:

@@ -14,9 +14,9 @@ import json
 import sys
 
 from jobs import alternate
+from trackrec.feedback.loop_state import newest_loop
 from trackrec.report.__main__ import main as report
 from trackrec.runtime.settings_files import load_settings
-from trackrec.stages.alternate import progress_of
 
 CONF = "conf/loop.yaml"
 FULL = (
@@ -38,9 +38,14 @@ def main() -> int:
     code = alternate.main(flags) or report(["rounds", *flags])
     if code:
         return code
-    done = progress_of(load_settings(CONF, list(sets))).done
-    rounds = {name: row for name, row in done.items() if name.startswith(("measure ", "align ", "validate "))}
-    minutes = {name: round(row["seconds"] / 60, 1) for name, row in done.items()}
+    loop = newest_loop(load_settings(CONF, list(sets)))
+    assert loop is not None  # the report has printed it
+    rounds = {
+        f"{kind} {number}": {"counts": step.counts, "figures": step.figures, "tables": step.tables}
+        for kind in ("validate", "align", "measure")
+        for number, step in loop.of_kind(kind).items()
+    }
+    minutes = {str(step): round(outcome.seconds / 60, 1) for step, outcome in loop.outcomes.items()}
     print(json.dumps({"bench": "loop", "settings": list(sets), "rounds": rounds, "minutes": minutes}))
     return 0
 

@@ -1,4 +1,4 @@
-"""The histories of ``trackrec.histories.snapshots`` in pandas, twice: what Spark is measured against.
+"""The histories of ``trackrec.histories.contents`` in pandas, twice: what Spark is measured against.
 
 ``with_frames`` is what one writes first: DataFrame operations, merge, explode, groupby. ``with_loops`` is tuned by hand
 for one machine: a loop over snapshots on NumPy arrays, attributes as a dense 0/1 table (so only a few attributes).
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.runtime.settings import HistorySettings
 
 
 def with_frames(folder: Path, settings: HistorySettings, template: Template) -> pd.DataFrame:
     """user_id, as_of and prompt_body of every snapshot after each ``every_n``-th event, of ``bench.logs.write_log``."""
     events, snapshots = _read(folder, settings)
-    length = np.minimum(snapshots["n_events"], settings.last_n).to_numpy()
+    length = np.minimum(snapshots["n_events"].to_numpy(), settings.last_n)
     of = np.repeat(np.arange(len(snapshots)), length)
     first = snapshots["end"].to_numpy() - length
     place = np.arange(len(of)) - np.repeat(np.cumsum(length) - length, length) + np.repeat(first, length)
@@ -83,7 +83,7 @@ def _snapshots(events: pd.DataFrame, every_n: int) -> pd.DataFrame:
 def _bodies(
     snapshots: pd.DataFrame, events: pd.DataFrame, items: pd.DataFrame, settings: HistorySettings, template: Template
 ) -> Iterator[str]:
-    code = items.index.get_indexer(events["item_id"])
+    code = items.index.get_indexer(pd.Index(events["item_id"]))
     titles = items["title"].to_numpy(dtype=object)
     names, attributes = _attribute_codes(items)
     label = events["label"].to_numpy()

@@ -24,12 +24,14 @@ from typing import Any
 
 from bench.asking import prompt_of
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
-from trackrec.feedback import holdout
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.feedback import metrics
+from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.judge import validator_settings
-from trackrec.feedback.user_split import holdout_start_of
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import resolve_model
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -95,14 +97,14 @@ def main() -> int:
         settings = load_settings("conf/loop.yaml", sets)
         train, held = _rows(settings, args.examples, args.holdout, sets)
         use_threads(args.threads)
-        known = [{"label": r.label, "user_id": r.user, "n_liked": r.n_liked, "n_events": r.n_events} for r in held]
+        events = [{"label": r.label, "user_id": r.user, "n_liked": r.n_liked, "n_events": r.n_events} for r in held]
         print(f"{len(train)} training rows, {len(held)} held out, of {len({row.user for row in held})} users")
-        found: dict[str, Any] = {"floors": holdout.floors(known)}
-        print(holdout.table(found["floors"]), flush=True)
+        figures: dict[str, Any] = {"floors": metrics.floors(events)}
+        print(metrics.quality_table(figures["floors"]), flush=True)
         for name in args.only or WAYS:
-            found[name] = _measure(WAYS[name], settings, train, held, folder / name.replace(" ", "-"))
-            print(f"{name}\n{holdout.table(found[name]['validator'])}\n{found[name]}", flush=True)
-    print(json.dumps({"bench": "reading", "settings": vars(args), "ways": found}))
+            figures[name] = _measure(WAYS[name], settings, train, held, folder / name.replace(" ", "-"))
+            print(f"{name}\n{metrics.quality_table(figures[name]['validator'])}\n{figures[name]}", flush=True)
+    print(json.dumps({"bench": "reading", "settings": vars(args), "ways": figures}))
     return 0
 
 
@@ -124,21 +126,21 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     columns = ["user_id", "as_of", "prompt_key", "prompt_body", "liked", "disliked", "tallies", "n_liked", "n_events"]
     histories = lake.read_columns("user_histories", columns).to_pylist()
     texts = StatisticsTeacher(template).write(histories)
-    known = {(one.history["user_id"], one.history["as_of"]): (one.history, one.text) for one in texts}
-    told = ["user_id", "as_of", "item_id", "event_time", "label", "window"]
-    samples = [s for s in lake.read_columns("samples", told).to_pylist() if s["window"] == "alignment"]
+    snapshots = {(one.history["user_id"], one.history["as_of"]): (one.history, one.text) for one in texts}
+    columns = ["user_id", "as_of", "item_id", "event_time", "label", "window"]
+    samples = [s for s in lake.read_columns("samples", columns).to_pylist() if s["window"] == "alignment"]
     start = holdout_start_of([s["event_time"] for s in samples], settings.feedback.holdout_share)
     train: list[Row] = []
     held: list[Row] = []
     for s in sorted(samples, key=lambda s: (s["event_time"], s["item_id"])):
-        if (s["user_id"], s["as_of"]) not in known:
+        if (s["user_id"], s["as_of"]) not in snapshots:
             continue
-        history, text = known[s["user_id"], s["as_of"]]
+        history, text = snapshots[s["user_id"], s["as_of"]]
         title, attributes = named.get(s["item_id"], (f"item {s['item_id']}", ()))
         item = f"{title} ({', '.join(attributes)})" if attributes else title
         key = hashlib.sha256(f"{s['user_id']} {s['as_of']}".encode()).hexdigest()
-        told_of = (history["prompt_body"], text, item, history["n_liked"], history["n_events"])
-        (held if s["event_time"] >= start else train).append(Row(key, s["user_id"], s["label"], *told_of))
+        read = (history["prompt_body"], text, item, history["n_liked"], history["n_events"])
+        (held if s["event_time"] >= start else train).append(Row(key, s["user_id"], s["label"], *read))
     most = settings.tune.next_events
     return _flat(_snapshots(train, most))[:examples], _flat(_snapshots(held, most))[:events]
 
@@ -159,11 +161,11 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
 
     words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
     chosen = validator_settings(settings)
-    base = resolve_model(chosen.model.source, settings.cache_dir())
-    chat = Chat(EngineSpec.judging(chosen, base))
+    base = resolve(chosen.model, settings.cache_dir())
+    chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
-    def asked(group: Sequence[Row], reccot: Callable[[Row], str]) -> AnswerGroup:
+    def tokenised(group: Sequence[Row], reccot: Callable[[Row], str]) -> AnswerGroup:
         form = {"history": way.history, "question_last": way.question_last}
         texts = [prompt_of(words, row.history, reccot(row), row.item, **form) for row in group]
         ids = [chat.ids(Request("", text, "", 0)) for text in texts]
@@ -175,7 +177,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
 
     most = settings.tune.next_events
     groups = _snapshots(train[: round(way.share * len(train))], most)
-    examples = [asked(group, shown(7 * i)) for i, group in enumerate(groups)]
+    examples = [tokenised(group, shown(7 * i)) for i, group in enumerate(groups)]
     tuning = settings.tune
     model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)
     began = time.perf_counter()
@@ -183,19 +185,22 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     seconds = time.perf_counter() - began
     ring = sorted({row.user for row in held}, key=lambda user: hashlib.sha256(user.encode()).hexdigest())
     others = dict(zip(ring, [*ring[1:], ring[0]], strict=True))
-    theirs = {row.user: row.reccot for row in held}
+    reccots = {row.user: row.reccot for row in held}
     seen: dict[str, Callable[[Row], str]] = {"none": lambda _: NOTHING}
     if way.reccot:
-        seen |= {"own": lambda row: row.reccot, "shuffled": lambda row: theirs[others[row.user]]}
+        seen |= {"own": lambda row: row.reccot, "shuffled": lambda row: reccots[others[row.user]]}
     later = _snapshots(held, most)
-    p = {name: _judged(model, [asked(group, told) for group in later], no_yes) for name, told in seen.items()}
+    p = {
+        name: _probabilities(model, [tokenised(group, reccot) for group in later], no_yes)
+        for name, reccot in seen.items()
+    }
     label, user = [row.label for row in _flat(later)], [row.user for row in _flat(later)]
-    compared = holdout.differences(p, label, user, "own") if way.reccot else {}
+    compared = metrics.differences(p, label, user, "own") if way.reccot else {}
     quarter = steps[-max(1, len(steps) // 4) :]
     del model
     gc.collect()
     return {
-        "validator": {name: _rounded(holdout.quality(label, scores, user)) for name, scores in p.items()},
+        "validator": {name: _rounded(metrics.quality(label, scores, user)) for name, scores in p.items()},
         "differences": {pair: _rounded(row) for pair, row in compared.items()},
         "seconds": round(seconds),
         "examples": sum(len(one.group.answers) for one in examples),
@@ -206,7 +211,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     }  # fmt: skip
 
 
-def _judged(model: Any, asked: Sequence[Any], no_yes: Sequence[tuple[int, ...]]) -> list[float]:
+def _probabilities(model: Any, groups: Sequence[Any], no_yes: Sequence[tuple[int, ...]]) -> list[float]:
     """p(Yes) of every event in turn."""
     import torch
 
@@ -214,12 +219,12 @@ def _judged(model: Any, asked: Sequence[Any], no_yes: Sequence[tuple[int, ...]])
     from udfs.validate import probability
 
     (no,), (yes,) = no_yes
-    found: list[float] = []
+    p: list[float] = []
     with torch.no_grad():
-        for one in asked:
+        for one in groups:
             logits = shared_logits(model, one.group).float()
-            found += [probability(odds) for odds in (logits[:, yes] - logits[:, no]).tolist()]
-    return found
+            p += [probability(odds) for odds in (logits[:, yes] - logits[:, no]).tolist()]
+    return p
 
 
 def _rounded(row: dict[str, float]) -> dict[str, float]:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import LoraSettings
 from trackrec.runtime.settings_files import load_settings
@@ -36,7 +36,7 @@ def main() -> int:
     use_threads(settings.generator.threads)
     from trackrec.models.lora import trainable
 
-    source = resolve_model(settings.generator.model.source, settings.cache_dir())
+    source = resolve(settings.generator.model, settings.cache_dir())
     model = trainable(source, settings.generator.dtype, LoraSettings(), seed=1)
     results = {n: _compare(model, args, n) for n in args.candidates}
     line: dict[str, Any] = {"bench": "sdpo", "ratio": results[max(results)]["ratio"]}

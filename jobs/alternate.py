@@ -2,28 +2,28 @@
 
 python -m jobs.alternate --conf conf/loop.yaml --set loop.rounds=2
 
-Killed, it goes on at the step it was in. The versions it makes are in the table model_versions.
+Killed, it goes on at the step it was in. The versions that it trains are in the table model_versions.
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages.job import Job, run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the loop; returns the exit code."""
-    return run_job("alternate", [_loop], __doc__, argv)
+    with recorded_run("alternate", __doc__, argv) as job:
+        from trackrec.report.rounds import print_measurement
+        from trackrec.stages.alternate import alternate
+        from trackrec.stages.opening import open_warehouse
 
-
-def _loop(job: Job) -> None:
-    from trackrec.models.threads import use_threads
-
-    use_threads(job.settings.generator.threads)  # before torch is imported
-    from trackrec.stages.alternate import alternate
-
-    done = alternate(job, lambda line: print(line, flush=True))
-    job.counts |= {f"{name} seconds": found["seconds"] for name, found in done.items()}
+        run, tables = open_warehouse(job)
+        run.listeners = (*run.listeners, print_measurement)
+        alternate(run, tables)
+    return job.exit_code
 
 
 if __name__ == "__main__":

@@ -7,38 +7,23 @@ Where the warehouse is catalog.schema, Spark is asked where the tables lie and w
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from trackrec.runtime.clock import utc_now
-from trackrec.runtime.ledger import Opened, Run, run_recorded
-from trackrec.tables.lake import Lake, open_lake
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train every arm and seed, add to ``feature_gain`` after each seed, print the table. Returns the exit code."""
-    return run_recorded("train_ctr", __doc__, argv, _opened)
+    """Train every arm and seed, add to ``feature_gain`` after each seed, print the table; returns the exit code."""
+    with recorded_run("train_ctr", __doc__, argv) as job:
+        from trackrec.report.gain import gain_table
+        from trackrec.stages.opening import open_lake
+        from trackrec.stages.train_ctr import train_ctr
 
-
-def _opened(run: Run) -> Opened:
-    lake = open_lake(run.settings, run.name)
-    return lake, lambda: _train(run, lake)
-
-
-def _train(run: Run, lake: Lake) -> None:
-    from trackrec.models.threads import use_threads
-
-    use_threads(run.settings.ctr.threads)  # before torch is imported
-    from trackrec.ctr.experiment import Measurement
-    from trackrec.report.gain import gain_table
-
-    measurement = Measurement(run.settings, lake, run.run_id, utc_now)
-    run.counts["rows"] = lake.insert_rows("feature_gain", measurement.floors())
-    for seed in run.settings.ctr.seeds:
-        found = measurement.run_seed(seed, lambda line: print(line, flush=True))
-        run.counts["rows"] += lake.insert_rows("feature_gain", found)
-    print(f"\n{gain_table(measurement)}\n")
-    print(f"train_ctr: {run.counts['rows']} rows added to feature_gain, run {run.run_id}")
+        outcome = train_ctr(*open_lake(job))
+        print(f"\n{gain_table(outcome.measurement)}")
+    return job.exit_code
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

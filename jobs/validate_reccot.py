@@ -2,22 +2,27 @@
 
 G must have written several candidates with the same settings before (jobs/generate_reccot.py):
 
-G must have written several candidates with the same settings before (jobs/generate_reccot.py):
-
 python -m jobs.validate_reccot --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}'
-spark-submit jobs/validate_reccot.py --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}'
+SPARK_CONF_DIR=conf/local spark-submit jobs/validate_reccot.py --conf conf/local.yaml \\
+  --set 'generator.sampling={n: 10, temperature: 1}'
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from trackrec.stages import validate
-from trackrec.stages.job import run_job
+from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job("validate_reccot", [validate.run], __doc__, argv)
+    with recorded_run("validate_reccot", __doc__, argv) as job:
+        from trackrec.stages.opening import open_warehouse
+        from trackrec.stages.validate import judge_candidates
+
+        judge_candidates(*open_warehouse(job))
+    return job.exit_code
 
 
 if __name__ == "__main__":

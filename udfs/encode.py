@@ -11,8 +11,8 @@ from trackrec.tables.schemas import RECCOT_EMBEDDINGS
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = RECCOT_EMBEDDINGS.made.column_names
-OUTPUT_SCHEMA = RECCOT_EMBEDDINGS.made.spark_schema()
+COLUMNS = RECCOT_EMBEDDINGS.without_stamp.column_names
+OUTPUT_SCHEMA = RECCOT_EMBEDDINGS.without_stamp.spark_schema()
 _GATHERED_ROWS = 2048  # encoded together, about 10 MB with both vectors
 _encoder: tuple[str, Any] | None = None
 
@@ -66,9 +66,9 @@ def _encoder_of(model: Model, threads: int) -> Any:
     global _encoder
     from trackrec.engines.encoder import load_encoder
     from trackrec.models.resolve import ensure_local
-    from udfs.worker import tend_worker
+    from udfs.worker import prepare_worker
 
-    tend_worker()
+    prepare_worker()
     if _encoder is None or _encoder[0] != model.version:
         _encoder = (model.version, load_encoder(ensure_local(model).path, threads))
     return _encoder[1]

@@ -3,78 +3,82 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from trackrec.engines.interface import EngineSpec, Finished, Request
-from trackrec.tables.feedback_schemas import VALIDATIONS
+from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.runtime.progress_channel import SILENT, ProgressSender
+from trackrec.tables.schemas import VALIDATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from udfs.worker import Hosted
+    from udfs.worker import WorkerEngine
 
-COLUMNS = [*VALIDATIONS.made.column_names, "error", "error_kind"]
-OUTPUT_SCHEMA = f"{VALIDATIONS.made.spark_schema()}, error string, error_kind string"
+COLUMNS = [*VALIDATIONS.without_stamp.column_names, "error", "error_kind"]
+OUTPUT_SCHEMA = f"{VALIDATIONS.without_stamp.spark_schema()}, error string, error_kind string"
 _FRAME_ROWS = 256  # rows of an output frame
-_ASKED = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label")
+# That a row of the output repeats:
+_INPUT_COLUMNS = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label")
 
 
-def validate_udf(spec: EngineSpec, version: str) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``; ``spec.answers`` are (yes, no), ``version`` is V's.
+def validate_udf(
+    spec: EngineSpec, version: str, progress: ProgressSender = SILENT
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``, made on the driver, where an engine ``auto`` is resolved.
 
-    Input: request_key (unique), prompt_body, row_key, item_id, event_time, user_id, prompt_key, as_of, label. Output:
-    ``validations`` without run_id and created_time, and error, error_kind; a request that failed has p_yes .5.
+    ``spec.answers`` are (yes, no), ``version`` is V's. Input: request_key (unique), prompt_body, row_key, item_id,
+    event_time, user_id, prompt_key, as_of, label. Output: ``validations`` without run_id and created_time, and error,
+    error_kind; a request that failed has p_yes .5.
     """
+    spec = spec.resolved()
 
     def validate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         from udfs.worker import engine_of
 
-        return scored(frames, engine_of(spec), spec, version)
+        return scored_frames(frames, engine_of(spec, progress), spec, version, progress)
 
     return validate
 
 
-def scored(frames: Iterator[pd.DataFrame], hosted: Hosted, spec: EngineSpec, version: str) -> Iterator[pd.DataFrame]:
+def scored_frames(
+    frames: Iterator[pd.DataFrame],
+    worker_engine: WorkerEngine,
+    spec: EngineSpec,
+    version: str,
+    progress: ProgressSender = SILENT,
+) -> Iterator[pd.DataFrame]:
     """Output frames for the requests in ``frames``; see ``validate_udf``."""
-    import pandas as pd
+    from udfs.pumped import pumped_frames
 
-    from trackrec.engines.pump import pump
+    def to_request(row: Any) -> Request:
+        return Request(row.request_key, row.prompt_body, spec.opening, 0)
 
-    engine = hosted.engine
-    asked: dict[str, Any] = {}
+    def to_rows(row: Any, finished: Finished) -> list[dict[str, Any]]:
+        log_odds = finished.scores[0] - finished.scores[1] if finished.scores else 0.0
+        return [
+            {
+                **{name: getattr(row, name) for name in _INPUT_COLUMNS},
+                "validator_version": version,
+                "p_yes": probability(log_odds),
+                "log_odds": log_odds,
+                "prompt_tokens": finished.prompt_tokens,
+                "error": finished.error,
+                "error_kind": finished.error_kind,
+            }
+        ]
 
-    def to_requests(frame: pd.DataFrame) -> Iterable[Request]:
-        row: Any
-        for row in frame.itertuples(index=False):
-            asked[row.request_key] = row
-            yield Request(row.request_key, row.prompt_body, spec.opening, 0)
-
-    rows: list[dict[str, Any]] = []
-    try:
-        for finished in pump(frames, engine, to_requests, spec.high_water):
-            rows.append(_row(asked.pop(finished.key), finished, version))
-            if len(rows) >= _FRAME_ROWS:
-                yield pd.DataFrame(rows, columns=COLUMNS)
-                rows = []
-        if rows:
-            yield pd.DataFrame(rows, columns=COLUMNS)
-    finally:
-        if engine.unfinished:  # the task was cancelled; the engine serves the next one
-            engine.abort()
-
-
-def _row(request: Any, finished: Finished, version: str) -> dict[str, Any]:
-    log_odds = finished.scores[0] - finished.scores[1] if finished.scores else 0.0
-    return {
-        **{name: getattr(request, name) for name in _ASKED},
-        "validator_version": version,
-        "p_yes": probability(log_odds),
-        "log_odds": log_odds,
-        "prompt_tokens": finished.prompt_tokens,
-        "error": finished.error,
-        "error_kind": finished.error_kind,
-    }
+    return pumped_frames(
+        frames,
+        worker_engine,
+        spec.high_water,
+        to_request,
+        to_rows,
+        columns=COLUMNS,
+        frame_rows=_FRAME_ROWS,
+        progress=progress,
+    )
 
 
 def probability(log_odds: float) -> float:

@@ -1,12 +1,12 @@
-"""A Python worker of Spark that holds a model: its device, its lease on it, and its end."""
+"""A Python worker of Spark that holds a model: its device, its lock on it, and its end."""
 
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import threading
@@ -14,87 +14,96 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from trackrec.engines.interface import Engine, EngineSpec, build_engine
+from filelock import FileLock, Timeout
+
+from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Engine
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import ensure_local
 from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.progress_channel import SILENT, ProgressSender
 
-_LEASE_SECONDS = 300.0  # an idle worker that still holds the lease is ended by Spark after 60 s
-_hosted: tuple[EngineSpec, Hosted] | None = None
-_lease: IO[str] | None = None
-_tended = False
+_LOCK_SECONDS = 300.0  # an idle worker that still holds the device is ended by Spark after 60 s
+_running: tuple[EngineSpec, WorkerEngine] | None = None
+_device_lock: FileLock | None = None
+_prepared = False
 
 
-class Hosted(NamedTuple):
-    """An engine and ``id``, its start: host:process@UTC. Rows carry the id, so that starts can be counted."""
+class WorkerEngine(NamedTuple):
+    """A worker process's engine and ``id``, its start: host:process@UTC. Rows carry it, so that starts are counted."""
 
     engine: Engine
     id: str
 
 
-def engine_of(spec: EngineSpec) -> Hosted:
+def engine_of(spec: EngineSpec, progress: ProgressSender = SILENT) -> WorkerEngine:
     """This process's engine, built at the first call and kept; another spec replaces it."""
-    global _hosted, _lease
-    device = tend_worker()
-    if _hosted is not None and _hosted[0] == spec:
-        return _hosted[1]
-    if _hosted is not None:
-        _hosted[1].engine.close()
-        _hosted = None
-    if _lease is None and spec.engine != "scripted":
-        _lease = take_lease(device)
-    started = f"{socket.gethostname()}:{os.getpid()}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    _hosted = (spec, Hosted(build_engine(replace(spec, model=ensure_local(spec.model))), started))
-    return _hosted[1]
+    global _running, _device_lock
+    device = prepare_worker()
+    if _running is not None and _running[0] == spec:
+        return _running[1]
+    if _running is not None:
+        _running[1].engine.close()
+        _running = None
+    progress.engine_starting()
+    if _device_lock is None and spec.engine != "scripted":
+        _device_lock = lock_device(device)
+    start = f"{socket.gethostname()}:{os.getpid()}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    _running = (spec, WorkerEngine(build_engine(replace(spec, model=ensure_local(spec.model))), start))
+    progress.engine_started()
+    return _running[1]
 
 
-def take_lease(device: str, seconds: float = _LEASE_SECONDS) -> IO[str]:
-    """The exclusive right to ``device`` on this machine, until the returned file is closed or this process ends.
+def lock_device(device: str, seconds: float = _LOCK_SECONDS) -> FileLock:
+    """The exclusive right to ``device`` on this machine, until the lock is released or this process ends.
 
     A second engine on one GPU runs out of memory, on one CPU it halves both. Waits up to ``seconds`` for the holder;
     raises TrackrecError naming it.
     """
-    path = Path(tempfile.gettempdir()) / f"trackrec-{os.getuid()}-{device}.lock"
-    file = path.open("a+")
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > until:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                file.close()
-                raise TrackrecError(
-                    f"device {device} has been held by process {holder} for {seconds:.0f} s and more.",
-                    "Let that run end, or set generator.engines to the number of devices.",
-                ) from None
-            time.sleep(0.2)
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
+    path = _lock_folder() / f"{device}.lock"
+    lock = FileLock(path, timeout=seconds, thread_local=False)
+    try:
+        lock.acquire(poll_interval=0.2)
+    except Timeout:
+        holder = path.read_text().strip() or "unknown"
+        raise TrackrecError(
+            f"device {device} has been held by process {holder} for {seconds:.0f} s and more.",
+            "Let that run end, or set generator.engines to the number of devices.",
+        ) from None
+    path.write_text(str(os.getpid()))
+    return lock
 
 
-def tend_worker() -> str:
+def _lock_folder() -> Path:
+    """A folder that nobody but this user can write to, the same for all of their processes on this machine."""
+    folder = Path(tempfile.gettempdir()) / f"trackrec-locks-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise TrackrecError(f"{folder} is not this user's own folder.", "Remove it, or set TMPDIR to another folder.")
+    folder.chmod(0o700)
+    return folder
+
+
+def prepare_worker() -> str:
     """Call before torch is imported: shows this worker its own GPU only, and makes it die with Spark.
 
-    Returns the device's name for the lease: ``gpu<address>`` where Spark assigned one, else ``local``.
+    Returns the device's name for its lock: ``gpu<address>`` where Spark assigned one, else ``local``.
     """
-    global _tended
+    global _prepared
     from pyspark import TaskContext
 
     context = TaskContext.get()
-    if context is None:  # not in a Spark worker: the process is not ours to end
+    if context is None:  # not in a Spark worker: the process has a life of its own
         return "local"
     gpu = context.resources().get("gpu")
     if gpu is not None:  # Spark assigns addresses and leaves CUDA_VISIBLE_DEVICES unset
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)
-    if not _tended:
+    if not _prepared:
         _die_with_spark()
-        _tended = True
+        _prepared = True
     return f"gpu{'-'.join(gpu.addresses)}" if gpu is not None else "local"
 
 

@@ -11,9 +11,13 @@ from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec.engines.interface import EngineSpec, Request, build_engine
-from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import template_of
+from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.holdout import holdout_start_of
+from trackrec.feedback.loop_state import newest_loop
+from trackrec.feedback.user_split import in_share
+from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.report.__main__ import main as report_main
 from trackrec.runtime.settings import SamplingSettings
@@ -26,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 LORA = {"lora": {"rank": 4}}
 STEPS = [
-    "histories", "distill 0", "greedy 0", "tune 0", "measure 0",
+    "distill 0", "greedy 0", "tune 0", "measure 0",
     "candidates 1", "validate 1", "align 1", "greedy 1", "tune 1", "measure 1",
 ]  # fmt: skip
 
@@ -72,12 +76,12 @@ def rows(folder, table):
 
 def as_in(folder, **sources):
     """Flags of a job that is run by hand with the G and V that the loop used in a step, e.g. g="distill 0"."""
-    found = outcomes(folder)
+    finished = outcomes(folder)
     sets = ["histories.windows=[alignment]"]
     if "g" in sources:
-        sets.append(f"generator.model.source={found[sources['g']]['source']}")
+        sets.append(f"generator.model.source={finished[sources['g']].labels['source']}")
     if "v" in sources:
-        sets += [f"validator.model.source={found[sources['v']]['source']}", "validator.engine=scripted"]
+        sets += [f"validator.model.source={finished[sources['v']].labels['source']}", "validator.engine=scripted"]
         sets += ["generator.sampling.temperature=1", "generator.sampling.n=3", "generator.sampling.frequency_penalty=0"]
     return ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
 
@@ -88,17 +92,30 @@ def versions(folder):
 
 
 def outcomes(folder):
-    (path,) = (folder / "models" / "loops").glob("*.json")
-    return json.loads(path.read_text())
+    """Step, e.g. "align 1" → its outcome."""
+    loop = newest_loop(load_settings(folder / "conf.yaml"))
+    return {str(step): outcome for step, outcome in loop.outcomes.items()}
+
+
+def notices(lines):
+    """What the loop said of its steps: neither how long it is at work nor its last line."""
+    texts = [line.removeprefix("loop").strip() for line in lines if line.startswith("loop ")]
+    return [text for text in texts if not text.startswith("…") and " · " not in text]
 
 
 def test_a_killed_loop_goes_on_at_its_step_and_trains_no_earlier_one_again(looped):
-    _, first, second = looped
-    begun = [line.removeprefix("loop: ") for line in first if line.startswith("loop: ")]
-    assert re.fullmatch(r"6 engine starts, .* groups: about \d+ min on 2 CPU cores .*", begun.pop(1))
+    folder, first, second = looped
+    begun = notices(first)
     assert begun == STEPS[: STEPS.index("align 1") + 1]
-    told = [line.removeprefix("loop: ") for line in second if line.startswith("loop: ") and " min on " not in line]
-    assert told == [f"{step} was finished before" for step in begun[:-1]] + STEPS[STEPS.index("align 1") :]
+    assert notices(second) == [f"{step} was finished before" for step in begun[:-1]] + STEPS[STEPS.index("align 1") :]
+    assert len(list((folder / "models" / "loops").glob("*.json"))) == 1
+
+
+def test_what_a_loop_will_take_is_said_before_it_begins_and_not_when_it_goes_on(looped):
+    _, first, second = looped
+    (forecast,) = [line for line in first if line.startswith("forecast ")]
+    assert re.search(r"6 engine starts · .* groups · forecast minutes \d+\.\d+ · on 2 CPU cores ", forecast)
+    assert not [line for line in second if line.startswith("forecast ")]
 
 
 def test_every_round_registers_a_g_and_a_v(looped):
@@ -126,21 +143,19 @@ def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_rou
     scored = rows(folder, "validations")
     assert {row["validator_version"].split("+")[0] for row in scored} == {made["validator", 0]["version"]}
     drawn = [row for row in rows(folder, "reccots") if '"n":3' in row["sampling"]]
-    assert {row["generator_version"] for row in drawn} == {made["generator", 0]["version"]}
+    assert {row["generator_version"] for row in drawn} == {f"{made['generator', 0]['version']}+scripted"}
     taught = {row["user_id"] for row in rows(folder, "rec_tuning")}
     assert taught.isdisjoint(row["user_id"] for row in drawn)
 
 
 def test_every_round_is_measured_with_and_without_reccots(looped):
     folder, _, second = looped
-    found = outcomes(folder)
-    assert list(found["measure 1"]["validator"]) == sorted(
-        ["G_0", "G_1", "always the same", "none", "shuffled", "user's share"]
-    )
-    for row in found["measure 1"]["validator"].values():
+    tables = outcomes(folder)["measure 1"].tables
+    assert sorted(tables["validator"]) == ["G_0", "G_1", "always the same", "none", "shuffled", "user's share"]
+    for row in tables["validator"].values():
         assert 0 <= row["ece"] <= 1
         assert row["logloss"] > 0
-    assert found["measure 1"]["reccots"]["G_1"]["texts"] > 0
+    assert tables["reccots"]["G_1"]["texts"] > 0
     assert any("V sees" in line for line in second)
 
 
@@ -182,7 +197,7 @@ def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(looped):
 def test_v_is_tuned_on_the_prompt_that_it_scores_with(looped):
     folder, *_ = looped
     tuned = {row["template_version"] for row in rows(folder, "rec_tuning")}
-    scored = {row["validator_version"].split("+")[1] for row in rows(folder, "validations")}
+    scored = {row["validator_version"].split("+")[-1] for row in rows(folder, "validations")}
     assert tuned == scored
     assert len(tuned) == 1
 
@@ -202,7 +217,7 @@ def test_a_candidate_can_be_made_again_from_its_row(looped):
         assert done[0].completions[2].text == row["raw_text"]
 
 
-def test_trainings_tell_what_they_were_given_and_where_they_began(looped, settings):
+def test_trainings_record_what_they_were_given_and_where_they_began(looped, settings):
     folder, *_ = looped
     made = versions(folder)
     aligned = dict(made["generator", 1]["metrics"])
@@ -244,18 +259,18 @@ def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(l
     assert taught
     assert not any(in_share(r["user_id"], 0.5) for r in taught)
     assert max(r["as_of"] for r in taught) < holdout_start_of(times, 0.3)
-    told = rows(folder, "teacher_reccots")
-    assert {r["prompt_key"] for r in told} <= {r["prompt_key"] for r in taught}
-    assert all(r["text"].startswith("The user is drawn to ") for r in told)
+    texts = rows(folder, "teacher_reccots")
+    assert {r["prompt_key"] for r in texts} <= {r["prompt_key"] for r in taught}
+    assert all(r["text"].startswith("The user is drawn to ") for r in texts)
 
 
-def test_the_rounds_are_reported_with_one_history_told_by_every_g(looped, capsys):
+def test_the_rounds_are_reported_with_one_history_in_the_words_of_every_g(looped, capsys):
     folder, *_ = looped
     assert report_main(["rounds", "--conf", str(folder / "conf.yaml")]) == 0
-    told = capsys.readouterr().out
-    assert "Round 1: V with G_1" in told
-    assert re.search(r"of \d+ groups kept", told)
-    assert re.search(r"^G_0  The user is drawn to .*^G_1  The user is drawn to ", told, re.MULTILINE | re.DOTALL)
+    report = capsys.readouterr().out
+    assert "Round 1: V with G_1" in report
+    assert re.search(r"of \d+ groups kept", report)
+    assert re.search(r"^G_0  The user is drawn to .*^G_1  The user is drawn to ", report, re.MULTILINE | re.DOTALL)
 
 
 def test_rounds_of_a_loop_that_was_never_run_are_bad_input(looped, capsys):

@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from trackrec.histories.sources.movielens import fetch
-from trackrec.reccots.feature_version import serving_of
+from trackrec.reccots.feature_version import feature_spec_of
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory, settings):
     """Where the demo writes; weights and data are fetched before, as fetching them is told on stderr."""
-    serving_of(settings)
+    feature_spec_of(settings)
     fetch(settings.cache_dir())
     return tmp_path_factory.mktemp("demo") / "warehouse"
 

@@ -6,7 +6,8 @@ from deltalake import DeltaTable
 from jobs import build_histories
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.settings import SamplingSettings
 

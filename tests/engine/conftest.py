@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import CONF
 from tests.engine.asking import OPENING
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.runtime.settings import SamplingSettings
 from trackrec.runtime.settings_files import load_settings

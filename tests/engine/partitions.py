@@ -21,9 +21,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tests.engine.asking import OPENING, body
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model, resolve_model
 from trackrec.reccots.requests import requests
+from trackrec.reccots.sentences import judged
 from trackrec.runtime.session import spark_session
 from trackrec.runtime.settings import SamplingSettings
 from trackrec.runtime.settings_files import load_settings
@@ -77,7 +78,7 @@ def _body(i: int) -> str:
 
 def _ways(asked: DataFrame, spec: EngineSpec) -> dict[str, dict[str, list[str]]]:
     forward, backward = asked.coalesce(1).sortWithinPartitions("prompt_key"), asked.repartition(4, F.rand(7))
-    udf = generate_udf(spec)
+    udf = generate_udf(spec, spec.model.version, judged)
     return {
         "1 partition": _texts(forward, udf),
         "4 partitions, shuffled": _texts(backward.sortWithinPartitions(F.desc("prompt_key")), udf),

@@ -9,8 +9,9 @@ import torch
 
 from tests.engine.asking import body
 from tests.engine.test_scoring import PROMPTS, log_odds
+from trackrec.engines.build import build_engine
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Request, build_engine
+from trackrec.engines.interface import Request
 from trackrec.models.adapters import base_of, save_adapter
 from trackrec.models.lora import trainable
 from trackrec.models.resolve import base_model, resolve_model

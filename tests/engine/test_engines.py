@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.asking import OPENING, body, texts, write
+from trackrec.engines.build import build_engine
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Request, build_engine
+from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
 
 pytestmark = pytest.mark.engine

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from tests.engine.asking import OPENING, body
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings
 from trackrec.training.teachers.openai import OpenAITeacher

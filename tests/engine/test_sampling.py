@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.asking import body, texts, write
-from trackrec.engines.interface import build_engine
+from trackrec.engines.build import build_engine
 from trackrec.runtime.settings import SamplingSettings
 
 pytestmark = pytest.mark.engine

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tests.engine.asking import body
+from trackrec.engines.build import build_engine
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Request, build_engine
+from trackrec.engines.interface import Request
 from trackrec.runtime.errors import BadInputError
 
 pytestmark = pytest.mark.engine

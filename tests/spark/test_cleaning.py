@@ -6,6 +6,7 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.testing import assertDataFrameEqual
 
 from trackrec.histories.sources.cleaning import clean_interactions, clean_items
 from trackrec.histories.sources.reader import read_table
@@ -34,17 +35,18 @@ def times(spark, type_, *values):
     """What becomes of event times of a column type: as epoch seconds, None for those quarantined."""
     schema = STRINGS.replace("event_time string", f"event_time {type_}")
     frame = spark.createDataFrame([row(item=f"{i}", time=v) for i, v in enumerate(values)], schema)
-    found = clean_interactions(frame, SOURCE).good.selectExpr("item_id", "unix_micros(event_time) / 1e6 as t").collect()
-    by_row = {int(r.item_id): float(r.t) for r in found}
+    good = clean_interactions(frame, SOURCE).good.selectExpr("item_id", "unix_micros(event_time) / 1e6 as t")
+    by_row = {int(r.item_id): float(r.t) for r in good.collect()}
     return [by_row.get(i) for i in range(len(values))]
 
 
 def test_a_sound_row_is_kept_with_its_label(spark):
     result = cleaned(spark, row())
-    assert result.good.schema.simpleString() == (
-        "struct<user_id:string,item_id:string,event_time:timestamp,known_time:timestamp,label:int>"
+    good = spark.createDataFrame(
+        [("u", "i", datetime(2024, 1, 1), datetime(2024, 1, 1), 1)],
+        "user_id string, item_id string, event_time timestamp, known_time timestamp, label int",
     )
-    assert [tuple(r) for r in result.good.collect()] == [("u", "i", datetime(2024, 1, 1), datetime(2024, 1, 1), 1)]
+    assertDataFrameEqual(result.good, good)
     assert result.bad.isEmpty()
 
 
@@ -86,21 +88,21 @@ def test_an_id_that_is_not_utf8_is_set_aside(spark, tmp_path):
 
 
 def test_a_quarantined_row_shows_the_value_that_could_not_be_read(spark):
-    found = cleaned(spark, row(rating="five stars")).bad.collect()[0]
-    assert json.loads(found.row) == dict(zip(INTERACTIONS.column_names, row(rating="five stars"), strict=True))
-    assert (found.source_table, found.user_id) == ("interactions", "u")
+    bad = cleaned(spark, row(rating="five stars")).bad.collect()[0]
+    assert json.loads(bad.row) == dict(zip(INTERACTIONS.column_names, row(rating="five stars"), strict=True))
+    assert (bad.source_table, bad.user_id) == ("interactions", "u")
 
 
 def test_a_quarantined_row_has_the_columns_of_the_quarantine_table(spark):
     bad = cleaned(spark, row(user=None)).bad
-    wanted = [(c.name, c.type) for c in QUARANTINE.columns if c.name not in ("run_id", "created_time")]
-    assert bad.dtypes == wanted
+    stored = [(c.name, c.type) for c in QUARANTINE.columns if c.name not in ("run_id", "created_time")]
+    assert bad.dtypes == stored
 
 
 def test_a_huge_faulty_row_is_cut_but_keeps_its_own_key(spark):
-    found = cleaned(spark, row(rating="x" * 5000 + "1"), row(rating="x" * 5000 + "2")).bad.collect()
-    assert [len(r.row) for r in found] == [2000, 2000]
-    assert len({r.fault_key for r in found}) == 2
+    bad = cleaned(spark, row(rating="x" * 5000 + "1"), row(rating="x" * 5000 + "2")).bad.collect()
+    assert [len(r.row) for r in bad] == [2000, 2000]
+    assert len({r.fault_key for r in bad}) == 2
 
 
 def test_equal_faulty_rows_are_one_in_the_quarantine_and_all_counted(spark):

@@ -3,7 +3,7 @@
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.feedback.preferences import judged_groups, preferences, rewards
+from trackrec.feedback.preferences import preferences, ranked_groups, rewards
 from trackrec.runtime.settings import FeedbackSettings
 
 pytestmark = pytest.mark.spark
@@ -14,30 +14,30 @@ CANDIDATE = "prompt_key string, user_id string, row_key string, sample_number in
 
 def candidates(spark, *rows):
     """(prompt_key, row_key, text[, status]); the sample number is the row's place."""
-    told = [(r[0], f"user of {r[0]}", r[1], i, r[3] if len(r) > 3 else "ok", r[2]) for i, r in enumerate(rows)]
-    return spark.createDataFrame(told, CANDIDATE)
+    values = [(r[0], f"user of {r[0]}", r[1], i, r[3] if len(r) > 3 else "ok", r[2]) for i, r in enumerate(rows)]
+    return spark.createDataFrame(values, CANDIDATE)
 
 
 def scores(spark, **by_key):
     """Rewards over two events each, or (reward, events)."""
-    rows = [(key, *(told if isinstance(told, tuple) else (told, 2))) for key, told in by_key.items()]
+    rows = [(key, *(score if isinstance(score, tuple) else (score, 2))) for key, score in by_key.items()]
     return spark.createDataFrame(rows, "row_key string, reward double, n_scored int")
 
 
 def verdicts(spark, rows, settings=DEFAULT, **by_key):
-    groups = judged_groups(candidates(spark, *rows), scores(spark, **by_key), settings)
+    groups = ranked_groups(candidates(spark, *rows), scores(spark, **by_key), settings)
     return {row.prompt_key: row.verdict for row in groups.collect()}
 
 
 def kept(spark, rows, settings=DEFAULT, **by_key):
-    groups = judged_groups(candidates(spark, *rows), scores(spark, **by_key), settings)
+    groups = ranked_groups(candidates(spark, *rows), scores(spark, **by_key), settings)
     return preferences(groups, settings).collect()
 
 
 def test_a_reward_is_the_mean_of_p_where_liked_and_one_minus_p_where_not(spark):
     rows = [("a", 1, 0.9), ("a", 0, 0.4), ("a", 1, 0.2), ("b", 0, 1.0)]
-    found = rewards(spark.createDataFrame(rows, "row_key string, label int, p_yes double"))
-    assert {r.row_key: (pytest.approx(r.reward), r.n_scored) for r in found.collect()} == {
+    rewarded = rewards(spark.createDataFrame(rows, "row_key string, label int, p_yes double"))
+    assert {r.row_key: (pytest.approx(r.reward), r.n_scored) for r in rewarded.collect()} == {
         "a": (pytest.approx((0.9 + 0.6 + 0.2) / 3), 3),
         "b": (0.0, 1),
     }
@@ -71,7 +71,7 @@ def test_equal_rewards_rank_by_sample_number_however_the_rows_come(spark):
     settings = FeedbackSettings(min_gap=0)
     frame, scored = candidates(spark, *rows), scores(spark, x=0.5, y=0.5, z=0.5)
     for order in (F.col("sample_number"), F.desc("sample_number")):
-        (row,) = preferences(judged_groups(frame.orderBy(order), scored, settings), settings).collect()
+        (row,) = preferences(ranked_groups(frame.orderBy(order), scored, settings), settings).collect()
         assert [row.chosen.row_key, *(c.row_key for c in row.rejected)] == ["z", "y", "x"]
 
 

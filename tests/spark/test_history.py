@@ -2,18 +2,19 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.testing import assertDataFrameEqual
 
 from tests.oracle import Event, history, shown, snapshot_times, utc
-from trackrec.histories.prompts import template_of
+from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.snapshots import (
     current_histories,
     drop_unchanged,
-    histories,
     in_scope,
     rank_events,
     snapshots_every_n_events,
     snapshots_nightly,
 )
+from trackrec.histories.templates import template_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 
 pytestmark = pytest.mark.spark
@@ -40,7 +41,7 @@ def build(spark, events, as_of=None, settings=SETTINGS):
     ranked = rank_events(frame)
     snapshots = snapshots_nightly(ranked, as_of) if as_of else snapshots_every_n_events(ranked, settings.every_n)
     late = any(e.known_time > e.event_time for e in events)
-    return histories(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
+    return fill_snapshots(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
 
 
 def expected(events, times, settings=SETTINGS):
@@ -59,8 +60,8 @@ def random_log(seed, late):
         for _ in range(size):
             seconds = dice.choice([dice.randrange(30), dice.randrange(30) + 0.5, dice.random() * 30])
             delay = dice.choice([0, 0, dice.random() * 20]) if late else 0
-            made = event(user, dice.choice(list(ITEMS)), seconds, dice.randrange(2), delay)
-            log[made[:3]] = made
+            drawn = event(user, dice.choice(list(ITEMS)), seconds, dice.randrange(2), delay)
+            log[drawn[:3]] = drawn
     return list(log.values())
 
 
@@ -133,8 +134,8 @@ def test_a_snapshot_whose_prompt_did_not_change_is_dropped(spark):
     new = spark.createDataFrame(
         [("a", days[1], "k1"), ("a", days[2], "k2"), ("b", days[1], "k2"), ("b", days[2], "k2")], schema
     )
-    kept = [(r.user_id, utc(r.as_of)) for r in drop_unchanged(new, stored).collect()]
-    assert sorted(kept) == [("a", days[2]), ("b", days[1])]
+    changed = spark.createDataFrame([("a", days[2], "k2"), ("b", days[1], "k2")], schema)
+    assertDataFrameEqual(drop_unchanged(new, stored), changed)
 
 
 def test_the_current_history_of_a_snapshot_is_the_one_written_last(spark):
@@ -144,7 +145,8 @@ def test_the_current_history_of_a_snapshot_is_the_one_written_last(spark):
         ("a", START, "k2", "t1", START + timedelta(days=1)),
         ("a", START, "k3", "t2", START),
     ]
-    assert [r.prompt_key for r in current_histories(spark.createDataFrame(rows, schema), "t1").collect()] == ["k2"]
+    current = current_histories(spark.createDataFrame(rows, schema), "t1")
+    assertDataFrameEqual(current, spark.createDataFrame(rows[1:2], schema))
 
 
 def test_the_scope_is_the_same_users_in_any_order(spark):

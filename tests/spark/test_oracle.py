@@ -8,9 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.oracle import Event, history, newest_snapshot, shown, snapshot_times, utc
-from trackrec.histories.prompts import template_of
-from trackrec.histories.snapshots import histories, rank_events, snapshots_every_n_events, snapshots_nightly
+from trackrec.histories.contents import fill_snapshots
+from trackrec.histories.snapshots import rank_events, snapshots_every_n_events, snapshots_nightly
 from trackrec.histories.sources.cleaning import clean_interactions
+from trackrec.histories.templates import template_of
 from trackrec.histories.windows import join_newest_snapshot
 from trackrec.runtime.settings import HistorySettings, PromptSettings, SourceSettings
 
@@ -67,7 +68,7 @@ def built(spark, rows, as_of=None):
         "item_id string, title string, attributes array<string>",
     )
     late = any(e.known_time > e.event_time for e in known_events(rows))
-    return events, histories(snapshots, ranked, items, SHAPE, TEMPLATE, late=late)
+    return events, fill_snapshots(snapshots, ranked, items, SHAPE, TEMPLATE, late=late)
 
 
 def expected(events, times):

@@ -57,6 +57,62 @@ def test_a_csv_is_read_as_strings_whatever_its_options_say(spark, tmp_path):
     assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None)]
 
 
+@pytest.fixture
+def csv_items(spark, tmp_path):
+    """Items as ``read_table`` gives them from the text of a CSV file, sorted."""
+
+    def read(text, encoding="utf-8", **options):
+        (tmp_path / "items.csv").write_bytes(text.encode(encoding))
+        source = TableSource(format="csv", path=str(tmp_path / "items.csv"), options=options, attribute_separator="|")
+        return sorted(tuple(row) for row in read_table(spark, source, schemas.ITEMS).collect())
+
+    return read
+
+
+def test_doubled_quotes_and_commas_inside_a_csv_cell_stay_in_it(csv_items):
+    assert csv_items('item_id,title,attributes\n1,"faltbar ""Alba"", rot",Küche|Kaffee\n2,""",""",\n') == [
+        ("1", 'faltbar "Alba", rot', ["Küche", "Kaffee"]),
+        ("2", '","', None),
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_csv_cell_may_hold_line_breaks(csv_items, line_end, encoding):
+    text = 'item_id,title,attributes\n1,"zwei\nZeilen, ""ja""",Büro\n2,悲惨世界,\n'.replace("\n", line_end)
+    assert csv_items(text, encoding) == [
+        ("1", 'zwei\nZeilen, "ja"', ["Büro"]),
+        ("2", "悲惨世界", None),
+    ]
+
+
+def test_csv_options_of_the_settings_stand_above_standard_quoting(csv_items):
+    backslashed = 'item_id;title\n1;"faltbar \\"Alba\\"; rot"\n'
+    assert csv_items(backslashed, sep=";", Escape="\\") == [("1", 'faltbar "Alba"; rot', None)]
+    assert csv_items("item_id,title\n1,'it''s, red'\n", quote="'") == [("1", "it's, red", None)]
+    by_line = csv_items('item_id,title\n1,"zwei\nZeilen"\n', multiLine="false")
+    assert [item_id for item_id, _, _ in by_line] == ["1", 'Zeilen"']
+
+
+def test_without_quoting_a_quote_in_a_csv_is_a_character_like_any_other(csv_items):
+    assert csv_items('item_id\ttitle\n1\t"Crocodile" Dundee\n2\t"open\n3\tplain\n', sep="\t", quote="") == [
+        ("1", '"Crocodile" Dundee', None),
+        ("2", '"open', None),
+        ("3", "plain", None),
+    ]
+
+
+def test_a_quote_that_is_never_closed_is_bad_input_and_loses_no_rows_in_silence(spark, tmp_path):
+    titles = [f"title {n} of a long catalogue" for n in range(5000)]
+    titles[100] = '"' + titles[100]
+    lines = "".join(f"{n},{title},A\n" for n, title in enumerate(titles))
+    (tmp_path / "items.csv").write_text("item_id,title,attributes\n" + lines)
+    source = TableSource(format="csv", path=str(tmp_path / "items.csv"))
+    items = clean_items(read_table(spark, source, schemas.ITEMS), 80)
+    with pytest.raises(BadInputError, match=r"table items: a file of it cannot be read to its end.*never closed"):
+        items.count()
+
+
 def test_ids_are_trimmed(spark, stored):
     source = stored([(" u\t", "profile ")], "user_id string, profile string")
     assert [tuple(r) for r in read_table(spark, source, schemas.USERS).collect()] == [("u", "profile ")]
@@ -120,7 +176,7 @@ def test_a_mapped_column_that_is_absent_is_missing_even_if_it_may_be_null(spark,
 
 def test_a_mapping_for_a_column_that_the_contract_lacks_is_refused(spark, stored):
     source = stored([("u",)], "user_id string", columns={"name": "user_id"})
-    assert "users has no column name. Write our name first, theirs second; ours are user_id, profile." in refused(
+    assert "users has no column name. Write one of user_id, profile first, the name in your table second." in refused(
         spark, source, schemas.USERS
     )
 

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable
@@ -7,9 +9,12 @@ from pyspark.sql import functions as F
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Tables
 from trackrec.tables.catalog import CatalogLake
+from trackrec.tables.contract import Column
+from trackrec.tables.ddl import _current_catalog
 from trackrec.tables.keys import key_of, key_of_values
 from trackrec.tables.lake import Lake
-from trackrec.tables.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES
+from trackrec.tables.migration import KEY_PROPERTY
+from trackrec.tables.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES, TABLES
 from trackrec.tables.warehouse import Warehouse
 
 pytestmark = pytest.mark.spark
@@ -26,6 +31,12 @@ def warehouse(spark, tmp_path, request):
     spark.sql(f"CREATE SCHEMA spark_catalog.features LOCATION '{tmp_path}/warehouse'")
     yield Warehouse(spark, "spark_catalog.features")
     spark.sql("DROP SCHEMA spark_catalog.features CASCADE")
+
+
+@pytest.fixture
+def folder(spark, tmp_path):
+    """A warehouse by path alone, for what does not depend on how tables are named."""
+    return Warehouse(spark, str(tmp_path / "warehouse"))
 
 
 def sample(user="u1", item="i1", label=1, run="r1"):
@@ -50,7 +61,39 @@ def test_a_created_table_has_the_columns_comments_and_constraints_of_the_schema(
     assert columns == {c.name: (c.type, c.comment) for c in SAMPLES.columns}
     assert {key.split(".")[-1] for key in properties if "constraints" in key} == {name for name, _ in SAMPLES.checks}
     assert properties["delta.enableDeletionVectors"] == "false"
+    assert properties["delta.columnMapping.mode"] == "none"
+    assert properties["delta.checkpointPolicy"] == "classic"
+    assert properties[KEY_PROPERTY] == "user_id,item_id,event_time"
     assert warehouse.read("samples").count() == 0
+
+
+def test_tables_are_created_where_the_path_has_blanks_and_percent_signs(spark, tmp_path):
+    warehouse = Warehouse(spark, str(tmp_path / "ware house%20x"))
+    warehouse.insert_new("samples", frame(spark, sample()))
+    assert (tmp_path / "ware house%20x" / "samples" / "_delta_log").is_dir()
+    assert warehouse.read("samples").count() == 1
+
+
+def test_the_current_catalog_and_schema_are_put_back_after_a_table_was_created_in_another():
+    class Catalog:
+        current, database = "spark_catalog", "shop"
+
+        def setCurrentCatalog(self, name):
+            self.current, self.database = name, "default"
+
+        def setCurrentDatabase(self, name):
+            self.database = name
+
+        def currentCatalog(self):
+            return self.current
+
+        def currentDatabase(self):
+            return self.database
+
+    session = SimpleNamespace(catalog=Catalog())
+    with _current_catalog(session, "prod"):
+        assert session.catalog.current == "prod"
+    assert (session.catalog.current, session.catalog.database) == ("spark_catalog", "shop")
 
 
 def test_a_null_where_none_may_be_is_refused(spark, warehouse):
@@ -140,6 +183,135 @@ def test_a_deletion_request_removes_the_user_from_every_table(spark, warehouse):
     warehouse.insert_new("quarantine", spark.createDataFrame(fault, QUARANTINE.spark_schema()))
     assert warehouse.delete_user("u1") == {"samples": 1, "quarantine": 1}
     assert [r.user_id for r in warehouse.read("samples").collect()] == ["u2"]
+
+
+def version(spark, warehouse, name):
+    return spark.sql(f"DESCRIBE HISTORY {warehouse.identifier(name)}").agg(F.max("version")).first()[0]
+
+
+def labels(warehouse):
+    return {(r.user_id, r.item_id): (r.label, r.run_id) for r in warehouse.read("samples").collect()}
+
+
+def test_a_slice_is_replaced_and_the_rest_of_the_table_is_untouched(spark, warehouse):
+    stored = (sample("u1", "i1"), sample("u1", "i2"), sample("u1", "i3"), sample("u2", "i1"))
+    warehouse.insert_new("samples", frame(spark, *stored))
+    rows = frame(
+        spark, sample("u1", "i1", run="r2"), sample("u1", "i2", label=0, run="r2"), sample("u1", "i4", run="r2")
+    )
+    assert warehouse.replace_slice("samples", rows, "user_id = 'u1'") == 3  # i2 updated, i3 deleted, i4 inserted
+    assert labels(warehouse) == {
+        ("u1", "i1"): (1, "r1"), ("u1", "i2"): (0, "r2"), ("u1", "i4"): (1, "r2"), ("u2", "i1"): (1, "r1"),
+    }  # fmt: skip
+
+
+def test_a_slice_that_is_the_same_already_is_not_committed_again(spark, warehouse):
+    warehouse.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
+    before = version(spark, warehouse, "samples")
+    assert warehouse.replace_slice("samples", frame(spark, sample("u1", run="r2")), "user_id = 'u1'") == 0
+    assert version(spark, warehouse, "samples") == before
+
+
+def test_a_slice_that_is_replaced_by_no_rows_is_deleted(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
+    assert folder.replace_slice("samples", frame(spark), "user_id = 'u1' OR label = 0") == 1
+    assert set(labels(folder)) == {("u2", "i1")}
+
+
+def test_a_row_that_was_stored_outside_the_slice_moves_into_it(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1", label=0), sample("u2")))
+    assert folder.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "label = 1") == 1
+    assert {label for label, _ in labels(folder).values()} == {1}
+
+
+def test_rows_outside_the_slice_that_they_are_to_replace_are_refused(spark, folder):
+    folder.insert_new("samples", frame(spark, sample("u1")))
+    with pytest.raises(BadInputError, match=r"table samples: 1 rows are outside the slice .*user_id = 'u1'"):
+        folder.replace_slice("samples", frame(spark, sample("u1"), sample("u2")), "user_id = 'u1'")
+    assert set(labels(folder)) == {("u1", "i1")}
+
+
+NOTE = Column("note", "string", "the reader's own words", nullable=True)
+
+
+def next_version(monkeypatch, warehouse, name="samples", **changed):
+    """The warehouse as a process of a later trackrec opens it, whose schema of a table has changed."""
+    monkeypatch.setitem(TABLES, name, replace(TABLES[name], **changed))
+    return Warehouse(warehouse.spark, warehouse.root)
+
+
+def test_a_new_nullable_column_is_added_to_a_stored_table_and_is_null_in_its_rows(spark, warehouse, monkeypatch):
+    warehouse.insert_new("samples", frame(spark, sample("u1")))
+    later = next_version(monkeypatch, warehouse, columns=(NOTE, *SAMPLES.columns))
+    assert later.read("samples").columns == ["note", *SAMPLES.column_names]
+    assert [r.note for r in later.read("samples").collect()] == [None]
+    assert described(spark, later, "samples")[0]["note"] == ("string", "the reader's own words")
+
+
+def test_every_way_to_write_fills_a_column_that_was_added_later_by_name(spark, warehouse, monkeypatch):
+    warehouse.insert_new("samples", frame(spark, sample("u1")))
+    later = next_version(monkeypatch, warehouse, columns=(NOTE, *SAMPLES.columns))
+    later.append("samples", frame(spark, sample("u2")).withColumn("note", F.lit("appended")))
+    later.insert_new("samples", frame(spark, sample("u3")).withColumn("note", F.lit("inserted")))
+    later.upsert("samples", frame(spark, sample("u1", run="r2")).withColumn("note", F.lit("updated")))
+    rows = {r.user_id: (r.note, r.item_id, r.run_id) for r in later.read("samples").collect()}
+    assert rows == {"u1": ("updated", "i1", "r2"), "u2": ("appended", "i1", "r1"), "u3": ("inserted", "i1", "r1")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"columns": (*SAMPLES.columns, replace(NOTE, nullable=False))}, "note is missing and may not be NULL"),
+        (
+            {"columns": (replace(SAMPLES.columns[0], type="bigint"), *SAMPLES.columns[1:])},
+            "user_id is string, expected",
+        ),
+        ({"key": ("user_id", "event_time")}, "its key is user_id,item_id,event_time, expected user_id,event_time"),
+    ],
+)
+def test_a_stored_table_that_cannot_be_mended_is_named_with_the_remedy(spark, folder, monkeypatch, changed, difference):
+    folder.insert_new("samples", frame(spark, sample()))
+    later = next_version(monkeypatch, folder, **changed)
+    for use in (later.read, later.create, lambda name: later.append(name, frame(spark, sample()))):
+        with pytest.raises(BadInputError, match=rf"table samples .*{difference}.*Set warehouse .*build_histories"):
+            use("samples")
+    assert later.delete_user("u1") == {"samples": 1}  # a deletion request is served all the same
+
+
+def test_a_table_without_a_recorded_key_and_one_with_an_earlier_key_get_the_present_one(spark, warehouse, monkeypatch):
+    warehouse.insert_new("samples", frame(spark, sample()))
+    identifier, present = warehouse.identifier("samples"), "user_id,item_id,event_time"
+    spark.sql(f"ALTER TABLE {identifier} UNSET TBLPROPERTIES ('{KEY_PROPERTY}')")
+    assert Warehouse(spark, warehouse.root).read("samples").count() == 1
+    assert described(spark, warehouse, "samples")[1][KEY_PROPERTY] == present
+    later = next_version(monkeypatch, warehouse, key=(*SAMPLES.key, "window"), earlier_keys=(SAMPLES.key,))
+    later.insert_new("samples", frame(spark, sample()).withColumn("window", F.lit("ctr_test")))
+    assert later.read("samples").count() == 2
+    assert described(spark, later, "samples")[1][KEY_PROPERTY] == present + ",window"
+
+
+def test_a_table_that_has_all_is_looked_at_once_a_process(spark, folder, monkeypatch):
+    folder.insert_new("samples", frame(spark, sample()))
+    later, looks = Warehouse(spark, folder.root), []
+    monkeypatch.setattr("trackrec.tables.warehouse.migrate_table", lambda *args: looks.append(args[-1].name))
+    for _ in range(3):
+        later.read("samples")
+    later.insert_new("samples", frame(spark, sample("u2")))
+    assert looks == ["samples"]
+
+
+def test_a_table_that_spark_made_is_migrated_by_delta_rs_as_by_spark(spark, warehouse, tmp_path, monkeypatch):
+    warehouse.create("feature_gain")
+    spark.sql(f"ALTER TABLE {warehouse.identifier('feature_gain')} UNSET TBLPROPERTIES ('{KEY_PROPERTY}')")
+    monkeypatch.setitem(TABLES, "feature_gain", replace(FEATURE_GAIN, columns=(NOTE, *FEATURE_GAIN.columns)))
+    value = {"string": "x", "timestamp": NOON, "double": 0.5, "bigint": 1}
+    row = {c.name: None if c.nullable else value[c.type] for c in FEATURE_GAIN.columns} | {"note": "mine"}
+    assert Lake(str(tmp_path / "warehouse")).insert_rows("feature_gain", [row]) == 1
+    columns, properties = described(spark, warehouse, "feature_gain")
+    assert columns["note"] == ("string", "the reader's own words")
+    assert properties[KEY_PROPERTY] == "run_id,arm,seed,backbone"
+    later = Warehouse(spark, warehouse.root)
+    assert [r.note for r in later.read("feature_gain").collect()] == ["mine"]
 
 
 def test_deltalake_reads_the_table_and_its_comments_without_spark(spark, warehouse, tmp_path):

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.histories.text import neutralise
+from trackrec.histories.untrusted import neutralise
 
 pytestmark = pytest.mark.spark
 
@@ -45,8 +45,8 @@ def neutralised(spark, texts, max_chars=80):
 
 
 def test_every_kind_of_hostile_text_becomes_one_harmless_line(spark):
-    found = neutralised(spark, [given for given, _ in CASES.values()])
-    assert dict(zip(CASES, found, strict=True)) == {name: wanted for name, (_, wanted) in CASES.items()}
+    lines = neutralised(spark, [hostile for hostile, _ in CASES.values()])
+    assert dict(zip(CASES, lines, strict=True)) == {name: harmless for name, (_, harmless) in CASES.items()}
 
 
 def test_a_long_text_ends_in_an_ellipsis_within_the_limit(spark):

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.testing import assertDataFrameEqual
 
 from tests.oracle import newest_snapshot
 from trackrec.histories.windows import boundaries, join_newest_snapshot, with_window
@@ -35,13 +36,26 @@ def test_too_few_distinct_times_are_bad_input(spark):
 
 
 def test_an_event_at_a_boundary_belongs_to_the_later_window(spark):
-    rows = with_window(events(spark, 0, 1, 2, 3), (at(1), at(2), at(3))).orderBy("event_time").collect()
-    assert [r.window for r in rows] == ["alignment", "ctr_train", "ctr_validation", "ctr_test"]
+    rows = [
+        ("a", at(0), "alignment"),
+        ("a", at(1), "ctr_train"),
+        ("a", at(2), "ctr_validation"),
+        ("a", at(3), "ctr_test"),
+    ]
+    assertDataFrameEqual(
+        with_window(events(spark, 0, 1, 2, 3), (at(1), at(2), at(3))),
+        spark.createDataFrame(rows, "user_id string, event_time timestamp, window string"),
+    )
 
 
 def test_a_sample_joins_the_newest_snapshot_that_is_not_later(spark):
     times = [at(10), at(20), at(20.5)]
     snapshots = spark.createDataFrame([("a", t) for t in times] + [("b", at(1))], "user_id string, as_of timestamp")
-    rows = join_newest_snapshot(events(spark, 9, 10, 19.999, 20, 21), snapshots).collect()
-    found = {r.event_time.astimezone(UTC): r.as_of and r.as_of.astimezone(UTC) for r in rows}
-    assert found == {at(s): newest_snapshot(times, at(s)) for s in (9, 10, 19.999, 20, 21)}
+    seconds = (9, 10, 19.999, 20, 21)
+    assertDataFrameEqual(
+        join_newest_snapshot(events(spark, *seconds), snapshots),
+        spark.createDataFrame(
+            [("a", at(s), newest_snapshot(times, at(s))) for s in seconds],
+            "user_id string, event_time timestamp, as_of timestamp",
+        ),
+    )

@@ -1,47 +1,17 @@
-"""Floors, AUC, the paired difference, and the words about it."""
+"""Floors, the paired difference, the words about it, and the printed table."""
 
 import dataclasses
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
 
 from trackrec.ctr.floors import item_mean, item_mean_user_share
-from trackrec.ctr.gain import Gain, auc, bootstrap_interval, control_verdict, floor_verdicts, logloss
+from trackrec.ctr.gain import Gain, control_verdict, floor_verdicts, paired_gains
+from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes
 from trackrec.ctr.samples import Samples
-
-
-def noise(seed, rows=400):
-    random = np.random.default_rng(seed)
-    return random.integers(0, 2, rows), random.integers(0, 20, rows) / 20, random.integers(0, 4, rows).astype(float)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_auc_and_logloss_are_those_of_sklearn_with_ties_and_weights(seed):
-    label, score, weight = noise(seed)
-    assert auc(label, score) == pytest.approx(roc_auc_score(label, score))
-    assert auc(label, score, weight) == pytest.approx(roc_auc_score(label, score, sample_weight=weight))
-    assert logloss(label, score * 0.9 + 0.05) == pytest.approx(log_loss(label, score * 0.9 + 0.05))
-
-
-def test_auc_of_one_class_is_not_a_number():
-    assert np.isnan(auc(np.ones(3, dtype=int), np.arange(3.0)))
-
-
-def test_the_interval_excludes_0_only_where_the_arm_is_better():
-    label, score, _ = noise(0)
-    user = np.arange(400) // 10
-    assert bootstrap_interval(label, user, score, score) == (0.0, 0.0)
-    low, high = bootstrap_interval(label, user, score, score + label)
-    assert 0 < low < high
-    low, high = bootstrap_interval(label, user, score, np.random.default_rng(1).random(400))
-    assert low < 0 < high
-
-
-def test_the_interval_of_one_user_is_not_a_number():
-    label, score, _ = noise(0)
-    assert np.isnan(bootstrap_interval(label, np.zeros(400), score, score)).all()
+from trackrec.report.gain import gain_table
+from trackrec.runtime.settings import CtrSettings
 
 
 @pytest.mark.parametrize(
@@ -117,3 +87,58 @@ def test_a_floor_does_not_see_the_labels_it_is_tested_on(log):
     other = dataclasses.replace(log, label=label)
     assert item_mean_user_share(log, fitted)[4] == item_mean_user_share(other, fitted)[4]
     assert np.array_equal(item_mean(log, fitted), item_mean(other, fitted))
+
+
+def row(arm, **columns):
+    figures = {"test_auc": 0.7, "test_logloss": 0.6, "validation_auc": 0.71, "train_rows": 9, "test_rows": 4}
+    return GainRow(**{"arm": arm, "backbone": "DIN", **figures, **columns})
+
+
+def measurement(version="v1", late=0):
+    predicted = {"plain": [0.2, 0.6, 0.4, 0.8], "reccot": [0.1, 0.9, 0.2, 0.8]}
+    arms = []
+    for seed in (1, 2):
+        arms += [
+            ArmResult(row("plain", seed=seed, auc_gain=0.0), np.array(predicted["plain"]), 1, 2.0),
+            ArmResult(
+                row("reccot", seed=seed, auc_gain=0.01 * seed, coverage=0.5, feature_version=version),
+                np.array(predicted["reccot"]),
+                2,
+                2.0,
+            ),
+        ]
+    return Measurement(
+        settings=CtrSettings(seeds=(1, 2)),
+        sizes=Sizes(9, 5, 4, 2, late),
+        label=np.array([0, 1, 1, 0]),
+        user=np.array([0, 0, 1, 1]),
+        floors=(row("item_mean", backbone="floor"), row("item_mean_user_share", backbone="floor", test_auc=0.6)),
+        arms=tuple(arms),
+    )
+
+
+def test_gains_are_paired_by_seed_and_plain_has_none():
+    gains = paired_gains(measurement())
+    assert list(gains) == ["reccot"]
+    assert gains["reccot"].differences == (0.01, 0.02)
+
+
+def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
+    lines = gain_table(measurement()).splitlines()
+    assert lines[:2] == [
+        "DIN, adaptor hea, 2 seeds, features v1",
+        "train 9 rows of all users; validation 5 and test 4 rows of users in scope (2 in test)",
+    ]
+    head, floor, _, plain, reccot = lines[3:8]
+    at = head.index("gain on plain")
+    assert (floor[at : at + 5], plain[at], reccot[at : at + 16]) == ("floor", "-", "+0.0150 ± 0.0071")
+    assert reccot.endswith("50.0%")
+
+
+def test_rows_left_out_are_shown_where_there_are_any():
+    assert "left out" not in gain_table(measurement())
+    assert "left out 1,234 train and validation rows" in gain_table(measurement(late=1234))
+
+
+def test_escape_sequences_of_a_version_never_reach_the_terminal():
+    assert "features v\\x1b[31m1" in gain_table(measurement("v\x1b[31m1"))

@@ -31,7 +31,7 @@ def instants(seconds):
     return pa.array(np.asarray(seconds, dtype=np.int64) * 1_000_000).cast(TIME)
 
 
-def samples_table(change=lambda window, label: label):
+def samples_table(change=lambda window, label: label, known=lambda seconds: seconds):
     user = np.repeat(np.arange(USERS), EVENTS)
     number = np.tile(np.arange(EVENTS), USERS)
     label = np.random.default_rng(0).integers(0, 2, len(user))
@@ -42,7 +42,7 @@ def samples_table(change=lambda window, label: label):
             "user_id": [f"u{u}" for u in user],
             "item_id": [f"i{(u * 7 + n * 3) % 15}" for u, n in zip(user, number, strict=True)],
             "event_time": instants(seconds),
-            "known_time": instants(seconds),
+            "known_time": instants(known(seconds)),
             "label": pa.array(change(window, label), type=pa.int32()),
             "window": window,
             "in_scope": user < 8,
@@ -126,13 +126,7 @@ def test_the_same_seeds_give_the_same_figures(warehouse):
 
 def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
     settings = ("ctr.arms=[plain,reccot]", "ctr.seeds=[1]")
-    assert (
-        run(
-            warehouse,
-            *settings,
-        )
-        == 0
-    )
+    assert run(warehouse, *settings) == 0
     write_deltalake(
         warehouse / "samples", samples_table(lambda w, y: np.where(w == "ctr_test", 1 - y, y)), mode="overwrite"
     )
@@ -141,6 +135,49 @@ def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
         first, second = (row for row in gained(warehouse) if row["arm"] == arm)
         assert first["validation_auc"] == second["validation_auc"]
         assert first["test_auc"] != second["test_auc"]
+
+
+LATE, END = {"ctr_train": 14, "ctr_validation": 15}, {"ctr_train": 1500, "ctr_validation": 1700}
+LEFT_OUT = {"ctr_train": USERS, "ctr_validation": 8}  # one a user; validation is of users in scope
+
+
+def numbered(*numbers):
+    """Of every row of ``samples_table`` whether it is one of these events of its user."""
+    return np.isin(np.tile(np.arange(EVENTS), USERS), numbers)
+
+
+@pytest.mark.parametrize("window", LATE)
+def test_a_label_that_became_known_after_its_window_teaches_nothing_and_is_counted(warehouse, capsys, window):
+    late = numbered(LATE[window])
+    for flip in (False, True):
+        table = samples_table(
+            lambda _, label, flip=flip: np.where(late & flip, 1 - label, label),
+            lambda seconds: np.where(late, 9999, seconds),  # after all events: in no history and no counter
+        )
+        write_deltalake(warehouse / "samples", table, mode="overwrite")
+        assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]") == 0
+    for arm in ("plain", "item_mean", "item_mean_user_share"):
+        first, second = (row for row in gained(warehouse) if row["arm"] == arm)
+        assert (first["validation_auc"], first["test_auc"]) == (second["validation_auc"], second["test_auc"])
+        assert first["train_rows"] == (48 if window == "ctr_train" else 60)
+    words = f"left out {LEFT_OUT[window]} train and validation rows whose label became known after their window"
+    assert words in capsys.readouterr().out
+    assert [row[3]["train_ctr_late_labels"] for row in ledger(warehouse)] == [LEFT_OUT[window]] * 2
+
+
+@pytest.mark.parametrize("window", LATE)
+def test_a_window_ends_in_the_instant_in_which_the_next_one_begins(warehouse, window):
+    for known in (END[window] - 1, END[window]):
+        table = samples_table(known=lambda seconds, known=known: np.where(numbered(LATE[window]), known, seconds))
+        write_deltalake(warehouse / "samples", table, mode="overwrite")
+        assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1") == 0
+    assert sorted(row[3]["train_ctr_late_labels"] for row in ledger(warehouse)) == [0, LEFT_OUT[window]]
+
+
+def test_a_window_whose_labels_all_became_known_late_is_refused(warehouse, capsys):
+    table = samples_table(known=lambda seconds: np.where(numbered(15, 16), 9999, seconds))
+    write_deltalake(warehouse / "samples", table, mode="overwrite")
+    assert_refused(warehouse, capsys, "ctr_validation but 16 whose label became known after its end")
 
 
 def assert_refused(warehouse, capsys, *words, overrides=()):
@@ -209,6 +246,9 @@ def test_vectors_of_unequal_sizes_are_refused(warehouse, capsys):
     assert_refused(warehouse, capsys, "reccot_vector must be finite floats of one size", "[7.0, 8.0]")
 
 
+COUNTS = {"train_ctr_rows": 3.0, "train_ctr_late_labels": 0.0}
+
+
 def ledger(warehouse):
     rows = DeltaTable(warehouse / "runs").to_pyarrow_table().to_pylist()
     return [(row["run_id"], row["job"], row["status"], dict(row["counts"])) for row in rows]
@@ -217,10 +257,10 @@ def ledger(warehouse):
 def test_the_run_is_in_the_ledger_once_however_often_it_is_run_again(warehouse):
     small = ("ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1")
     assert run(warehouse, *small, run_id="r1") == 0
-    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", COUNTS)]
     before = gained(warehouse)
     assert run(warehouse, *small, run_id="r1") == 0
-    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", COUNTS)]
     assert gained(warehouse) == before
 
 
@@ -238,7 +278,7 @@ def test_an_error_nobody_foresaw_ends_with_70_and_is_in_the_ledger(warehouse, ca
     assert not (warehouse / "feature_gain").exists()
     write_deltalake(warehouse / "samples", samples_table(), mode="overwrite", schema_mode="overwrite")
     assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1", run_id="r1") == 0
-    assert ledger(warehouse) == [("r1", "train_ctr", "done", {"rows": 3.0})]
+    assert ledger(warehouse) == [("r1", "train_ctr", "done", COUNTS)]
 
 
 def test_bad_input_leaves_no_ledger(warehouse, capsys):

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,10 @@ import pytest
 import torch
 
 from trackrec.ctr.adaptor import Adaptor, Mixture
-from trackrec.ctr.backbones.din import Backbone
-from trackrec.ctr.dataset import LIKED, MASKED, Dataset
+from trackrec.ctr.backbones.interface import Backbone
+from trackrec.ctr.dataset import LIKED, MASKED, CommonInputs, Dataset
 from trackrec.ctr.features import Features, no_features, random_features
+from trackrec.ctr.network import Network
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.training import fit
 from trackrec.runtime.settings import CtrSettings
@@ -52,16 +54,20 @@ def features_for_every_second_row(samples):
     return Features((vectors, vectors[::-1].copy()), snapshot)
 
 
+def dataset(samples, features):
+    return Dataset(CommonInputs.of(samples, 4), features)
+
+
 def predict(samples, row, features):
-    model = Backbone(Dataset(samples, 4, features), SMALL, seed=1).eval()
+    model = Network(dataset(samples, features), SMALL, seed=1).eval()
     torch.manual_seed(5)
     for weight in model.parameters():  # none of the inputs hangs on a weight that happens to start at 0
         torch.nn.init.normal_(weight, std=0.5)
-    return model(Dataset(samples, 4, features).batch(torch.tensor([row])))
+    return model(dataset(samples, features).batch(torch.tensor([row])))
 
 
 def test_a_label_is_masked_at_the_target(samples):
-    batch = Dataset(samples, 4, no_features(samples)).batch(torch.arange(60))
+    batch = dataset(samples, no_features(samples)).batch(torch.arange(60))
     assert (batch.labels[:, -1] == MASKED).all()
     assert (batch.labels[:, :-1] < MASKED).all()
 
@@ -69,10 +75,10 @@ def test_a_label_is_masked_at_the_target(samples):
 @pytest.mark.parametrize("row", [0, 7, 11, 30, 59])
 def test_flipping_the_label_of_a_target_changes_no_input_and_no_output(samples, row):
     other, features = flipped(samples, row), features_for_every_second_row(samples)
-    ours, theirs = (Dataset(s, 4, features).batch(torch.tensor([row])) for s in (samples, other))
+    batch, changed = (dataset(s, features).batch(torch.tensor([row])) for s in (samples, other))
     for field in ("items", "labels", "mask", "counters", "present"):
-        assert torch.equal(getattr(ours, field), getattr(theirs, field)), field
-    assert not torch.equal(ours.target, theirs.target)
+        assert torch.equal(getattr(batch, field), getattr(changed, field)), field
+    assert not torch.equal(batch.target, changed.target)
     assert torch.equal(predict(samples, row, features), predict(other, row, features))
 
 
@@ -82,7 +88,7 @@ def test_flipping_the_label_of_a_past_event_changes_the_output(samples):
 
 
 def test_the_history_shows_items_and_labels_of_past_events(samples):
-    batch = Dataset(samples, 4, no_features(samples)).batch(torch.tensor([2]))
+    batch = dataset(samples, no_features(samples)).batch(torch.tensor([2]))
     assert batch.items[0].tolist() == [0, 0, *samples.item[:3].tolist()]
     assert batch.labels[0].tolist() == [0, 0, *(samples.label[:2] + LIKED - 1).tolist(), MASKED]
     assert batch.mask[0].tolist() == [0, 0, 1, 1]
@@ -116,17 +122,17 @@ def test_all_arms_of_a_seed_predict_the_same_before_training(samples):
     rows = torch.arange(60)
     outputs = []
     for features in (no_features(samples), features_for_every_second_row(samples)):
-        data = Dataset(samples, 4, features)
-        outputs.append(Backbone(data, SMALL, seed=3).eval()(data.batch(rows)))
+        data = dataset(samples, features)
+        outputs.append(Network(data, SMALL, seed=3).eval()(data.batch(rows)))
     assert torch.allclose(*outputs, atol=1e-6)
 
 
 def test_an_arm_learns_from_its_features(samples):
-    told = dataclasses.replace(samples, item=np.full(60, 2), item_all=np.zeros(60, dtype=int))
-    answers = Features((np.array([[-1.0], [1.0]], dtype=np.float32),), told.label)
+    log = dataclasses.replace(samples, item=np.full(60, 2), item_all=np.zeros(60, dtype=int))
+    answers = Features((np.array([[-1.0], [1.0]], dtype=np.float32),), log.label)
     settings = SMALL.model_copy(update={"epochs": 30, "patience": 30, "learning_rate": 0.02})
-    found = fit(Dataset(told, 4, answers), np.arange(48), np.arange(48, 60), settings, seed=1)
-    assert found.validation_auc == 1.0
+    fitted = fit(dataset(log, answers), np.arange(48), np.arange(48, 60), settings, seed=1)
+    assert fitted.validation_auc == 1.0
 
 
 def test_a_random_vector_has_unit_norm_and_the_coverage_of_what_it_controls_for(samples):
@@ -139,6 +145,67 @@ def test_a_random_vector_has_unit_norm_and_the_coverage_of_what_it_controls_for(
 
 def test_din_is_imported_without_ray():
     code = (
-        "from trackrec.ctr.backbones.din import fuxictr_din; fuxictr_din(); import sys; sys.exit('ray' in sys.modules)"
+        "from trackrec.ctr.backbones.fuxictr_zoo import zoo_class; zoo_class('DIN'); "
+        "import sys; sys.exit('ray' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_arms_share_all_inputs_but_their_features(samples):
+    common = CommonInputs.of(samples, 4)
+    plain, other = Dataset(common, no_features(samples)), Dataset(common, features_for_every_second_row(samples))
+    assert plain.common is other.common
+    assert not plain.batch(torch.arange(60)).present.any()
+    assert other.batch(torch.arange(60)).present.sum() == 30
+
+
+@pytest.mark.parametrize(
+    ("aucs", "kept", "epochs"),
+    [
+        ([0.6, 0.7, 0.7, 0.7, 0.9], 2, 4),  # a tie is no rise: the first stays, and patience 2 ends with the fourth
+        ([0.6, 0.7, 0.5, 0.8, 0.7], 4, 5),
+        ([0.6, 0.5, 0.4, 0.9, 0.9], 1, 3),
+    ],
+)
+def test_the_first_best_epoch_is_kept_and_patience_counts_from_it(samples, monkeypatch, aucs, kept, epochs):
+    scripted, weights = iter(aucs), []
+    monkeypatch.setattr("trackrec.ctr.training.auc", lambda label, score: next(scripted))
+    monkeypatch.setattr("trackrec.ctr.training.predict", lambda model, data, rows: weights.append(weight_of(model)))
+    settings = SMALL.model_copy(update={"epochs": 5, "patience": 2})
+    fitted = fit(dataset(samples, no_features(samples)), np.arange(48), np.arange(48, 60), settings, seed=1)
+    assert (fitted.epoch, fitted.validation_auc, len(weights)) == (kept, aucs[kept - 1], epochs)
+    assert torch.equal(weight_of(fitted.model), weights[kept - 1])
+
+
+def weight_of(model):
+    return next(model.parameters()).clone()
+
+
+class CrossNet(Backbone):
+    """A backbone whose weights read the inputs along both dimensions, as DCN's do."""
+
+    def __init__(self, sizes, settings):
+        super().__init__()
+        self.items = torch.nn.Embedding(sizes.items, settings.embedding_dim)
+        width = sizes.dense + settings.embedding_dim
+        self.cross, self.out = torch.nn.Linear(width, width), torch.nn.Linear(width, 1)
+
+    def forward(self, dense, batch):
+        x = torch.cat([dense, self.items(batch.items[:, -1])], dim=1)
+        return torch.sigmoid(self.out(x * self.cross(x) + x)).squeeze(-1)
+
+    def regularization(self):
+        return 0.0
+
+
+def test_a_backbone_is_one_file_that_defines_network(samples, monkeypatch):
+    module = types.ModuleType("trackrec.ctr.backbones.crossnet")
+    module.Network = CrossNet
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    settings = SMALL.model_copy(update={"backbone": "CrossNet"})
+    rows, outputs = torch.arange(60), []
+    for features in (no_features(samples), features_for_every_second_row(samples)):
+        data = dataset(samples, features)
+        outputs.append(Network(data, settings, seed=3).eval()(data.batch(rows)))
+    assert torch.allclose(*outputs, atol=1e-6)  # the arms begin as the same network
+    assert isinstance(fit(data, np.arange(48), np.arange(48, 60), settings, seed=1).model.backbone, CrossNet)

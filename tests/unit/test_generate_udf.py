@@ -1,19 +1,20 @@
 """The generate UDF's rows, on the scripted engine."""
 
-import multiprocessing
+import time
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from pyspark import cloudpickle
 
-from trackrec.engines.interface import EngineSpec
 from trackrec.engines.scripted import ScriptedEngine
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
-from trackrec.reccots.sentences import judged, whole_sentences
-from trackrec.runtime.errors import TrackrecError
+from trackrec.reccots.sentences import served_text, whole_sentences
+from trackrec.runtime.progress_channel import ProgressCounts, ProgressSender, progress_channel
 from trackrec.runtime.settings import SamplingSettings
-from udfs.generate import COLUMNS, generate_udf, written
-from udfs.worker import Hosted, take_lease
+from udfs.generate import COLUMNS, generate_udf, generated_frames
+from udfs.worker import WorkerEngine
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), "The user likes", high_water=8)
 AS_OF, NEWEST = pd.Timestamp("2024-05-02 03:04:06"), pd.Timestamp("2024-05-02 03:04:05.678")
@@ -34,12 +35,12 @@ def requests(bodies: list[str], n: int = 1) -> pd.DataFrame:
 
 
 def rows(bodies: list[str], spec: EngineSpec = SPEC) -> pd.DataFrame:
-    frames = list(generate_udf(spec)(iter([requests(bodies, spec.sampling.n)])))
+    frames = list(generate_udf(spec, "m@0+scripted", served_text)(iter([requests(bodies, spec.sampling.n)])))
     return pd.concat(frames).set_index("row_key").sort_index()
 
 
 def test_every_row_key_gets_one_row_with_the_tables_columns_in_order():
-    frames = list(generate_udf(SPEC)(iter([requests(["a"] * 5), requests([])])))
+    frames = list(generate_udf(SPEC, "m@0+scripted", served_text)(iter([requests(["a"] * 5), requests([])])))
     assert list(frames[0].columns) == COLUMNS
     out = rows([f"body {i}" for i in range(150)])
     assert len(out) == out.index.nunique() == 150
@@ -49,7 +50,12 @@ def test_what_a_row_was_asked_with_stands_beside_its_text():
     row = rows(["a", "b"]).loc["r1-0"]
     assert (row.user_id, row.prompt_key, row.seed, row.sample_number) == ("u1", "p1", 1001, 0)
     assert (row.as_of, row.source_max_time) == (AS_OF, NEWEST)
-    assert (row.generator_version, row.engine, row.status, row.finish_reason) == ("m@0", "scripted", "ok", "stop")
+    assert (row.generator_version, row.engine, row.status, row.finish_reason) == (
+        "m@0+scripted",
+        "scripted",
+        "ok",
+        "stop",
+    )
     assert row.sampling == (
         '{"frequency_penalty":0.0,"max_tokens":72,"n":1,"stop":["\\n"],"temperature":0.0,"top_p":1.0}'
     )
@@ -94,7 +100,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
             read.append(i)
             yield requests([f"body {i} {j}" for j in range(8)]).assign(prompt_key=[f"{i}-{j}" for j in range(8)])
 
-    out = written(frames(), Hosted(ScriptedEngine(SPEC), "here"), SPEC)
+    out = generated_frames(frames(), WorkerEngine(ScriptedEngine(SPEC), "here"), SPEC, "m@0", served_text)
     assert len(next(out)) == 64
     assert len(read) < 20
     assert max(map(len, out)) <= 64
@@ -102,11 +108,25 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
 
 def test_a_cancelled_task_leaves_nothing_in_the_engine():
     engine = ScriptedEngine(SPEC)
-    out = written(iter([requests([f"body {i}" for i in range(200)])]), Hosted(engine, "here"), SPEC)
+    out = generated_frames(
+        iter([requests([f"body {i}" for i in range(200)])]), WorkerEngine(engine, "here"), SPEC, "m@0", served_text
+    )
     next(out)
     assert engine.unfinished
     out.close()
     assert engine.unfinished == 0
+
+
+def test_the_first_error_of_a_dead_engine_is_the_tasks_error():
+    class Dead(ScriptedEngine):
+        def step(self):
+            raise RuntimeError("device lost")
+
+        def abort(self):
+            raise RuntimeError("cannot abort")
+
+    with pytest.raises(RuntimeError, match="device lost"):
+        list(generated_frames(iter([requests(["a"])]), WorkerEngine(Dead(SPEC), "here"), SPEC, "m@0", served_text))
 
 
 @pytest.mark.parametrize(
@@ -125,26 +145,32 @@ def test_a_text_is_cut_after_its_last_sentence_end(text, kept):
 
 
 def test_a_cut_text_without_a_whole_sentence_is_empty():
-    assert judged("The user likes many", "The user likes", "length") == ("empty", "")
+    assert served_text("The user likes many", "The user likes", "length") == ("empty", "")
 
 
-def _hold(device, taken, release):
-    lease = take_lease(device)
-    taken.set()
-    release.wait(30)
-    lease.close()
+def test_progress_counts_rows_before_their_frame_is_full():
+    counted: list[int] = []
+
+    class Counting(ProgressSender):
+        def rows_finished(self, rows):
+            counted.append(rows)
+
+    spec = replace(SPEC, sampling=SamplingSettings(n=2))
+    bodies = [requests([f"body {i}" for i in range(40)], 2)]
+    worker_engine = WorkerEngine(ScriptedEngine(spec), "here")
+    out = generated_frames(iter(bodies), worker_engine, spec, "m@0", served_text, Counting("", 0, b""))
+    next(out)
+    assert counted == [2] * 32
+    list(out)
+    assert sum(counted) == 80
 
 
-def test_a_device_is_held_by_one_process_until_it_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    fork = multiprocessing.get_context("fork")
-    taken, release = fork.Event(), fork.Event()
-    holder = fork.Process(target=_hold, args=("gpu7", taken, release))
-    holder.start()
-    assert taken.wait(30)
-    with pytest.raises(TrackrecError, match=f"held by process {holder.pid}"):
-        take_lease("gpu7", seconds=0.3)
-    take_lease("gpu8", seconds=0.3).close()
-    release.set()
-    take_lease("gpu7", seconds=10).close()
-    holder.join()
+def test_rows_and_the_engines_start_reach_the_driver():
+    with progress_channel("127.0.0.1", lambda _: None) as channel:
+        udf = generate_udf(replace(SPEC, high_water=9), "m@0", served_text, channel.sender)
+        udf = cloudpickle.loads(cloudpickle.dumps(udf))  # as Spark brings it to a worker
+        list(udf(iter([requests(["a", "b", "SCRIPT:fail"])])))
+        until = time.monotonic() + 10
+        while channel.counts != ProgressCounts(1, 1, 3) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert channel.counts == ProgressCounts(1, 1, 3)

@@ -7,13 +7,13 @@ import pytest
 
 from tests.conftest import ROOT
 
-JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("[a-z]*.py"))
+JOBS = sorted(f"jobs.{path.stem}" for path in (ROOT / "jobs").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_python_without_the_packages_ends_with_one_line_that_says_what_to_run(job):
+@pytest.mark.parametrize("command", [*JOBS, "trackrec.report rounds"])
+def test_a_python_without_the_packages_ends_with_one_line_that_says_what_to_run(command):
     # -S: without site-packages, as in a Python that is not .venv's.
-    command = [sys.executable, "-S", "-m", f"jobs.{job}", "--conf", "conf/local.yaml"]
+    command = [sys.executable, "-S", "-m", *command.split(), "--conf", "conf/local.yaml"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={})
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: the package ")

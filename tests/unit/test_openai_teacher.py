@@ -7,7 +7,7 @@ from threading import Lock, Thread
 
 import pytest
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.histories.text import one_line
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings

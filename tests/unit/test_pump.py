@@ -1,10 +1,14 @@
 """The pump keeps an engine fed and finds the request that breaks it."""
 
+import weakref
+from collections.abc import Callable
+
 import pytest
 
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
 from trackrec.engines.scripted import ScriptedEngine
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
 from trackrec.runtime.settings import SamplingSettings
 
@@ -73,9 +77,128 @@ def test_the_request_that_breaks_the_engine_is_found_and_all_others_finish(culpr
     assert all(done[i].error_kind == "permanent" for i in culprits)
 
 
-def test_an_engine_that_fails_for_everyone_is_an_error_and_blames_no_row():
-    with pytest.raises(RuntimeError, match="the script says crash"):
-        run(["SCRIPT:crash"] * 6, ScriptedEngine(SPEC))
+class Raising(ScriptedEngine):
+    """Its steps raise ``error`` while ``fails(requests in flight)`` holds."""
+
+    def __init__(self, error: Exception, fails: Callable[[list[Request]], bool]) -> None:
+        super().__init__(SPEC)
+        self.error, self.fails = error, fails
+        self.requests: list[Request] = []
+
+    def submit(self, request):
+        super().submit(request)
+        self.requests.append(request)
+
+    def abort(self):
+        super().abort()
+        self.requests.clear()
+
+    def step(self):
+        if self.fails(self.requests):
+            raise self.error
+        finished = super().step()
+        keys = {outcome.key for outcome in finished}
+        self.requests = [request for request in self.requests if request.key not in keys]
+        return finished
+
+
+@pytest.mark.parametrize("requests", [1, 6])
+def test_an_engine_that_fails_for_every_request_is_an_error_and_blames_no_row(requests):
+    with pytest.raises(RuntimeError, match="device lost"):
+        run([f"prompt {i}" for i in range(requests)], Raising(RuntimeError("device lost"), lambda _: True))
+
+
+def test_the_first_error_of_a_dead_engine_is_raised_also_where_it_cannot_be_emptied():
+    class Dead(Raising):
+        def abort(self):
+            raise RuntimeError("cannot abort")
+
+    with pytest.raises(RuntimeError, match="device lost"):
+        run(["a"], Dead(RuntimeError("device lost"), lambda _: True))
+
+
+def test_an_engine_that_a_row_breaks_for_good_is_an_error_and_blames_no_row():
+    lethal = []
+
+    def fails(requests: list[Request]) -> bool:
+        if len(lethal) < 3:  # the engine survives the first errors of this row, not the third
+            lethal.extend(request for request in requests if request.key == "2")
+        return len(lethal) == 3 or any(request.key == "2" for request in requests)
+
+    with pytest.raises(RuntimeError, match="device lost"):
+        run([f"prompt {i}" for i in range(6)], Raising(RuntimeError("device lost"), fails))
+
+
+@pytest.mark.parametrize("prompts", [["SCRIPT:crash"], ["SCRIPT:crash"] * 2])
+def test_rows_that_break_a_healthy_engine_are_permanent_faults_though_no_other_row_is_there(prompts):
+    done = run(prompts, ScriptedEngine(SPEC))
+    assert [f.error_kind for f in done] == ["permanent"] * len(prompts)
+    assert {f.error for f in done} == {"engine_fault: RuntimeError: the script says crash"}
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's, which this file does without."""
+
+
+OUT_OF_MEMORY = [
+    MemoryError(),
+    OutOfMemoryError("Tried to allocate 2.00 GiB"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_requests_that_fit_into_memory_only_in_smaller_groups_all_finish(error):
+    done = run([f"prompt {i}" for i in range(12)], Raising(error, lambda requests: len(requests) > 3))
+    assert sorted(int(f.key) for f in done) == list(range(12))
+    assert all(f.completions for f in done)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_a_request_that_does_not_fit_into_memory_alone_is_a_transient_fault(error):
+    def large(requests: list[Request]) -> bool:
+        return any(request.prompt == "large" for request in requests)
+
+    done = {f.key: f for f in run(["a", "large", "b"], Raising(error, large))}
+    assert done["1"].error_kind == "transient"
+    assert done["1"].error.startswith("out_of_memory: ")
+    assert done["0"].completions
+    assert done["2"].completions
+
+
+def test_what_a_failed_step_held_is_free_before_requests_run_again():
+    class Tensor:
+        pass
+
+    alive = []
+
+    class Holding(ScriptedEngine):
+        def step(self):
+            if len(self._in_flight) > 2:
+                tensor = Tensor()
+                alive.append(weakref.ref(tensor))
+                raise MemoryError
+            assert alive[-1]() is None
+            return super().step()
+
+    assert len(run(["a", "b", "c", "d"], Holding(SPEC))) == 4
+
+
+def test_an_error_is_described_without_control_characters():
+    error = RuntimeError("title \x1b]0;owned\x07\x9b31m\x00 of\nline\ud800")
+    fails = Raising(error, lambda requests: any(request.key == "0" for request in requests))
+    (finished,) = run(["a"], fails)
+    assert finished.error == "engine_fault: RuntimeError: title ]0;owned 31m of line"
+
+
+def test_an_engine_that_accepts_nothing_is_an_error_and_blames_no_row():
+    class Closed(ScriptedEngine):
+        def submit(self, request):
+            raise RuntimeError("engine is closed")
+
+    with pytest.raises(RuntimeError, match="engine is closed"):
+        run(["a", "b"], Closed(SPEC))
 
 
 def test_a_request_that_cannot_be_submitted_is_a_permanent_fault():

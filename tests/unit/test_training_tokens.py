@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
 from trackrec.runtime.settings import SamplingSettings
 from trackrec.training.answer_tokens import answer_groups

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import Model
 from trackrec.runtime.settings import SamplingSettings
 from udfs.validate import COLUMNS, probability, validate_udf

@@ -35,34 +35,33 @@ class Batch:
     target: Tensor  # (rows,) the answer, for the loss only
 
 
+@dataclass(frozen=True)
+class CommonInputs:
+    """What all arms read alike, of every sample; nothing in it depends on a sample's own label."""
+
+    samples: Samples
+    history: Tensor  # (rows, L) row numbers of the user's past events, newest last, -1 where there are fewer
+    counters: Tensor  # (rows, COUNTERS)
+
+    @classmethod
+    def of(cls, samples: Samples, length: int) -> CommonInputs:
+        """Inputs with the newest ``length`` events of each sample's user."""
+        past = own_history(samples.user, samples.event_time, samples.known_time, length)
+        return cls(samples, torch.from_numpy(past.astype(np.int32)), torch.from_numpy(_counters(samples)))
+
+
 class Dataset:
-    """All samples, ready to be cut into batches; an arm's features are put in by ``with_features``."""
+    """All samples with one arm's features, ready to be cut into batches; ``common`` is shared by the arms."""
 
-    def __init__(self, samples: Samples, history: int, features: Features) -> None:
-        self.samples = samples
-        self._history = torch.from_numpy(
-            own_history(samples.user, samples.event_time, samples.known_time, history).astype(np.int32)
-        )
-        self._item = torch.from_numpy(samples.item)
-        self._label = torch.from_numpy(samples.label)
-        self._counters = torch.from_numpy(_counters(samples))
-        self._put(features)
-
-    def with_features(self, features: Features) -> Dataset:
-        """The same samples with another arm's features; everything else is shared, not copied."""
-        other = object.__new__(Dataset)
-        other.__dict__.update(self.__dict__)
-        other._put(features)
-        return other
-
-    def _put(self, features: Features) -> None:
-        self.features = features
+    def __init__(self, common: CommonInputs, features: Features) -> None:
+        self.common, self.features = common, features
+        self._item, self._label = torch.from_numpy(common.samples.item), torch.from_numpy(common.samples.label)
         self._snapshot = torch.from_numpy(features.snapshot)
-        self._vectors = tuple(torch.from_numpy(v) for v in features.vectors)
+        self._vectors = tuple(torch.from_numpy(vector) for vector in features.vectors)
 
     def batch(self, rows: Tensor) -> Batch:
         """Inputs of the samples ``rows``; only ``target`` depends on their own labels."""
-        history = self._history[rows].long()
+        history = self.common.history[rows].long()
         mask = history >= 0
         past = history.clamp(min=0)
         items = torch.where(mask, self._item[past], 0)
@@ -73,30 +72,30 @@ class Dataset:
             items=torch.cat([items, self._item[rows].unsqueeze(1)], dim=1),
             labels=torch.cat([labels, torch.full((len(rows), 1), MASKED)], dim=1),
             mask=mask.float(),
-            counters=self._counters[rows],
-            vectors=tuple(v[snapshot[present]] for v in self._vectors),
+            counters=self.common.counters[rows],
+            vectors=tuple(vector[snapshot[present]] for vector in self._vectors),
             present=present,
             target=self._label[rows].float(),
         )
 
     def batches(self, rows: Ints, size: int, shuffle: torch.Generator | None = None) -> Iterator[Batch]:
         """Batches of at most ``size`` of ``rows``, in order, or in the order the generator draws."""
-        all_rows = torch.from_numpy(rows)
+        ordered = torch.from_numpy(rows)
         if shuffle is not None:
-            all_rows = all_rows[torch.randperm(len(rows), generator=shuffle)]
+            ordered = ordered[torch.randperm(len(rows), generator=shuffle)]
         for start in range(0, len(rows), size):
-            yield self.batch(all_rows[start : start + size])
+            yield self.batch(ordered[start : start + size])
 
 
 def _counters(samples: Samples) -> npt.NDArray[np.float32]:
     """Share of likes and log(1 + events), of the user and of the item, in what was known strictly before each event.
 
     Shares are shrunk to the share of all events known by then, so that nothing here is fitted: no row's own label, and
-    no later one, reaches its counters. Fixed scales bring them near mean 0, sd 1. Shape (rows, COUNTERS).
+    none that became known later, reaches its counters. Fixed scales bring them near mean 0, sd 1. Shape
+    (rows, COUNTERS).
     """
-    everyone = np.zeros_like(samples.user)
-    seen, liked = _before(samples, everyone)
-    overall = (liked + 1) / (seen + 2)
+    events, liked = _before(samples, np.zeros_like(samples.user))  # of all users together
+    overall = (liked + 1) / (events + 2)
     columns = []
     for group in (samples.user, samples.item_all):
         events, liked = _before(samples, group)

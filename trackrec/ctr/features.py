@@ -81,7 +81,7 @@ def two_number_features(lake: Lake, samples: Samples) -> Features:
 
 def _snapshots(table: pa.Table, samples: Samples) -> Ints:
     user = pc.fill_null(pc.index_in(table["user_id"], value_set=samples.users), len(samples.users))
-    codes = user.to_numpy().astype(np.int64)  # users without a sample share one code that nobody asks for
+    codes = user.to_numpy().astype(np.int64)  # users without a sample share one code, which no event has
     return newest_until(codes, microseconds(table["as_of"]), samples.user, samples.event_time)
 
 

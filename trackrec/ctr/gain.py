@@ -1,4 +1,4 @@
-"""What a feature is worth: AUC, log-loss, the paired difference, its noise, and the verdict in words."""
+"""What the features are worth: the difference to plain paired by seed, its noise, and the verdict in words."""
 
 from __future__ import annotations
 
@@ -6,56 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from trackrec.ctr.as_of import Ints
-
-Scores = npt.NDArray[np.float64]
-RESAMPLES = 1000
-
-
-def auc(label: Ints, score: Scores, weight: Scores | None = None) -> float:
-    """Area under the ROC curve of ``score`` (rows,) for 0/1 ``label``; ties count half; NaN with one class only."""
-    return float(_Ranking(label, score).auc(np.ones(len(label)) if weight is None else weight))
-
-
-def logloss(label: Ints, probability: Scores) -> float:
-    """Mean negative log-likelihood in nats; probabilities are kept 1e-7 away from 0 and 1."""
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
-    return float(-np.mean(np.where(label == 1, np.log(p), np.log(1 - p))))
-
-
-class _Ranking:
-    """Rows sorted by score once, so that AUC under many weightings needs no further sorting."""
-
-    def __init__(self, label: Ints, score: Scores) -> None:
-        self.order = np.argsort(score, kind="stable")
-        self.liked = label[self.order] == 1
-        self.starts = np.flatnonzero(np.diff(score[self.order], prepend=-np.inf))
-
-    def auc(self, weight: Scores) -> float:
-        w = weight[self.order]
-        good = np.add.reduceat(np.where(self.liked, w, 0.0), self.starts)
-        bad = np.add.reduceat(np.where(self.liked, 0.0, w), self.starts)
-        pairs = good.sum() * bad.sum()
-        return float((good * (np.cumsum(bad) - bad / 2)).sum() / pairs) if pairs else float("nan")
-
-
-def bootstrap_interval(label: Ints, user: Ints, plain: Scores, arm: Scores) -> tuple[float, float]:
-    """95 % interval of AUC(arm) − AUC(plain) when the test users are drawn again, 1,000 times, with replacement.
-
-    Whole users are drawn because a user's rows rise and fall together; both models are scored on the same draw.
-    ``plain`` and ``arm`` are predictions averaged over seeds, shape (rows,). NaN with fewer than two users.
-    """
-    _, code = np.unique(user, return_inverse=True)
-    users = int(code.max()) + 1
-    if users < 2:
-        return float("nan"), float("nan")
-    draws = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), size=RESAMPLES)
-    rank_plain, rank_arm = _Ranking(label, plain), _Ranking(label, arm)
-    weights = (draw[code].astype(np.float64) for draw in draws)
-    low, high = np.nanpercentile([rank_arm.auc(w) - rank_plain.auc(w) for w in weights], [2.5, 97.5])
-    return float(low), float(high)
+from trackrec.ctr.arms import CONTROLS, PLAIN
+from trackrec.ctr.results import ArmResult, Measurement
+from trackrec.metrics.bootstrap import bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -92,23 +46,38 @@ class Gain:
         return f"{figures}: within noise, no gain shown"
 
 
+def paired_gains(measurement: Measurement) -> dict[str, Gain]:
+    """Each arm's gain on plain; the interval compares predictions averaged over the seeds."""
+    by_arm: dict[str, list[ArmResult]] = {}
+    for result in measurement.arms:
+        by_arm.setdefault(result.row.arm, []).append(result)
+    averaged = {arm: np.mean([result.predicted for result in results], axis=0) for arm, results in by_arm.items()}
+    gains = {}
+    for arm, results in by_arm.items():
+        if arm != PLAIN:
+            interval = bootstrap_interval(measurement.label, measurement.user, averaged[PLAIN], averaged[arm])
+            differences = (result.row.auc_gain for result in results)
+            gains[arm] = Gain(arm, tuple(gain for gain in differences if gain is not None), interval)
+    return gains
+
+
 def control_verdict(gains: Mapping[str, Gain]) -> str | None:
     """A sentence if reccot's difference is positive but no larger than that of a random vector or of two numbers."""
     if "reccot" not in gains or gains["reccot"].mean <= 0:
         return None
-    rivals = [a for a in ("random_vector", "two_numbers") if a in gains and gains[a].mean >= gains["reccot"].mean]
+    rivals = [arm for arm in CONTROLS if arm in gains and gains[arm].mean >= gains["reccot"].mean]
     return f"reccot brings no more than its control {' and '.join(rivals)}: the texts earn nothing" if rivals else None
 
 
 def floor_verdicts(arms: Mapping[str, Sequence[float]], floors: Mapping[str, float]) -> list[str]:
-    """A sentence for each network whose mean test AUC is below a floor (the highest such floor is named)."""
-    found = []
-    best, height = max(floors.items(), key=lambda floor: floor[1])
-    for arm, scores in arms.items():
-        mean = float(np.mean(scores))
-        if mean < height:
-            found.append(
-                f"{arm}: {mean:.4f} is below the floor {best} ({height:.4f}): "
-                "this network is not yet a serious baseline"
-            )
-    return found
+    """A sentence for each network whose mean test AUC is below the highest floor.
+
+    ``arms``: test AUCs of the seeds by arm; ``floors``: test AUC by floor.
+    """
+    highest, height = max(floors.items(), key=lambda floor: floor[1])
+    means = {arm: float(np.mean(scores)) for arm, scores in arms.items()}
+    return [
+        f"{arm}: {mean:.4f} is below the floor {highest} ({height:.4f}): this network is not yet a serious baseline"
+        for arm, mean in means.items()
+        if mean < height
+    ]

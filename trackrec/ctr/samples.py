@@ -14,6 +14,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
 
 PADDING, UNSEEN = 0, 1  # item codes that are no item: an empty history slot, an item of a later window only
+_FOLLOWING = {"ctr_train": "ctr_validation", "ctr_validation": "ctr_test"}  # the window that begins where one ends
 _COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope")
 
 
@@ -33,8 +34,24 @@ class Samples:
     n_items: int  # item codes, PADDING and UNSEEN included
 
     def rows(self, window: str, in_scope_only: bool) -> Ints:
-        """Row numbers of a window, of users in scope only or of all."""
-        return np.flatnonzero((self.window == window) & (self.in_scope | (not in_scope_only)))
+        """Row numbers of a window whose label was known before its end, of users in scope only or of all.
+
+        Rows belong to a window by event_time. What became known only in a later window must not teach in this one, so
+        these rows are left out; the test window has no end.
+        """
+        return np.flatnonzero(self._of_window(window, in_scope_only) & (self.known_time < self._end(window)))
+
+    def late_rows(self, window: str, in_scope_only: bool) -> int:
+        """How many rows of the window ``rows`` leaves out."""
+        return int(np.sum(self._of_window(window, in_scope_only) & (self.known_time >= self._end(window))))
+
+    def _of_window(self, window: str, in_scope_only: bool) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.window == window) & (self.in_scope | (not in_scope_only)))
+
+    def _end(self, window: str) -> int:
+        """The first instant of the next window. Boundaries are not stored: the smallest event_time stands for it."""
+        following = self.event_time[self.window == _FOLLOWING.get(window)]
+        return int(following.min()) if following.size else int(np.iinfo(np.int64).max)
 
 
 def microseconds(column: pa.ChunkedArray) -> Ints:
@@ -43,7 +60,7 @@ def microseconds(column: pa.ChunkedArray) -> Ints:
 
 
 def load_samples(lake: Lake) -> Samples:
-    """Read ``samples``. BadInputError: no table, a window without rows, or only one class among the rows tested."""
+    """Read ``samples``. BadInputError: no table, a window without rows of users in scope, or with one class of them."""
     table = lake.read_columns("samples", _COLUMNS)
     table = table.sort_by([(name, "ascending") for name in ("user_id", "event_time", "item_id")])
     users = pc.unique(table["user_id"])
@@ -76,9 +93,11 @@ def _codes(column: pa.ChunkedArray, values: pa.Array) -> Ints:
 def _check_windows(samples: Samples) -> None:
     for window in ("ctr_train", "ctr_validation", "ctr_test"):
         labels = samples.label[samples.rows(window, in_scope_only=True)]
+        late = samples.late_rows(window, in_scope_only=True)
         if labels.size == 0:
+            but = f" but {late} whose label became known after its end" if late else ""
             raise BadInputError(
-                f"table samples has no row of users in scope in window {window}.",
+                f"table samples has no row of users in scope in window {window}{but}.",
                 "Move windows.boundaries, or raise histories.max_users, and run jobs/build_histories.py again.",
             )
         if labels.min() == labels.max():

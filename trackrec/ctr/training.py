@@ -11,9 +11,9 @@ import torch
 from torch.nn.functional import binary_cross_entropy
 
 from trackrec.ctr.as_of import Ints
-from trackrec.ctr.backbones.din import Backbone
 from trackrec.ctr.dataset import Dataset
-from trackrec.ctr.gain import auc
+from trackrec.ctr.network import Network
+from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 
 _PREDICT_ROWS = 4096
@@ -23,7 +23,7 @@ _PREDICT_ROWS = 4096
 class Fit:
     """A fitted network and how it did on validation at the epoch that was kept (1 = first)."""
 
-    model: Backbone
+    model: Network
     validation_auc: float
     epoch: int
 
@@ -31,16 +31,17 @@ class Fit:
 def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
     """Train on ``train`` until validation AUC did not rise for ``patience`` epochs; the best epoch's weights return.
 
-    Initial weights, order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
+    Of epochs with the same AUC the first is kept: later ones only fitted the training rows further. Initial weights,
+    order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
     """
-    model = Backbone(data, settings, seed)
+    model = Network(data, settings, seed)
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
     shuffle = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     best, weights, epoch_kept = -1.0, model.state_dict(), 0
     for epoch in range(1, settings.epochs + 1):
         _train_epoch(model, data, train, settings.batch_size, optimizer, shuffle)
-        score = auc(data.samples.label[validation], predict(model, data, validation))
+        score = auc(data.common.samples.label[validation], predict(model, data, validation))
         if score > best:
             best, weights, epoch_kept = score, copy.deepcopy(model.state_dict()), epoch
         elif epoch - epoch_kept >= settings.patience:
@@ -49,7 +50,7 @@ def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, see
     return Fit(model, best, epoch_kept)
 
 
-def predict(model: Backbone, data: Dataset, rows: Ints) -> npt.NDArray[np.float64]:
+def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64]:
     """P(label = 1) of ``rows``, in their order."""
     model.eval()
     with torch.no_grad():
@@ -58,7 +59,7 @@ def predict(model: Backbone, data: Dataset, rows: Ints) -> npt.NDArray[np.float6
 
 
 def _train_epoch(
-    model: Backbone,
+    model: Network,
     data: Dataset,
     rows: Ints,
     batch_size: int,
@@ -69,6 +70,6 @@ def _train_epoch(
     for batch in data.batches(rows, batch_size, shuffle):
         optimizer.zero_grad()
         loss = binary_cross_entropy(model(batch), batch.target) + model.regularization()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()

@@ -6,7 +6,8 @@ from itertools import permutations
 from typing import Any
 
 from trackrec.engines.answers import Answers
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.runtime.errors import BadInputError
 
 
@@ -20,17 +21,16 @@ class Chat:
         from transformers import AutoTokenizer
 
         self.tokenizer: Any = AutoTokenizer.from_pretrained(spec.model.path, local_files_only=True)
-        # Longest first, so that a token which contains another one is broken as a whole.
+        # Longest first, so that a token which contains another one is broken first.
         self._reserved = sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True)
         self.answers = self._tokens_of(spec.answers)
         self._max_tokens = max(map(len, self.answers.tokens), default=spec.sampling.max_tokens)
         self._limit = spec.max_model_len - self._max_tokens
 
     def text(self, request: Request) -> str:
-        """The whole text that the model continues: the chat template around the body, then the answer's opening."""
+        """The text that the model continues: the chat template around the body, then the answer's opening."""
         message = [{"role": "user", "content": self._harmless(request.prompt)}]
-        # enable_thinking: models that would spend their few tokens on thinking aloud are asked not to; templates
-        # without the switch ignore it.
+        # enable_thinking off, or such models spend their few tokens on it; templates without the switch ignore it.
         head = self.tokenizer.apply_chat_template(
             message, tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
@@ -42,13 +42,13 @@ class Chat:
         return ids
 
     def _tokens_of(self, answers: tuple[str, ...]) -> Answers:
-        """The tokens of each answer behind a prompt, asked of the tokenizer: one token each, or several.
+        """The tokens of each answer behind a prompt, as the tokenizer writes them there: one token each, or several.
 
         Raises BadInputError where an answer changes the prompt's own last token, or one begins with the other.
         """
         before = self.text(Request("", "Answer.", "", 0))
         start: list[int] = self.tokenizer(before, add_special_tokens=False)["input_ids"]
-        found: list[tuple[int, ...]] = []
+        tokens: list[tuple[int, ...]] = []
         for answer in answers:
             ids: list[int] = self.tokenizer(before + answer, add_special_tokens=False)["input_ids"]
             if ids[: len(start)] != start or len(ids) == len(start):
@@ -56,14 +56,14 @@ class Chat:
                     f"the answer {answer!r} is not written in tokens of its own behind this model's prompts.",
                     "Give validator.answers as other words, e.g. [A, B].",
                 )
-            found.append(tuple(ids[len(start) :]))
-        for one, other in permutations(found, 2):
-            if other[: len(one)] == one:
+            tokens.append(tuple(ids[len(start) :]))
+        for shorter, longer in permutations(tokens, 2):
+            if longer[: len(shorter)] == shorter:
                 raise BadInputError(
                     f"of the answers {answers} one begins with the other, so they are no alternatives.",
                     "Correct validator.answers.",
                 )
-        return Answers(found)
+        return Answers(tokens)
 
     def fault(self, ids: list[int]) -> str | None:
         """Why a prompt of these ids cannot be served, as ``code: detail``; None when it can."""
@@ -74,7 +74,7 @@ class Chat:
     def _harmless(self, body: str) -> str:
         """``body`` with a space inside each reserved token, so that no text of a user or item ends its message.
 
-        The whole text is tokenised at once: encoding the body apart with split_special_tokens would change the
+        Template and body are tokenised together: encoding the body apart with split_special_tokens would change the
         tokens at its edges for SentencePiece models.
         """
         for token in self._reserved:

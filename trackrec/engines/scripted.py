@@ -10,7 +10,8 @@ import hashlib
 import math
 import time
 
-from trackrec.engines.interface import Completion, EngineSpec, Finished, Request
+from trackrec.engines.interface import Completion, Finished, Request
+from trackrec.engines.spec import EngineSpec
 
 _WORDS = ("stories", "of", "quiet", "heroes", "and", "bold", "voyages", "with", "warm", "humour")
 
@@ -22,35 +23,35 @@ class ScriptedEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
-        self._flying: dict[str, tuple[Request, float, int]] = {}  # request, submitted at, steps still to take
+        self._in_flight: dict[str, tuple[Request, float, int]] = {}  # request, submitted at, steps still to take
 
     @property
     def unfinished(self) -> int:
         """Requests submitted and not yet returned by ``step``."""
-        return len(self._flying)
+        return len(self._in_flight)
 
     def submit(self, request: Request) -> None:
         """Queue one request."""
         steps = max(len(text.split()) for text in self._texts(request)) or 1
-        self._flying[request.key] = (request, time.perf_counter(), steps)
+        self._in_flight[request.key] = (request, time.perf_counter(), steps)
 
     def step(self) -> list[Finished]:
         """One word for every running request; RuntimeError when one of them says SCRIPT:crash."""
-        done = []
-        for key in list(self._flying)[: self._spec.max_num_seqs]:
-            request, started, steps = self._flying[key]
+        done: list[Finished] = []
+        for key in list(self._in_flight)[: self._spec.max_num_seqs]:
+            request, started, steps = self._in_flight[key]
             if "SCRIPT:crash" in request.prompt:
                 raise RuntimeError("the script says crash")
             if steps > 1:
-                self._flying[key] = (request, started, steps - 1)
+                self._in_flight[key] = (request, started, steps - 1)
                 continue
-            del self._flying[key]
+            del self._in_flight[key]
             done.append(self._finish(request, 1000 * (time.perf_counter() - started)))
         return done
 
     def abort(self) -> None:
         """Drop everything in flight."""
-        self._flying.clear()
+        self._in_flight.clear()
 
     def close(self) -> None:
         """Nothing to give back."""

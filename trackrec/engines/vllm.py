@@ -5,19 +5,29 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trackrec.engines.answers import Tokens
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import Completion, EngineSpec, Finished, Request
+from trackrec.engines.interface import Completion, Finished, Request
+from trackrec.engines.queue import Intake, QueuedRequest
+from trackrec.engines.spec import EngineSpec
 from trackrec.models.adapters import rank_of
 
 _RANKS = (8, 16, 32, 64, 128, 256, 512)  # what vLLM can be started for
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What vLLM reads for a request: its prompt with ``prefix``, the beginning of an answer, behind it."""
+
+    queued: QueuedRequest
+    prefix: Tokens
+    parameters: Any
 
 
 class VllmEngine:
@@ -34,31 +44,30 @@ class VllmEngine:
         with _as_served(spec) as served:
             self._engine: Any = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(served)))
         self._adapter = _lora_request(served.model.adapter)
-        self._submitted: dict[str, tuple[Request, float]] = {}  # vLLM's request -> ours, time of submit
-        self._rejected: list[Finished] = []
+        self._intake = Intake(self._chat)
+        self._in_flight: dict[str, Prompt] = {}  # by vLLM's request id
 
     @property
     def unfinished(self) -> int:
-        """Requests submitted and not yet returned by ``step``."""
-        return len(self._submitted) + len(self._rejected)
+        """Prompts that vLLM has not finished, and refused requests not yet returned by ``step``."""
+        return len(self._in_flight) + len(self._intake)
 
     def submit(self, request: Request) -> None:
         """Queue one request; one that is too long for the context comes back as a permanent fault."""
         from vllm.inputs import TokensPrompt
 
-        ids = self._chat.ids(request)
-        fault = self._chat.fault(ids)
-        if fault is not None:
-            self._rejected.append(Finished.failed(request.key, fault, "permanent", len(ids)))
+        queued = self._intake.admit(request)
+        if queued is None:
             return
-        for name, ids_asked, parameters in self._asked(request, ids):
-            prompt = TokensPrompt(prompt_token_ids=ids_asked)
-            self._engine.add_request(name, prompt, parameters, lora_request=self._adapter)
-            self._submitted[name] = (request, time.perf_counter())
+        for number, prompt in enumerate(self._prompts(queued)):
+            name = f"{request.key} {number}"
+            ids = TokensPrompt(prompt_token_ids=[*queued.prompt_ids, *prompt.prefix])
+            self._engine.add_request(name, ids, prompt.parameters, lora_request=self._adapter)
+            self._in_flight[name] = prompt
 
-    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
-        """What vLLM is asked for one request: (unique name, prompt ids, SamplingParams) each."""
-        return [(request.key, ids, self.parameters(request))]
+    def _prompts(self, queued: QueuedRequest) -> list[Prompt]:
+        """What vLLM has to read for one request."""
+        return [Prompt(queued, (), self.parameters(queued.request))]
 
     def parameters(self, request: Request) -> Any:
         """vLLM's SamplingParams of one request."""
@@ -66,17 +75,17 @@ class VllmEngine:
 
     def step(self) -> list[Finished]:
         """One scheduler step."""
-        done, self._rejected = self._rejected, []
-        if self._submitted:
+        finished: list[Finished] = []
+        if self._in_flight:
             ended = [self._finish(output) for output in self._engine.step() if output.finished]
-            done += [finished for finished in ended if finished is not None]
-        return done
+            finished = [outcome for outcome in ended if outcome is not None]
+        return self._intake.take_refused() + finished
 
     def abort(self) -> None:
-        """Drop everything in flight; the engine answers later requests."""
-        self._engine.abort_request(list(self._submitted))
-        self._submitted.clear()
-        self._rejected.clear()
+        """Drop everything in flight; the engine serves later requests."""
+        self._engine.abort_request(list(self._in_flight))
+        self._in_flight.clear()
+        self._intake.take_refused()
 
     def close(self) -> None:
         """Free weights and cache, as far as vLLM can within a living process."""
@@ -90,51 +99,53 @@ class VllmEngine:
 
     def _finish(self, output: Any) -> Finished | None:
         """What one of vLLM's outputs finishes; None while others of the same request are on their way."""
-        request, started = self._submitted.pop(output.request_id)
+        queued = self._in_flight.pop(output.request_id).queued
+        opening = queued.request.opening
         samples = tuple(
-            Completion(request.opening + sample.text, len(sample.token_ids), sample.finish_reason)
+            Completion(opening + sample.text, len(sample.token_ids), sample.finish_reason)
             for sample in sorted(output.outputs, key=lambda sample: int(sample.index))
         )
-        latency_ms = 1000 * (time.perf_counter() - started)
-        return Finished(request.key, samples, len(output.prompt_token_ids), latency_ms)
+        return Finished(queued.request.key, samples, len(queued.prompt_ids), queued.latency_ms())
 
 
 class VllmScorer(VllmEngine):
     """V: the log-probabilities of ``spec.answers`` behind a prompt, by one prefill where they are one token each.
 
-    Longer answers take one request for each beginning of theirs, of which the prefix cache reads the prompt once.
+    Longer answers take one prompt for each of their beginnings, of which the prefix cache reads the request once.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._answers = self._chat.answers
-        self._positions = list(self._answers.nexts.items())
-        self._found: dict[str, dict[Tokens, dict[int, float]]] = {}  # key -> log-probabilities so far
+        # Of requests of which some prompts are finished: key -> beginning -> next token -> log-probability.
+        self._partial: dict[str, dict[Tokens, dict[int, float]]] = {}
 
     def abort(self) -> None:
-        """Drop everything in flight; the engine answers later requests."""
+        """Drop everything in flight; the engine serves later requests."""
         super().abort()
-        self._found.clear()
+        self._partial.clear()
 
-    def _asked(self, request: Request, ids: list[int]) -> list[tuple[str, list[int], Any]]:
-        positions = enumerate(self._positions)
-        return [(f"{request.key} {i}", [*ids, *start], _looking_at(tokens)) for i, (start, tokens) in positions]
+    def _prompts(self, queued: QueuedRequest) -> list[Prompt]:
+        positions = self._answers.next_tokens.items()
+        return [Prompt(queued, prefix, _scoring_params(tokens)) for prefix, tokens in positions]
 
     def _finish(self, output: Any) -> Finished | None:
-        request, started = self._submitted.pop(output.request_id)
-        found = self._found.setdefault(request.key, {})
-        start, tokens = self._positions[int(output.request_id.rsplit(" ", 1)[1])]
+        prompt = self._in_flight.pop(output.request_id)
+        queued, key = prompt.queued, prompt.queued.request.key
+        next_tokens = self._answers.next_tokens
         logprobs = output.outputs[0].logprobs[0]
-        found[start] = {token: float(logprobs[token].logprob) for token in tokens}
-        if len(found) < len(self._positions):
+        log_probabilities = self._partial.setdefault(key, {})
+        log_probabilities[prompt.prefix] = {
+            token: float(logprobs[token].logprob) for token in next_tokens[prompt.prefix]
+        }
+        if len(log_probabilities) < len(next_tokens):
             return None
-        scores = self._answers.scores(self._found.pop(request.key))
-        latency_ms = 1000 * (time.perf_counter() - started)
-        return Finished(request.key, (), len(output.prompt_token_ids) - len(start), latency_ms, scores=scores)
+        scores = self._answers.scores(self._partial.pop(key))
+        return Finished(key, (), len(queued.prompt_ids), queued.latency_ms(), scores=scores)
 
 
-def _looking_at(tokens: list[int]) -> Any:
-    """SamplingParams that tell the log-probabilities of ``tokens``; the token that is written is not looked at."""
+def _scoring_params(tokens: list[int]) -> Any:
+    """SamplingParams that return the log-probabilities of ``tokens``; the one token that vLLM writes is not used."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

@@ -1,1 +1,1 @@
-"""V judges: which users and events, what it is asked, and the preferences that its judgement makes."""
+"""V judges: which users and events, what V reads, the preferences that follow, the hold-out, the loop's state."""

@@ -1,126 +1,59 @@
-"""What a round is judged by: V on the alignment window's hold-out, which taught nobody, with and without RecCoTs."""
+"""What is held out: the last part of the alignment window, which teaches nobody and chooses rounds and settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from trackrec.runtime.errors import BadInputError
 
-from trackrec.feedback.questions import score_requests
-from trackrec.histories.prompts import ValidatorTemplate
-from trackrec.tables.keys import key_of
-
-_BINS = 10
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
-def holdout_events(samples: DataFrame, histories: DataFrame, *, start: datetime, count: int) -> DataFrame:
-    """At most ``count`` events of the hold-out with the snapshot each one joins, chosen by hash.
+def holdout_start_of(times: Sequence[datetime], share: float) -> datetime:
+    """``holdout_start`` in Python, of the alignment window's event times in any order."""
+    ordered = sorted(times)
+    start = ordered[math.ceil((1 - share) * len(ordered)) - 1] if ordered else None
+    if start is None or start <= ordered[0]:
+        raise _too_few_events()
+    return start
 
-    ``samples``: user_id, item_id, event_time, label, window, as_of; ``histories``: user_id, as_of, prompt_key, n_liked,
-    n_events. Returns these columns; events without a snapshot are left out.
+
+def holdout_start(samples: DataFrame, share: float) -> datetime:
+    """The instant (UTC) from which on the alignment window's events are held out: its last ``share`` by event_time.
+
+    Raises BadInputError where the window has no event, or too few distinct times to be cut.
     """
-    held = samples.where((F.col("window") == "alignment") & (F.col("event_time") >= F.lit(start)))
-    known = histories.select("user_id", "as_of", "prompt_key", "n_liked", "n_events")
-    columns = ["user_id", "as_of", "item_id", "event_time", "label"]
-    joined = held.select(*columns).join(known, ["user_id", "as_of"])
-    return joined.orderBy(key_of("user_id", "item_id", "event_time")).limit(count)
+    from pyspark.sql import functions as F
+
+    events = samples.where("window = 'alignment'")
+    row = events.select(F.percentile_approx("event_time", 1 - share, 1_000_000), F.min("event_time")).first()
+    start, first = row if row else (None, None)
+    if start is None or start <= first:
+        raise _too_few_events()
+    return _utc(start)
 
 
-def variants(events: DataFrame, reccots: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
-    """The events once a variant, with the RecCoT (column text, NULL: none) that V is shown.
+def alignment_end(samples: DataFrame) -> datetime | None:
+    """The first event_time (UTC) of a later window: what became known from then on is no event of the hold-out.
 
-    ``reccots``: name → prompt_key, text. Besides these: ``none``, and ``shuffled``, the last one's texts, each
-    shown for the next user in the order of a hash: what is read there is about somebody else.
+    None where there is no later window, and every event of the hold-out counts.
     """
-    shown = {"none": events.withColumn("text", F.lit(None).cast("string"))}
-    for name, told in reccots.items():
-        shown[name] = events.join(told.select("prompt_key", "text"), "prompt_key", "left")
-    last = shown[list(reccots)[-1]]
-    users = last.groupBy("user_id").agg(F.max_by("text", "event_time").alias("other"))
-    ring = Window.orderBy(F.sha2("user_id", 256))
-    first = F.first("other").over(ring.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))
-    moved = users.withColumn("other", F.coalesce(F.lead("other").over(ring), first))
-    shown["shuffled"] = last.drop("text").join(moved.withColumnRenamed("other", "text"), "user_id")
-    return shown
+    from pyspark.sql import functions as F
+
+    row = samples.where("window != 'alignment'").agg(F.min("event_time")).first()
+    return None if row is None or row[0] is None else _utc(row[0])
 
 
-def requests_of(
-    shown: Mapping[str, DataFrame], histories: DataFrame, items: DataFrame, template: ValidatorTemplate
-) -> DataFrame:
-    """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see."""
-    parts = []
-    for name, events in shown.items():
-        one = events.withColumn("row_key", F.lit(name))
-        candidates = one.select("row_key", "prompt_key", "user_id", "as_of", "text").distinct()
-        asked = score_requests(candidates, histories, one.drop("row_key", "prompt_key", "text"), items, template)
-        parts.append(asked.withColumn("request_key", key_of("row_key", "user_id", "item_id", "event_time")))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.unionByName(part)
-    return whole
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)  # PySpark hands out naive datetimes in local time
 
 
-def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> dict[str, float]:
-    """auc, uauc (mean over users with both labels, weighted by their events), logloss (nats), ece (10 equal bins)."""
-    import numpy as np
-
-    from trackrec.ctr.gain import auc, logloss
-
-    y, score, who = np.asarray(label), np.asarray(p, dtype=float), np.asarray(user)
-    found = {"auc": auc(y, score) if 0 < y.mean() < 1 else float("nan"), "logloss": logloss(y, score)}
-    both = [mask for name in np.unique(who) if 0 < y[mask := who == name].mean() < 1]
-    total = sum(int(mask.sum()) for mask in both)
-    found["uauc"] = sum(auc(y[m], score[m]) * int(m.sum()) for m in both) / total if total else float("nan")
-    bins = np.minimum((score * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(y[bins == b].mean() - score[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return found | {"ece": float(sum(gaps))}
-
-
-def differences(
-    shown: Mapping[str, Sequence[float]], label: Sequence[int], user: Sequence[str], last: str
-) -> dict[str, dict[str, float]]:
-    """What the RecCoTs of ``last`` add: AUC of V shown them minus its AUC shown something else, on the same events.
-
-    ``shown``: variant → p(Yes), in one order of events. Returns "<last> - <variant>" → auc, low and high (95 %, whole
-    users drawn again), moved: mean distance of the two log-odds over their spread (0: V does not read them).
-    """
-    import numpy as np
-
-    from trackrec.ctr.gain import auc, bootstrap_interval
-
-    y, (_, who) = np.asarray(label), np.unique(user, return_inverse=True)
-    told = {name: np.asarray(p, dtype=float) for name, p in shown.items()}
-    odds = {name: np.log(p / (1 - p)) for name, p in told.items()}
-    spread = float(np.std(odds[last]))
-    found = {}
-    for name, p in told.items():
-        if name == last:
-            continue
-        low, high = bootstrap_interval(y, who, p, told[last])
-        moved = float(np.mean(np.abs(odds[last] - odds[name]))) / spread if spread else 0.0
-        gained = auc(y, told[last]) - auc(y, p)
-        found[f"{last} - {name}"] = {"auc": gained, "low": low, "high": high, "moved": moved}
-    return found
-
-
-def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """The figures as aligned text, one line a variant."""
-    names = ("auc", "uauc", "logloss", "ece")
-    lines = [f"{'V sees':<14}" + "".join(f"{name:>9}" for name in names)]
-    lines += [f"{variant:<14}" + "".join(f"{found[name]:>9.4f}" for name in names) for variant, found in rows.items()]
-    return "\n".join(lines)
-
-
-def floors(events: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """What V must beat before its feedback means anything: always the overall share, and the user's own share."""
-    label, user = [e["label"] for e in events], [e["user_id"] for e in events]
-    liked, seen = sum(e["n_liked"] for e in events), sum(e["n_events"] for e in events)
-    overall = liked / seen if seen else 0.5
-    shares = [(e["n_liked"] + overall) / (e["n_events"] + 1) for e in events]
-    return {
-        "always the same": quality(label, [overall] * len(label), user),
-        "user's share": quality(label, shares, user),
-    }
+def _too_few_events() -> BadInputError:
+    return BadInputError(
+        "table samples: the alignment window has too few events to hold any out.",
+        "Give windows.fractions or windows.boundaries with a larger first window, or more events.",
+    )

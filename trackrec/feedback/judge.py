@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.engines.spec import EngineSpec, compute_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
 
 
 @dataclass(frozen=True)
 class Judge:
-    """V: weights and prompt. The same weights asked in other words are another V."""
+    """V: its settings, weights and prompt. The same weights behind another prompt are another V."""
 
+    settings: ValidatorSettings
     model: Model
     template: ValidatorTemplate
 
     @property
     def version(self) -> str:
-        """``<model>@<hash>+validator@<hash>``, as in validator_version."""
-        return f"{self.model.version}+{self.template.version}"
+        """validator_version: model, what computes it, prompt, e.g. ``SmolLM2@0a1b2c3d4e5f+vllm.bfloat16+validator@…``.
+
+        Engine, dtype and ``deterministic`` change V's probabilities as they change G's texts.
+        """
+        return f"{self.model.version}+{compute_of(self.settings)}+{self.template.version}"
+
+    @property
+    def spec(self) -> EngineSpec:
+        """The engine that scores V's answers."""
+        return EngineSpec.for_validator(self.settings, self.model)
 
 
 def validator_settings(settings: Settings) -> ValidatorSettings:
@@ -27,12 +38,12 @@ def validator_settings(settings: Settings) -> ValidatorSettings:
     if settings.validator is not None:
         return settings.validator
     shared = set(EngineSettings.model_fields) - {"chunk_rows"}
-    told = {name: getattr(settings.generator, name) for name in shared}
-    return ValidatorSettings(model=settings.generator.model, **told)
+    like_generator = {name: getattr(settings.generator, name) for name in shared}
+    return ValidatorSettings(model=settings.generator.model, **like_generator)
 
 
 def judge_of(settings: Settings) -> Judge:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    return Judge(resolve_model(chosen.model.source, settings.cache_dir(), chosen.model.sha256), template)
+    return Judge(chosen, resolve(chosen.model, settings.cache_dir()), template)

@@ -10,9 +10,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from trackrec.feedback.verdicts import ALL_EMPTY, KEPT, NOT_SCORED, ONE_DISTINCT, SMALL_GAP
 from trackrec.runtime.settings import FeedbackSettings
-
-KEPT = "kept"
 
 
 def rewards(validations: DataFrame) -> DataFrame:
@@ -24,14 +23,13 @@ def rewards(validations: DataFrame) -> DataFrame:
     return validations.groupBy("row_key").agg(F.avg(agreed).alias("reward"), F.count("*").alias("n_scored"))
 
 
-def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSettings) -> DataFrame:
+def ranked_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSettings) -> DataFrame:
     """One row a history: prompt_key, user_id, ranked candidates (best first), gap, and ``verdict``: kept or why not.
 
     ``candidates``: prompt_key, user_id, row_key, sample_number, status, text of one generator version and sampling;
     ``scored``: as from ``rewards``. Empty candidates and repeated texts (all but the first sample) do not count. A
-    group is dropped for ``all_empty``, ``one_distinct`` (fewer than two distinct texts), ``not_scored`` (a candidate
-    was judged on fewer events than another: means over other events cannot be compared), or ``small_gap`` (best and
-    worst reward closer than ``min_gap``: V sees no difference).
+    group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered fewer events about a candidate
+    than about another, as means over other events cannot be compared.
     """
     again = Window.partitionBy("prompt_key", "text").orderBy("sample_number")
     distinct = (
@@ -51,10 +49,10 @@ def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSe
         "n_scored",
     )
     ranked = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("ranked"))
-    everyone = candidates.groupBy("prompt_key").agg(F.first("user_id").alias("user_id"))
+    users = candidates.groupBy("prompt_key").agg(F.first("user_id").alias("user_id"))
     none = F.array().cast(ranked.schema["ranked"].dataType)
     return (
-        everyone.join(ranked, "prompt_key", "left")
+        users.join(ranked, "prompt_key", "left")
         .withColumn("ranked", F.coalesce("ranked", none))
         .withColumn("gap", F.get("ranked", F.lit(0))["reward"] - F.try_element_at("ranked", F.lit(-1))["reward"])
         .withColumn("verdict", _verdict(settings))
@@ -63,13 +61,13 @@ def judged_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSe
 
 def _verdict(settings: FeedbackSettings) -> Column:
     count = F.size("ranked")
-    judged = F.transform("ranked", lambda c: F.coalesce(c["n_scored"], F.lit(0)))
-    unscored = (F.array_min(judged) == 0) | (F.array_min(judged) < F.array_max(judged))
+    events = F.transform("ranked", lambda c: F.coalesce(c["n_scored"], F.lit(0)))
+    unscored = (F.array_min(events) == 0) | (F.array_min(events) < F.array_max(events))
     return (
-        F.when(count == 0, "all_empty")
-        .when(count == 1, "one_distinct")
-        .when(unscored, "not_scored")
-        .when(F.col("gap") < settings.min_gap, "small_gap")
+        F.when(count == 0, ALL_EMPTY)
+        .when(count == 1, ONE_DISTINCT)
+        .when(unscored, NOT_SCORED)
+        .when(F.col("gap") < settings.min_gap, SMALL_GAP)
         .otherwise(KEPT)
     )
 
@@ -81,11 +79,12 @@ def preferences(groups: DataFrame, settings: FeedbackSettings) -> DataFrame:
     these, worst last: all others, or the ``rejected`` lowest where the settings say how many.
     """
     kept = groups.where(F.col("verdict") == KEPT)
-    told = F.transform("ranked", lambda c: F.struct(c["row_key"], c["text"], c["ended"], c["reward"]))
-    kept = kept.withColumn("told", told)
-    others = F.slice("told", 2, 1_000_000)
+    entries = F.transform("ranked", lambda c: F.struct(c["row_key"], c["text"], c["ended"], c["reward"]))
+    kept = kept.withColumn("entries", entries)
+    others = F.slice("entries", 2, 1_000_000)
     if settings.rejected is not None:
-        others = F.slice("told", F.greatest(F.lit(2), F.size("told") - settings.rejected + 1), settings.rejected)
+        lowest = F.greatest(F.lit(2), F.size("entries") - settings.rejected + 1)
+        others = F.slice("entries", lowest, settings.rejected)
     return kept.select(
-        "prompt_key", "user_id", F.element_at("told", 1).alias("chosen"), others.alias("rejected"), "gap"
+        "prompt_key", "user_id", F.element_at("entries", 1).alias("chosen"), others.alias("rejected"), "gap"
     )

@@ -1,26 +1,29 @@
-"""What V is asked: every candidate RecCoT against what its user did next."""
+"""What V reads: every candidate RecCoT against what its user did next; and which of it V has answered already."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from trackrec.histories.prompts import ValidatorTemplate
-from trackrec.histories.text import neutralise
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.tables.keys import key_of
 
 EVENT = ("row_key", "item_id", "event_time")
+QUESTION = (*EVENT, "question_key")
 
 
 def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, count: int) -> DataFrame:
     """The first ``count`` events of a snapshot's user from its as_of on, in the alignment window and before ``before``.
 
-    ``snapshots``: user_id, as_of; ``samples``: user_id, item_id, event_time, label, window. Returns user_id, as_of,
-    item_id, event_time, label. A snapshot with no such event has no row.
+    An event counts where it happened and was known before ``before``: a label that arrived later must not teach.
+    ``snapshots``: user_id, as_of; ``samples``: user_id, item_id, event_time, known_time, label, window. Returns
+    user_id, as_of, item_id, event_time, label. A snapshot with no such event has no row.
     """
-    events = samples.where((F.col("window") == "alignment") & (F.col("event_time") < F.lit(before)))
+    in_time = (F.col("event_time") < F.lit(before)) & (F.col("known_time") < F.lit(before))
+    events = samples.where((F.col("window") == "alignment") & in_time)
     later = (
         snapshots.select("user_id", "as_of")
         .distinct()
@@ -35,33 +38,72 @@ def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, c
     )
 
 
+def question_body(template: ValidatorTemplate) -> Column:
+    """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item."""
+    facts = template.facts
+    question_of_g = facts.question.format(items=facts.item_noun)
+    history = F.left("prompt_body", F.char_length("prompt_body") - len(question_of_g) - 1)
+    reccot = F.coalesce(neutralise(F.col("reccot"), template.max_reccot_chars), F.lit("nothing"))
+    named = F.when(F.size("attributes") > 0, F.concat(F.lit(" ("), F.array_join("attributes", ", "), F.lit(")")))
+    return F.concat_ws(
+        "\n",
+        history,
+        F.lit(f"{template.analysis}\n<<<"),
+        reccot,
+        F.lit(f">>>\n{template.target.format(items=facts.item_noun)}\n<<<"),
+        F.concat("title", F.coalesce(named, F.lit(""))),
+        F.lit(f">>>\n{template.question}"),
+    )
+
+
 def score_requests(
-    candidates: DataFrame, histories: DataFrame, events: DataFrame, items: DataFrame, template: ValidatorTemplate
+    candidates: DataFrame,
+    histories: DataFrame,
+    events: DataFrame,
+    items: DataFrame,
+    template: ValidatorTemplate,
+    *,
+    max_title_chars: int,
 ) -> DataFrame:
-    """One request a candidate and event: request_key, prompt_body, and the key columns of ``validations``.
+    """One request a candidate and event: request_key, prompt_body, question_key, and what ``validations`` has of it.
 
     ``candidates``: row_key, prompt_key, user_id, as_of, text; ``histories``: prompt_key, prompt_body; ``events`` as
-    from ``next_events``; ``items``: item_id, title, attributes, neutralised.
+    from ``next_events``; ``items``: item_id, title, attributes, neutralised. ``max_title_chars`` (of the
+    settings, as for ``items``) bounds what stands for the title of an item that ``items`` lacks.
     """
-    told = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
-    named = items.select("item_id", "title", "attributes")
-    asked = (
+    prompts = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
+    titled = (
         candidates.withColumnRenamed("text", "reccot")
         .join(events, ["user_id", "as_of"])
-        .join(told, "prompt_key")
-        .join(F.broadcast(named), "item_id", "left")
-        .withColumn("title", F.coalesce("title", neutralise(F.concat(F.lit("item "), F.col("item_id")), 80)))
+        .join(prompts, "prompt_key")
+        .join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left")
+        .withColumn("title", title_or_id(F.col("title"), max_title_chars))
     )
-    return asked.select(
+    requests = titled.select(
         key_of(*EVENT).alias("request_key"), *EVENT, "user_id", "prompt_key", "as_of", "label",
-        template.body().alias("prompt_body"),
+        question_body(template).alias("prompt_body"),
     )  # fmt: skip
+    return requests.withColumn("question_key", key_of("prompt_body"))
+
+
+def of_version(validations: DataFrame, validator_version: str) -> DataFrame:
+    """The rows of this version of V."""
+    return validations.where(F.col("validator_version") == validator_version)
 
 
 def unscored(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
-    """The requests that this version of V has not answered yet."""
-    done = validations.where(F.col("validator_version") == validator_version)
-    return requests.join(done.select(*EVENT), list(EVENT), "left_anti")
+    """The requests that this version of V has not answered yet; another title or RecCoT is another question."""
+    answered = of_version(validations, validator_version)
+    return requests.join(answered.select(*QUESTION), list(QUESTION), "left_anti")
+
+
+def answered(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
+    """row_key, item_id, event_time, label, p_yes: this version's answers to the requests, and to nothing else.
+
+    The label is the request's: a stored one may have been corrected since.
+    """
+    stored = of_version(validations, validator_version).select(*QUESTION, "p_yes")
+    return requests.select(*QUESTION, "label").join(stored, list(QUESTION)).drop("question_key")
 
 
 def grouped(requests: DataFrame, engines: int) -> DataFrame:

@@ -1,50 +1,21 @@
-"""Untrusted text made harmless: what the logs say in Spark expressions (no Python worker in a CPU stage)."""
+"""What a model may not read as more than text, and a model's own text as one line: in Python, without Spark."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
-# Only this many bytes for each character kept are looked at (no character has more than four): 50 titles of 1 MB take
-# 0.5 s, hardly more than making them; matching all of each took 4 to 15 s. Ordinary titles: 10 us each.
-_HEAD_BYTES = 8
-
 # '<' and '>' open and close the prompt's fence and most chat tokens (<|im_end|>, <s>, <<SYS>>), brackets the rest
 # ([INST], and BERT's [SEP], which the encoder's tokenizer would obey). The fullwidth and small forms turn into the
 # plain ones in tokenizers that normalise (NFKC).
-_MARKS = "<>＜＞﹤﹥[]［］"
-_HARMLESS = "‹›‹›‹›()()"
+MARKS = "<>＜＞﹤﹥[]［］"
+HARMLESS = "‹›‹›‹›()()"
 
-# Never seen, yet read by a model: format characters (zero-width, bidi, tags, soft hyphen), private use, lone
-# surrogates, what a decoder left for bytes that were no text, and variation selectors.
-_UNSEEN = r"[\p{Cf}\p{Co}\p{Cs}\x{FFFC}\x{FFFD}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]+"
-# Spaces, line and paragraph separators, control characters (newlines among them), and the letters that look empty.
-_BLANK = r"[\p{Z}\p{Cc}\x{2800}\x{3164}\x{FFA0}\x{115F}\x{1160}]+"
-_MARK_STORM = r"(\p{M}{2})\p{M}+"
-
-
-def neutralise(text: Column, max_chars: int) -> Column:
-    """One printable line of at most ``max_chars`` characters, whatever stood in ``text``; NULL stays NULL.
-
-    Removed: control, zero-width, bidi and private-use characters, remains of broken encodings, combining marks beyond
-    two in a row. '<', '>', '[' and ']' become '‹', '›', '(' and ')', so that neither the fence nor a chat token can be
-    formed. What is longer ends in '…'. Words are left as they are: 'answer Yes' stays, inside the fence.
-    """
-    # Cut as bytes: checking 1 MB for UTF-8 costs more than all the rest, and left() of a string that ends within a
-    # character reads past its end.
-    head = F.make_valid_utf8(F.left(text.cast("binary"), F.lit(_HEAD_BYTES * max_chars)).cast("string"))
-    seen = F.regexp_replace(F.translate(head, _MARKS, _HARMLESS), _UNSEEN, "")
-    calm = F.regexp_replace(seen, _MARK_STORM, "$1")
-    line = F.trim(F.regexp_replace(calm, _BLANK, " "))
-    cut = F.concat(F.rtrim(F.left(line, F.lit(max_chars - 1))), F.lit("…"))
-    return F.when(F.char_length(line) > max_chars, cut).otherwise(line)
+_UNSEEN_CATEGORIES = ("Cf", "Co", "Cs", "Cn")  # format characters, private use, lone surrogates, unassigned
 
 
 def one_line(text: str) -> str:
-    """What a model wrote as one printable line in which no chat token stands, in Python; of any length."""
-    told = text.translate(str.maketrans(_MARKS, _HARMLESS))
-    seen = "".join(c for c in told if c.isspace() or unicodedata.category(c) not in ("Cf", "Co", "Cs", "Cn"))
+    """What a model wrote as one printable line in which no chat token stands; of any length."""
+    marked = text.translate(str.maketrans(MARKS, HARMLESS))
+    seen = "".join(c for c in marked if c.isspace() or unicodedata.category(c) not in _UNSEEN_CATEGORIES)
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", seen).strip()

@@ -22,13 +22,13 @@ def boundaries(events: DataFrame, settings: WindowSettings) -> tuple[datetime, .
 
     Raises BadInputError where they do not increase, e.g. when there are too few distinct times.
     """
-    found: Sequence[datetime] = settings.boundaries or _quantiles(events, settings.fractions)
-    if len(found) != 3 or not found[0] < found[1] < found[2]:
+    starts: Sequence[datetime] = settings.boundaries or _quantiles(events, settings.fractions)
+    if len(starts) != 3 or not starts[0] < starts[1] < starts[2]:
         raise BadInputError(
-            f"the four time windows are not distinct: they would begin at {', '.join(map(str, found)) or 'no time'}.",
+            f"the four time windows are not distinct: they would begin at {', '.join(map(str, starts)) or 'no time'}.",
             "Give windows.boundaries, three increasing times, or more events.",
         )
-    return tuple(start.astimezone(UTC) for start in found)  # PySpark hands out naive datetimes in local time
+    return tuple(start.astimezone(UTC) for start in starts)  # PySpark hands out naive datetimes in local time
 
 
 def _quantiles(events: DataFrame, fractions: Sequence[float]) -> Sequence[datetime]:
@@ -52,7 +52,7 @@ def join_newest_snapshot(events: DataFrame, snapshots: DataFrame) -> DataFrame:
     are laid on one time line, snapshots first where times are equal, and the last as_of seen is carried forward.
     """
     marks = snapshots.select("user_id", "as_of").withColumns(
-        {"_time": F.col("as_of"), "_is_event": F.lit(0), "_event": F.lit(None).cast(events_struct(events))}
+        {"_time": F.col("as_of"), "_is_event": F.lit(0), "_event": F.lit(None).cast(_event_type(events))}
     )
     line = events.select(
         "user_id",
@@ -69,6 +69,6 @@ def join_newest_snapshot(events: DataFrame, snapshots: DataFrame) -> DataFrame:
     )
 
 
-def events_struct(events: DataFrame) -> str:
+def _event_type(events: DataFrame) -> str:
     """The SQL type of one event of ``events`` without its user_id."""
     return "struct<" + ",".join(f"`{name}`:{kind}" for name, kind in events.dtypes if name != "user_id") + ">"

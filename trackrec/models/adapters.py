@@ -28,7 +28,7 @@ def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None
     scratch = folder.parent / f".adapter-{uuid.uuid4().hex}"  # tempfile's folders are closed to a cluster's other users
     model.save_pretrained(scratch, safe_serialization=True, save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
-    _steady(scratch / "adapter_config.json", source)
+    _write_reproducibly(scratch / "adapter_config.json", source)
     (scratch / BASE).write_text(json.dumps({"source": source, "version": version}, indent=1) + "\n")
     (scratch / _WEIGHTS).chmod(scratch.stat().st_mode & 0o666)  # safetensors' files are closed to them as well
     if folder.exists():
@@ -36,25 +36,25 @@ def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None
     os.replace(scratch, folder)
 
 
-def _steady(config: Path, source: str) -> None:
+def _write_reproducibly(config: Path, source: str) -> None:
     """The same adapter has the same bytes: peft writes this machine's path of the base, and sets in any order."""
-    told = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": source}
-    for key, value in told.items():
+    entries = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": source}
+    for key, value in entries.items():
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            told[key] = sorted(value)
-    config.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            entries[key] = sorted(value)
+    config.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def base_of(folder: Path) -> dict[str, str]:
     """{source, version} of an adapter's base; BadInputError where ``folder`` is no adapter that trackrec wrote."""
     try:
-        base = json.loads((folder / BASE).read_text(encoding="utf-8"))
-        told = {"source": str(base["source"]), "version": str(base["version"])}
+        recorded = json.loads((folder / BASE).read_text(encoding="utf-8"))
+        base = {"source": str(recorded["source"]), "version": str(recorded["version"])}
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInputError(f"adapter {folder} names no base ({BASE}).", "Give a folder that a job wrote.") from None
     if not (folder / _WEIGHTS).is_file():
         raise BadInputError(f"adapter {folder} holds no {_WEIGHTS}.", "Give weights as safetensors.")
-    return told
+    return base
 
 
 def rank_of(folder: Path) -> int:

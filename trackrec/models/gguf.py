@@ -22,12 +22,12 @@ def convert_gguf(file: Path, target: Path) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging as transformers_logging
 
-    quiet: Any = transformers_logging  # untyped upstream
-    quiet.disable_progress_bar()
+    logging: Any = transformers_logging  # untyped upstream
+    logging.disable_progress_bar()
     print(f"trackrec: converting {file.name} to safetensors, once (20-60 s).", file=sys.stderr)
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    location: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    tokenizer = AutoTokenizer.from_pretrained(**location)
+    loaded = AutoModelForCausalLM.from_pretrained(**location, dtype=torch.float32)
     settings = {key: value for key, value in loaded.config.to_dict().items() if key not in _VOLATILE}
     if settings["model_type"] != "llama":
         raise BadInputError(f"{file.name} holds a {settings['model_type']}, not a llama.", "Give it as safetensors.")

@@ -11,8 +11,8 @@ from trackrec.runtime.settings import LoraSettings
 
 def load(model: Model, dtype: str) -> Any:
     """The causal LM with its adapter, if it has one, for inference: on the GPU where there is one."""
-    whole = _base(model, dtype)
-    return (_with_adapter(whole, model, trained=False) if model.adapter else whole).eval()
+    network = _base(model, dtype)
+    return (_with_adapter(network, model, trainable=False) if model.adapter else network).eval()
 
 
 def trainable(model: Model, dtype: str, settings: LoraSettings, seed: int) -> Any:
@@ -20,9 +20,9 @@ def trainable(model: Model, dtype: str, settings: LoraSettings, seed: int) -> An
 
     A new adapter starts with B = 0 and so computes what ``model`` did; an adapter keeps its own rank.
     """
-    whole = _base(model, dtype)
+    network = _base(model, dtype)
     if model.adapter:
-        return _with_adapter(whole, model, trained=True)
+        return _with_adapter(network, model, trainable=True)
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -34,7 +34,7 @@ def trainable(model: Model, dtype: str, settings: LoraSettings, seed: int) -> An
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(whole, config)
+    return get_peft_model(network, config)
 
 
 def write_merged(model: Model, folder: Path) -> None:
@@ -50,14 +50,14 @@ def _base(model: Model, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    quiet: Any = logging.disable_progress_bar
-    quiet()  # of loading the weights, which takes a second
-    read: Any = AutoModelForCausalLM.from_pretrained
-    found = read(model.path, dtype=dtype, local_files_only=True, use_safetensors=True)
-    return found.to("cuda" if torch.cuda.is_available() else "cpu")
+    disable_progress_bar: Any = logging.disable_progress_bar  # untyped upstream
+    disable_progress_bar()  # of loading the weights, which takes a second
+    from_pretrained: Any = AutoModelForCausalLM.from_pretrained
+    network = from_pretrained(model.path, dtype=dtype, local_files_only=True, use_safetensors=True)
+    return network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _with_adapter(whole: Any, model: Model, *, trained: bool) -> Any:
+def _with_adapter(network: Any, model: Model, *, trainable: bool) -> Any:
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(whole, model.adapter, is_trainable=trained)
+    return PeftModel.from_pretrained(network, model.adapter, is_trainable=trainable)

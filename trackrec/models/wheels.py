@@ -29,10 +29,10 @@ def fetch_wheel(requirement: str, sha256: str | None, folder: Path) -> Path:
 
 def check_sha256(path: Path, expected: str, what: str) -> None:
     """Raise BadInputError unless the file has the sha256 ``expected`` (hex); ``what`` names its origin."""
-    found = sha256_of(path)
-    if found != expected:
+    actual = sha256_of(path)
+    if actual != expected:
         raise BadInputError(
-            f"{path.name} of {what} has sha256 {found}, expected {expected}.",
+            f"{path.name} of {what} has sha256 {actual}, expected {expected}.",
             "The package index serves something else; do not use it before you know why.",
         )
 
@@ -48,8 +48,8 @@ def _pip_download(requirement: str, folder: str) -> None:
     command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in said if line.startswith("ERROR")] or said or ["pip said nothing"]
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")] or lines or ["pip said nothing"]
         raise BadInputError(
             f"pip could not download {requirement}: {errors[-1].removeprefix('ERROR:').strip().rstrip('.')}.",
             f"Does `{Path(sys.executable).name} -m pip download --no-deps {requirement}` work here? "

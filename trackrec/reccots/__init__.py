@@ -1,1 +1,1 @@
-"""What is asked of G, and what of its answers may be served."""
+"""The requests to G, and what of its answers may be served."""

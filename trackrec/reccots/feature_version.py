@@ -1,40 +1,54 @@
-"""Which template, generator, sampling and encoder the settings name: together, one feature version."""
+"""Template, generator, sampling and encoder of the settings: together they are one feature version."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from trackrec.histories.prompts import Template, template_of
-from trackrec.models.resolve import Model, resolve_model
-from trackrec.runtime.settings import ModelSettings, Settings
+from trackrec.engines.spec import compute_of
+from trackrec.histories.templates import Template, template_of
+from trackrec.models.resolve import Model, resolve
+from trackrec.runtime.settings import GeneratorSettings, Settings
 
 
 @dataclass(frozen=True)
-class Serving:
-    """Everything besides the history that decides a feature vector."""
+class FeatureSpec:
+    """What a feature version names: besides the history, what a vector is made with."""
 
     template: Template
     generator: Model
+    generator_version: str  # as in reccots
     sampling: str  # canonical JSON
     encoder: Model
 
     @property
     def feature_version(self) -> str:
-        """16 hex digits of the sha256 of all four versions."""
-        parts = (self.template.version, self.generator.version, self.sampling, self.encoder.version)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        """As ``feature_version_of``."""
+        return feature_version_of(self.template.version, self.generator_version, self.sampling, self.encoder.version)
 
 
-def serving_of(settings: Settings) -> Serving:
-    """Resolve the models (fetching weights once); raises BadInputError for one that cannot be had."""
-
-    def resolved(model: ModelSettings) -> Model:
-        return resolve_model(model.source, settings.cache_dir(), model.sha256)
-
-    return Serving(
+def feature_spec_of(settings: Settings) -> FeatureSpec:
+    """The features of these settings; fetches weights once, raises BadInputError for a model that cannot be had."""
+    generator = resolve(settings.generator.model, settings.cache_dir())
+    return FeatureSpec(
         template_of(settings.prompt, settings.histories),
-        resolved(settings.generator.model),
+        generator,
+        generator_version(settings.generator, generator),
         settings.generator.sampling.canonical(),
-        resolved(settings.encoder.model),
+        resolve(settings.encoder.model, settings.cache_dir()),
     )
+
+
+def generator_version(settings: GeneratorSettings, model: Model) -> str:
+    """The version that G's rows carry: ``<model>@<hash>+<compute>``, e.g. ``SmolLM2@0a1b2c3d4e5f+vllm.bfloat16``.
+
+    Engine, dtype and ``deterministic`` change texts as weights do (in bf16 1 of 48 texts, of 8 prompts asked alone 3),
+    so a change of theirs is another G.
+    """
+    return f"{model.version}+{compute_of(settings)}"
+
+
+def feature_version_of(template_version: str, generator_version: str, sampling: str, encoder_version: str) -> str:
+    """16 hex digits of the sha256 of all four versions; ``sampling`` is canonical JSON."""
+    parts = (template_version, generator_version, sampling, encoder_version)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

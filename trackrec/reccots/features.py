@@ -5,30 +5,30 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.reccots.feature_version import Serving
+from trackrec.reccots.feature_version import FeatureSpec
 
 
-def served(reccots: DataFrame, serving: Serving) -> DataFrame:
+def served_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
     """The RecCoTs that are served: sample 0 of this generator and sampling, whole or cut to whole sentences."""
     return reccots.where(
-        (F.col("generator_version") == serving.generator.version)
-        & (F.col("sampling") == serving.sampling)
+        (F.col("generator_version") == spec.generator_version)
+        & (F.col("sampling") == spec.sampling)
         & (F.col("sample_number") == 0)
         & F.col("status").isin("ok", "cut")
     )
 
 
-def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame, version: str) -> DataFrame:
+def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame, feature_version: str) -> DataFrame:
     """Rows of ``reccot_vectors`` without run_id and created_time, one a history that has a RecCoT and its vectors.
 
     A RecCoT is shared by all snapshots of a user that have the same prompt; as_of and source_max_time are the
     snapshot's own.
     """
-    told = reccots.select("row_key", "prompt_key", "status", F.col("text").alias("reccot"))
+    texts = reccots.select("row_key", "prompt_key", "status", F.col("text").alias("reccot"))
     vectors = embeddings.select("row_key", "reccot_vector", "prompt_vector")
     return (
         histories.select("user_id", "as_of", "source_max_time", "prompt_key")
-        .join(told, "prompt_key")
+        .join(texts, "prompt_key")
         .join(vectors, "row_key")
-        .withColumn("feature_version", F.lit(version))
+        .withColumn("feature_version", F.lit(feature_version))
     )

@@ -1,4 +1,4 @@
-"""The gates of a night: how many rows may be faulty, and what features must be before they are published."""
+"""What features must be before they are published."""
 
 from __future__ import annotations
 
@@ -13,24 +13,14 @@ from trackrec.runtime.settings import QualitySettings
 _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encoders in half precision within 1e-3
 
 
-def gate_quarantine(quarantined: int, total: int, settings: QualitySettings, *, table: str) -> None:
-    """Raise QualityGateError where more than ``max_quarantine_share`` of the rows of a table were set aside."""
-    if total and quarantined / total > settings.max_quarantine_share:
-        raise QualityGateError(
-            f"table {table}: {quarantined:,} of {total:,} rows are faulty, more than quality.max_quarantine_share "
-            f"{settings.max_quarantine_share:g}; nothing was published.",
-            "Look at reason and row in the quarantine table, mend the source or raise the share.",
-        )
-
-
-def gate_vectors(vectors: DataFrame, asked: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
+def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
     """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
 
-    Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``asked`` histories;
+    Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``histories``, their number;
     duplicate share = rows that repeat another row's text. Returns coverage and duplicate_share. One pass.
     """
     both = ("reccot_vector", "prompt_vector")
-    found = vectors.agg(
+    row = vectors.agg(
         F.count("*").alias("rows"),
         F.count_distinct("reccot").alias("texts"),
         F.count_if(_any(both, lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
@@ -38,17 +28,17 @@ def gate_vectors(vectors: DataFrame, asked: int, vector_size: int, settings: Qua
         F.count_if(_any(both, lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
-    assert found is not None
-    counts = found.asDict()
+    assert row is not None  # an aggregate without groups has one row
+    counts = row.asDict()
     rows, texts = counts.pop("rows"), counts.pop("texts")
     shares = {
-        "coverage": rows / asked if asked else 1.0,
+        "coverage": rows / histories if histories else 1.0,
         "duplicate_share": 1 - texts / rows if rows else 0.0,
     }
-    faults = [f"{count:,} {what}" for what, count in counts.items() if count]
+    faults = [f"{count:,} {fault}" for fault, count in counts.items() if count]
     if shares["coverage"] < settings.min_coverage:
         faults.append(
-            f"coverage {shares['coverage']:.3f} ({rows:,} of {asked:,} histories) "
+            f"coverage {shares['coverage']:.3f} ({rows:,} of {histories:,} histories) "
             f"below quality.min_coverage {settings.min_coverage:g}"
         )
     if shares["duplicate_share"] > settings.max_duplicate_share:

@@ -1,4 +1,4 @@
-"""What G is asked and what is still to be asked: requests, their keys and seeds, pending rows, chunks.
+"""The requests to G: their keys and seeds, which of them are pending, and their chunks and partitions.
 
 ``row_key = sha256(prompt_key, generator version, sampling parameters, sample number)``. Resume, "the model changed"
 and "this user did not change" are all one anti-join on it.
@@ -35,16 +35,15 @@ def requests(histories: DataFrame, generator_version: str, sampling: SamplingSet
     )
 
 
-def settled(reccots: DataFrame, staging: DataFrame, *, run_id: str, max_attempts: int) -> DataFrame:
+def settled(reccots: DataFrame, staging: DataFrame, run_id: str, max_attempts: int) -> DataFrame:
     """The row_keys that need no request now: committed, staged, failed for good, or tried in this run already."""
     tries = staging.groupBy("row_key").agg(
-        F.max((F.col("status") != "failed") | F.col("error_kind").eqNullSafe("permanent")).alias("over"),
-        F.max(F.col("run_id") == run_id).alias("tried_now"),
+        F.max((F.col("status") != "failed") | F.col("error_kind").eqNullSafe("permanent")).alias("final"),
+        F.max(F.col("run_id") == run_id).alias("in_this_run"),
         F.count("*").alias("attempts"),
     )
-    return reccots.select("row_key").unionByName(
-        tries.where(F.col("over") | F.col("tried_now") | (F.col("attempts") >= max_attempts)).select("row_key")
-    )
+    spent = F.col("final") | F.col("in_this_run") | (F.col("attempts") >= max_attempts)
+    return reccots.select("row_key").unionByName(tries.where(spent).select("row_key"))
 
 
 def exhausted(staging: DataFrame, *, max_attempts: int) -> DataFrame:
@@ -68,10 +67,10 @@ def exhausted(staging: DataFrame, *, max_attempts: int) -> DataFrame:
     )
 
 
-def pending_requests(requested: DataFrame, done: DataFrame) -> DataFrame:
-    """The requests of which at least one row_key is not ``done``."""
-    keys = requested.select("prompt_key", F.explode("row_keys").alias("row_key"))
-    return requested.join(keys.join(done, "row_key", "left_anti"), "prompt_key", "left_semi")
+def pending_requests(requests: DataFrame, settled: DataFrame) -> DataFrame:
+    """The requests of which at least one row_key is not among the ``settled`` ones."""
+    keys = requests.select("prompt_key", F.explode("row_keys").alias("row_key"))
+    return requests.join(keys.join(settled, "row_key", "left_anti"), "prompt_key", "left_semi")
 
 
 def with_chunk(requests: DataFrame, chunks: int) -> DataFrame:

@@ -7,7 +7,7 @@ import re
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]”’]*(?=\s|$)")
 
 
-def judged(text: str, opening: str, finish_reason: str) -> tuple[str, str]:
+def served_text(text: str, opening: str, finish_reason: str) -> tuple[str, str]:
     """(status, text to serve) of what a model wrote: ok, cut to whole sentences, or empty."""
     if not text.removeprefix(opening).strip():
         return "empty", ""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from trackrec.report.rounds import one_history, rounds
-from trackrec.report.show import reccots, tables
 from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.failure import DEFAULT_LOG, print_error
-from trackrec.runtime.settings import Settings
-from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake, open_lake
+
+if TYPE_CHECKING:
+    from trackrec.runtime.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,28 +20,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("reccots", "tables", "rounds"))
     args = parser.parse_args(argv)
     log = DEFAULT_LOG
-    try:
+    try:  # imports included: a package that is missing ends with one line too
+        from trackrec.runtime.settings_files import load_settings
+
         settings = load_settings(args.conf, args.set)
         log = settings.log
-        print(_told(args.what, settings, open_lake(settings, "report")))
+        print(_report(args.what, settings))
     except Exception as error:
         return print_error(error, log)
     return 0
 
 
-def _told(what: str, settings: Settings, lake: Lake) -> str:
+def _report(what: str, settings: Settings) -> str:
+    from trackrec.report.show import reccots, tables
+    from trackrec.tables.catalog import open_lake
+
     if what == "rounds":
-        return _rounds(settings, lake)
-    return reccots(lake) if what == "reccots" else tables(lake)
+        return _rounds(settings)
+    return {"reccots": reccots, "tables": tables}[what](open_lake(settings, "report"))
 
 
-def _rounds(settings: Settings, lake: Lake) -> str:
-    from trackrec.stages.alternate import progress_of
+def _rounds(settings: Settings) -> str:
+    from trackrec.feedback.loop_state import newest_loop
+    from trackrec.report.rounds import one_history, round_tables
+    from trackrec.tables.catalog import open_lake
 
-    done = progress_of(settings).done
-    if "measure 0" not in done:
+    loop = newest_loop(settings)
+    if loop is None or not loop.of_kind("measure"):
         raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
-    return f"{rounds(done)}\n\n{one_history(lake, done, settings.generator.sampling.canonical())}"
+    return f"{round_tables(loop)}\n\n{one_history(open_lake(settings, 'report'), loop)}"
 
 
 if __name__ == "__main__":

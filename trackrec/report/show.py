@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
 from trackrec.tables.schemas import TABLES
 
@@ -20,13 +21,13 @@ def reccots(lake: Lake, count: int = 3) -> str:
     keys = ["user_id", "as_of", "prompt_key"]
     shown = ["n_events", "n_liked", "liked", "disliked", "tallies"]
     rows = lake.read_columns("reccot_vectors", [*keys, "reccot", "status"]).to_pylist()
-    known = lake.read_columns("user_histories", [*keys, *shown]).to_pylist()
-    histories = {tuple(row[k] for k in keys): row for row in known}
+    stored = lake.read_columns("user_histories", [*keys, *shown]).to_pylist()
+    histories = {tuple(row[k] for k in keys): row for row in stored}
     newest = {row["user_id"]: row for row in sorted(rows, key=lambda row: row["as_of"])}
-    told = [(row, histories[tuple(row[k] for k in keys)]) for row in newest.values()]
-    told.sort(key=lambda pair: (pair[1]["n_events"], pair[0]["user_id"]))
-    start = max(0, (len(told) - count) // 2)
-    return "\n\n".join(_beside(row, history) for row, history in told[start : start + count])
+    pairs = [(row, histories[tuple(row[k] for k in keys)]) for row in newest.values()]
+    pairs.sort(key=lambda pair: (pair[1]["n_events"], pair[0]["user_id"]))
+    start = max(0, (len(pairs) - count) // 2)
+    return printable("\n\n".join(_beside(row, history) for row, history in pairs[start : start + count]))
 
 
 def tables(lake: Lake) -> str:
@@ -34,14 +35,14 @@ def tables(lake: Lake) -> str:
 
     Raises BadInputError where there is none.
     """
-    found = [name for name, table in sorted(TABLES.items()) if not table.external and lake.exists(name)]
-    if not found:
+    names = [name for name, table in sorted(TABLES.items()) if not table.external and lake.exists(name)]
+    if not names:
         raise BadInputError(f"there is no table in {lake.root}.", "Run jobs/nightly.py first, or set warehouse.")
     lines = [f"Delta tables in {lake.root}"]
-    for name in found:
+    for name in names:
         table = lake.open(name)
         lines.append(f"  {name:<18} version {table.version():>3}, {table.count():>7,} rows")
-    shown = "reccot_vectors" if "reccot_vectors" in found else found[0]
+    shown = "reccot_vectors" if "reccot_vectors" in names else names[0]
     return "\n".join(
         [
             *lines,

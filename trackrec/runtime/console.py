@@ -71,7 +71,8 @@ def summary(outcome: Outcome) -> str:
 
 
 def _figures(step: Step) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in step.figures.items())
+    labels = [f"{name} {text}" for name, text in step.labels.items()]
+    return ", ".join([*labels, *(f"{name} {value:.4g}" for name, value in step.figures.items())])
 
 
 def _print(stage: str, text: str) -> None:

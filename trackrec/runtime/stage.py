@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+FigureTable = Mapping[str, Mapping[str, float]]  # row → figure → value; NaN where a figure has none
+
 
 @dataclass(frozen=True)
 class Started:
@@ -26,12 +28,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a training with its figures, e.g. the loss in nats; ``step`` counts from 1."""
+    """One step of a training: its figures, e.g. the loss in nats, and names, e.g. the arm; ``step`` counts from 1."""
 
     stage: str
     step: int
     steps: int
     figures: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,17 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage did: whole numbers (rows, tokens, …), figures, names (versions, sources) and its seconds."""
+    """What a stage did: whole numbers (rows, tokens, …), figures, names (versions, sources) and its seconds.
+
+    ``tables`` are figures that have a row too: table → row → figure → value, e.g. of every arm of a comparison.
+    """
 
     stage: str
     counts: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    tables: Mapping[str, FigureTable] = field(default_factory=dict)
 
     def rate(self, count: str) -> float:
         """``counts[count]`` a second."""
@@ -69,7 +76,7 @@ Listener = Callable[[Event], None]
 
 
 class Stage:
-    """A stage at work: ``counts``, ``figures`` and ``labels`` are filled in; events go to every listener at once.
+    """A stage at work: ``counts``, ``figures``, ``labels`` and ``tables`` are filled in; events go to every listener.
 
     ``Stage("align")`` without listeners is silent: for tests, benches and calls from other code.
     """
@@ -79,6 +86,7 @@ class Stage:
         self.counts: dict[str, int] = {}
         self.figures: dict[str, float] = {}
         self.labels: dict[str, str] = {}
+        self.tables: dict[str, FigureTable] = {}
         self._listeners = tuple(listeners)
         self._started = time.monotonic()
 
@@ -91,9 +99,11 @@ class Stage:
         """Say how far the stage is."""
         self.emit(Progress(self.name, done, total, unit))
 
-    def step(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+    def step(
+        self, step: int, steps: int, figures: Mapping[str, float], labels: Mapping[str, str] | None = None
+    ) -> None:
         """Say what one step of a training came to."""
-        self.emit(Step(self.name, step, steps, dict(figures)))
+        self.emit(Step(self.name, step, steps, dict(figures), dict(labels or {})))
 
     def notice(self, text: str) -> None:
         """Say what no figure says."""
@@ -103,4 +113,4 @@ class Stage:
     def outcome(self) -> Outcome:
         """What the stage did so far."""
         seconds = time.monotonic() - self._started
-        return Outcome(self.name, dict(self.counts), dict(self.figures), dict(self.labels), seconds)
+        return Outcome(self.name, dict(self.counts), dict(self.figures), dict(self.labels), seconds, dict(self.tables))

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec
+from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.judge import judge_of
-from trackrec.histories.prompts import template_of
-from trackrec.models.registry import Made
-from trackrec.models.resolve import Model, resolve_model
+from trackrec.histories.templates import template_of
+from trackrec.models.registry import TrainedVersion
+from trackrec.models.resolve import Model, resolve
 from trackrec.models.threads import use_threads
+from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
@@ -38,9 +39,8 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
     settings = run.settings
     with run.stage("align") as stage:
         use_threads(settings.generator.threads)  # before torch is imported
-        model = settings.generator.model
-        generator = resolve_model(model.source, settings.cache_dir(), model.sha256)
-        rows = preference_rows(tables, settings, generator.version)
+        generator = resolve(settings.generator.model, settings.cache_dir())
+        rows = preference_rows(tables, settings, generator)
         preferences = _token_groups(tables, settings, generator, rows)
         digest = alignment_digest(generator.version, settings.generator.dtype, settings.align, rows)
         folder = Path(settings.models).resolve() / "generator" / digest
@@ -48,25 +48,25 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
         sizes = {"groups": len(preferences), "too_long": len(rows) - len(preferences), "steps": len(steps)}
         metrics = {name: float(size) for name, size in sizes.items()} | _first_and_last(steps)
         data = {table: tables.open(table).version() for table in ("preferences", "user_histories")}
-        trained = Made(f"adapter:{adapter}", generator.version, data, metrics)
+        trained = TrainedVersion(f"adapter:{adapter}", generator.version, data, metrics)
         record_version(run, stage, tables, "generator", trained, number)
     return stage.outcome
 
 
-def preference_rows(tables: Lake, settings: Settings, generator_version: str) -> list[Row]:
+def preference_rows(tables: Lake, settings: Settings, generator: Model) -> list[Row]:
     """The rows of ``preferences`` among this generator's candidates of the settings' sampling, in the order of keys.
 
     Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
     """
-    sampling = settings.generator.sampling.canonical()
+    version, sampling = generator_version(settings.generator, generator), settings.generator.sampling.canonical()
     validator = None if settings.validator is None else judge_of(settings).version
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
-    rows = [r for r in stored if r["generator_version"] == generator_version and r["sampling"] == sampling]
+    rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]
     rows = [r for r in rows if validator in (None, r["validator_version"])]
     validators = sorted({row["validator_version"] for row in rows})
     if len(validators) != 1:
         raise BadInputError(
-            f"table preferences holds {len(rows)} rows of generator {generator_version} and this sampling, "
+            f"table preferences holds {len(rows)} rows of generator {version} and this sampling, "
             f"judged by {' and '.join(validators) or validator or 'nobody'}.",
             "Run jobs/validate_reccot.py with the same settings, or say which V is meant by validator.model.",
         )
@@ -77,7 +77,7 @@ def _token_groups(tables: Lake, settings: Settings, generator: Model, rows: Sequ
     from trackrec.training.preference_tokens import preference_groups
 
     opening = template_of(settings.prompt, settings.histories).opening
-    spec = EngineSpec.of(settings.generator, generator, opening)
+    spec = EngineSpec.for_generator(settings.generator, generator, opening)
     preferences = preference_groups(rows, _prompt_bodies(tables, rows), Chat(spec), spec)
     if not preferences:
         raise BadInputError(

@@ -5,100 +5,147 @@ V_{t-1} → S-DPO → G_t → its greedy RecCoTs → V_t tuned from its base. V_
 small V is near chance.
 
 Every step's outcome is written down when it is finished, and every step is idempotent: a loop that was killed goes on
-at the step it was in, which finds what it had already written.
+at the step it was in, which writes only what it had not written yet.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from trackrec.feedback.judge import validator_settings
+from trackrec.feedback.loop_data import loop_data
+from trackrec.feedback.loop_state import LoopState, Step, aligned_windows, open_loop
 from trackrec.feedback.user_split import of_validator
-from trackrec.models.registry import Made, register
+from trackrec.histories.snapshots import current_histories
+from trackrec.histories.sources.cleaning import clean_items
+from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
+from trackrec.models.threads import use_threads
+from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import SamplingSettings, Settings
-from trackrec.stages import forecast, generate, histories, measure, validate
-from trackrec.stages import rec_tuning as tune
-from trackrec.stages.job import Job
-from trackrec.tables.lake import open_lake
+from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.forecast import forecast_loop
+from trackrec.stages.generate import generate_reccots
+from trackrec.stages.histories import build_histories
+from trackrec.stages.measure import held_out, measure_round
+from trackrec.stages.rec_tuning import build_rec_tuning
+from trackrec.stages.validate import generator_of, judge_candidates
+from trackrec.tables.catalog import open_lake
+from trackrec.tables.warehouse import Warehouse
+from trackrec.training.teachers.build import build_teacher
 
-Outcome = dict[str, Any]
-
-
-class Progress:
-    """The outcomes of the finished steps of one loop, in a file beside its models."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.done: dict[str, Outcome] = json.loads(path.read_text()) if path.is_file() else {}
-
-    def step(self, name: str, work: Callable[[], Outcome | None], tell: Callable[[str], None]) -> Outcome:
-        """The outcome of step ``name``: as written down, or of ``work``, which is then written down."""
-        if name in self.done:
-            tell(f"loop: {name} was finished before")
-            return self.done[name]
-        tell(f"loop: {name}")
-        began = time.monotonic()
-        found = (work() or {}) | {"seconds": round(time.monotonic() - began, 1)}
-        self.done[name] = found
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self._path.with_suffix(".tmp")
-        scratch.write_text(json.dumps(self.done, indent=1, sort_keys=True))
-        os.replace(scratch, self._path)
-        return found
+_STEPS = (4, 6)  # of round 0 and of every later one, without the histories
 
 
-def alternate(job: Job, tell: Callable[[str], None] = print) -> dict[str, Outcome]:
-    """Run ``loop.rounds`` rounds; returns the outcome of every step by its name, e.g. ``align 1``.
+def alternate(run: Run, tables: Warehouse) -> Outcome:
+    """Run ``loop.rounds`` rounds of the loop that these settings, this data and this teacher make.
 
-    An outcome of a training holds ``source``, as model.source takes it. The loop is known by its settings: with others
-    it is another loop.
+    Histories are brought up to date first, at every start: they are part of what the loop is known by. Counts the steps
+    that ran and those that were finished before; the labels are the last G and V, as model.source takes them.
     """
-    job = _with(job, aligned_windows(job.settings))
-    progress = progress_of(job.settings)
-    done = partial(progress.step, tell=tell)
-    done("histories", partial(histories.run, job))
-    if len(progress.done) == 1:  # of a loop that goes on, it would tell what is behind it too
-        tell(f"loop: {forecast.told(forecast.work_of(job))}")
-    g = done("distill 0", partial(_distill, job, tell))["source"]
-    done("greedy 0", partial(_greedy, job, g))
-    v = done("tune 0", partial(_tune, job, g, 0, tell))["source"]
-    first = g
-    done("measure 0", partial(_measure, job, {"G_0": first}, v, tell))
-    rounds = job.settings.loop.rounds
-    for number in range(1, rounds + 1):
-        judged = _with(job, judging(job.settings, g, v))
-        done(f"candidates {number}", partial(_candidates, judged))
-        done(f"validate {number}", partial(validate.run, judged))
-        g = done(f"align {number}", partial(_align, judged, number, tell))["source"]
-        done(f"greedy {number}", partial(_greedy, job, g))
-        v = done(f"tune {number}", partial(_tune, job, g, number, tell))["source"]
-        done(f"measure {number}", partial(_measure, job, {"G_0": first, f"G_{number}": g}, v, tell))
-        if number < rounds:
-            took = sum(found["seconds"] for name, found in progress.done.items() if name.endswith(f" {number}"))
-            tell(f"loop: a round took {took / 60:.0f} min, {rounds - number} to go")
-    return progress.done
+    run = run.with_settings(aligned_windows(run.settings))
+    with run.stage("loop") as stage:
+        use_threads(run.settings.generator.threads)  # before torch is imported by what follows
+        build_histories(run, tables)
+        state = open_loop(run.settings, _identity(run.settings, tables))
+        if not state.outcomes:  # of a loop that goes on it would count what is behind it too
+            forecast_loop(run, tables)
+        loop = _Loop(run, tables, stage, state)
+        first, validator = loop.round_0()
+        generator = first
+        for number in range(1, run.settings.loop.rounds + 1):
+            generator, validator = loop.round(number, first, generator, validator)
+        stage.labels = {"generator.model.source": generator, "validator.model.source": validator}
+        run.counts.update({f"{step} seconds": outcome.seconds for step, outcome in state.outcomes.items()})
+    return stage.outcome
 
 
-def progress_of(settings: Settings) -> Progress:
-    """The finished steps of the loop with these settings."""
-    name = hashlib.sha256(_told(aligned_windows(settings)).encode()).hexdigest()[:16]
-    return Progress(Path(settings.models).resolve() / "loops" / f"{name}.json")
+class _Loop:
+    """The steps of one loop, in order; each is taken from ``state`` or done and recorded there."""
 
+    def __init__(self, run: Run, tables: Warehouse, stage: Stage, state: LoopState) -> None:
+        self._run, self._tables, self._stage, self._state = run, tables, stage, state
+        self._settings = run.settings
+        self._total = _STEPS[0] + run.settings.loop.rounds * _STEPS[1]
+        stage.counts = {"steps": 0, "finished before": 0}
 
-def aligned_windows(settings: Settings) -> Settings:
-    """The loop needs the snapshots of the alignment window only."""
-    shown = settings.histories.model_copy(update={"windows": ("alignment",), "policy": "every_n_events"})
-    return settings.model_copy(update={"histories": shown})
+    def round_0(self) -> tuple[str, str]:
+        """G_0 and V_0, as model.source takes them."""
+        generator = self._step("distill", 0, self._distill).labels["source"]
+        self._step("greedy", 0, lambda: self._greedy(generator))
+        validator = self._step("tune", 0, lambda: self._tune(generator, 0)).labels["source"]
+        self._step("measure", 0, lambda: self._measure({"G_0": generator}, validator))
+        return generator, validator
+
+    def round(self, number: int, first: str, generator: str, validator: str) -> tuple[str, str]:
+        """G_t and V_t of round ``number`` ≥ 1 from those of the round before; ``first`` is G_0."""
+        judging = self._run.with_settings(judging_settings(self._settings, generator, validator))
+        self._step("candidates", number, lambda: self._candidates(judging))
+        self._step("validate", number, lambda: judge_candidates(judging, self._tables))
+        aligned = self._step("align", number, lambda: self._align(judging, number)).labels["source"]
+        self._step("greedy", number, lambda: self._greedy(aligned))
+        tuned = self._step("tune", number, lambda: self._tune(aligned, number)).labels["source"]
+        self._step("measure", number, lambda: self._measure({"G_0": first, f"G_{number}": aligned}, tuned))
+        return aligned, tuned
+
+    def _step(self, kind: str, number: int, work: Callable[[], Outcome]) -> Outcome:
+        step = Step(number, kind)
+        self._stage.progress(sum(self._stage.counts.values()), self._total, "steps")
+        if step in self._state.outcomes:
+            self._stage.notice(f"{step} was finished before")
+            self._stage.counts["finished before"] += 1
+            return self._state.outcomes[step]
+        self._stage.notice(str(step))
+        started = time.monotonic()
+        outcome = replace(work(), seconds=time.monotonic() - started)
+        self._state.record(step, outcome)
+        self._stage.counts["steps"] += 1
+        return outcome
+
+    def _distill(self) -> Outcome:
+        from trackrec.stages.distill import distill_generator
+
+        return distill_generator(self._run, open_lake(self._settings, self._run.name), number=0)
+
+    def _align(self, judging: Run, number: int) -> Outcome:
+        from trackrec.stages.align import align_generator
+
+        return align_generator(judging, open_lake(self._settings, self._run.name), number=number)
+
+    def _tune(self, generator: str, number: int) -> Outcome:
+        """V from its base of the start, whichever G it is tuned for."""
+        from trackrec.stages.tune import tune_validator
+
+        settings = of_generator(self._settings, generator)
+        run = self._run.with_settings(settings.model_copy(update={"validator": validator_settings(self._settings)}))
+        build_rec_tuning(run, self._tables)
+        return tune_validator(run, open_lake(self._settings, self._run.name), number=number)
+
+    def _greedy(self, generator: str) -> Outcome:
+        """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
+        events = held_out(self._settings, self._tables)
+        measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
+        only = self._of_validator() | F.col("prompt_key").isin(measured)
+        settings = of_generator(self._settings, generator)
+        outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
+        version, sampling = generator_of(settings)
+        return replace(outcome, labels={**outcome.labels, "generator_version": version, "sampling": sampling})
+
+    def _candidates(self, judging: Run) -> Outcome:
+        return generate_reccots(judging, self._tables, only=~self._of_validator())
+
+    def _measure(self, generators: dict[str, str], validator: str) -> Outcome:
+        settings = judging_settings(self._settings, self._settings.generator.model.source, validator)
+        by_name = {name: of_generator(self._settings, source) for name, source in generators.items()}
+        return measure_round(self._run.with_settings(settings), self._tables, by_name)
+
+    def _of_validator(self) -> Column:
+        return of_validator(F.col("user_id"), self._settings.feedback.validator_share)
 
 
 def of_generator(settings: Settings, source: str) -> Settings:
@@ -107,75 +154,30 @@ def of_generator(settings: Settings, source: str) -> Settings:
     return settings.model_copy(update={"generator": settings.generator.model_copy(update={"model": model})})
 
 
-def judging(settings: Settings, generator: str, validator: str) -> Settings:
+def judging_settings(settings: Settings, generator: str, validator: str) -> Settings:
     """The settings in which G writes candidates, at temperature 1 and without penalties, and V judges them.
 
     Candidates are drawn from G itself: S-DPO compares probabilities of the model, not of a model bent by sampling.
     """
-    given = settings.generator.sampling
+    served = settings.generator.sampling
     sampling = SamplingSettings(
-        temperature=1.0, n=settings.feedback.candidates, max_tokens=given.max_tokens, stop=given.stop
+        temperature=1.0, n=settings.feedback.candidates, max_tokens=served.max_tokens, stop=served.stop
     )
-    told = of_generator(settings, generator)
     chosen = validator_settings(settings)
     model = chosen.model.model_copy(update={"source": validator, "sha256": None})
-    return told.model_copy(
+    from_source = of_generator(settings, generator)
+    return from_source.model_copy(
         update={
-            "generator": told.generator.model_copy(update={"sampling": sampling}),
+            "generator": from_source.generator.model_copy(update={"sampling": sampling}),
             "validator": chosen.model_copy(update={"model": model}),
         }
     )
 
 
-def _greedy(job: Job, generator: str) -> None:
-    """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
-    measured = [row["prompt_key"] for row in measure.held_out(job).select("prompt_key").distinct().collect()]
-    wanted = of_validator(F.col("user_id"), job.settings.feedback.validator_share) | F.col("prompt_key").isin(measured)
-    generate.run(_with(job, of_generator(job.settings, generator)), only=wanted)
-
-
-def _candidates(job: Job) -> None:
-    generate.run(job, only=~of_validator(F.col("user_id"), job.settings.feedback.validator_share))
-
-
-def _distill(job: Job, tell: Callable[[str], None]) -> Outcome:
-    from trackrec.stages.distill import distill_generator
-
-    return _registered(job, "generator", distill_generator(job, open_lake(job.settings, job.name), tell), 0)
-
-
-def _align(job: Job, number: int, tell: Callable[[str], None]) -> Outcome:
-    from trackrec.stages.align import align_generator
-
-    made = align_generator(job.settings, open_lake(job.settings, job.name), tell)
-    return _registered(job, "generator", made, number)
-
-
-def _tune(job: Job, generator: str, number: int, tell: Callable[[str], None]) -> Outcome:
-    from trackrec.stages.tune import tune_validator
-
-    told = _with(job, of_generator(job.settings, generator))
-    tune.run(told)
-    lake = open_lake(told.settings, told.name)
-    made = tune_validator(told.settings, validator_settings(job.settings), lake, tell)
-    return _registered(told, "validator", made, number)
-
-
-def _measure(job: Job, generators: dict[str, str], validator: str, tell: Callable[[str], None]) -> Outcome:
-    judged = _with(job, judging(job.settings, job.settings.generator.model.source, validator))
-    return measure.run(judged, generators, job.settings.generator.sampling.canonical(), tell)
-
-
-def _registered(job: Job, role: str, made: Made, number: int) -> Outcome:
-    model, _ = register(job, open_lake(job.settings, job.name), role, made, number=number)
-    return {"source": made.source, "version": model.version, "metrics": made.metrics}
-
-
-def _with(job: Job, settings: Settings) -> Job:
-    return replace(job, settings=settings)
-
-
-def _told(settings: Settings) -> str:
-    """What decides a loop's outcome: not where logs go, nor how many rounds are asked for this time."""
-    whole = settings.model_dump(mode="json", exclude={"log", "loop", "ctr", "env", "spark_conf"})
-    return json.dumps(whole, sort_keys=True)
+def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
+    """What besides its settings decides the loop: its data, the boundaries, the teacher's version."""
+    template = template_of(settings.prompt, settings.histories)
+    histories = current_histories(tables.read("user_histories"), template.version)
+    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
+    return data | {"teacher": build_teacher(settings.distill, template).version}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec
-from trackrec.feedback.user_split import holdout_start_of, in_share
-from trackrec.histories.prompts import Template, template_of
-from trackrec.models.registry import Made
-from trackrec.models.resolve import resolve_model
+from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.holdout import holdout_start_of
+from trackrec.feedback.user_split import in_share
+from trackrec.histories.templates import Template, template_of
+from trackrec.models.registry import TrainedVersion
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
@@ -39,12 +40,12 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
     generator = settings.generator
     with run.stage("distill") as stage:
         use_threads(generator.threads)  # before torch is imported
-        base = resolve_model(generator.model.source, settings.cache_dir(), generator.model.sha256)
+        base = resolve(generator.model, settings.cache_dir())
         template = template_of(settings.prompt, settings.histories)
         histories = histories_to_teach(tables, settings, template)
         texts = teacher_texts(run, stage, tables, histories, build_teacher(settings.distill, template))
         histories = [row for row in histories if row["prompt_key"] in texts]
-        chat = Chat(EngineSpec.of(generator, base, template.opening))
+        chat = Chat(EngineSpec.for_generator(generator, base, template.opening))
         examples = teacher_examples(histories, texts, chat, template.opening)
         keys = [row["prompt_key"] for row in histories]
         digest = distillation_digest(
@@ -54,7 +55,7 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         metrics = fine_tune(base, examples, settings.distill, folder, dtype=generator.dtype, stage=stage)
         metrics["users"] = len({row["user_id"] for row in histories})
         data = {name: tables.open(name).version() for name in ("user_histories", "teacher_reccots")}
-        trained = Made(f"adapter:{folder}", base.version, data, metrics)
+        trained = TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
         record_version(run, stage, tables, "generator", trained, number)
     return stage.outcome
 

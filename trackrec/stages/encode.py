@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from trackrec.histories.snapshots import current_histories
-from trackrec.reccots.feature_version import serving_of
-from trackrec.reccots.features import served
+from trackrec.reccots.feature_version import feature_spec_of
+from trackrec.reccots.features import served_reccots
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome
 from trackrec.tables.stamp import stamped
@@ -21,17 +21,17 @@ def encode_reccots(run: Run, tables: Warehouse) -> Outcome:
 
     settings = run.settings.encoder
     with run.stage("encode") as stage:
-        serving = serving_of(run.settings)
-        histories = current_histories(tables.read("user_histories"), serving.template.version)
+        spec = feature_spec_of(run.settings)
+        histories = current_histories(tables.read("user_histories"), spec.template.version)
         prompts = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
-        reccots = served(tables.read("reccots"), serving).join(prompts, "prompt_key")
+        reccots = served_reccots(tables.read("reccots"), spec).join(prompts, "prompt_key")
         stored = tables.read_or_empty("reccot_embeddings")
-        encoded = stored.where(F.col("encoder_version") == serving.encoder.version)
+        encoded = stored.where(F.col("encoder_version") == spec.encoder.version)
         pending = reccots.join(encoded, "row_key", "left_anti").select(*_READ)
         total = reccots.count()
         stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():
-            udf = encode_udf(serving.encoder, settings.batch_size, settings.threads)
+            udf = encode_udf(spec.encoder, settings.batch_size, settings.threads)
             vectors = pending.repartition(settings.partitions).mapInPandas(udf, OUTPUT_SCHEMA)
             with tables.materialised(vectors) as rows:
                 written = tables.insert_new("reccot_embeddings", stamped(rows, run.stamp()))

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
-from trackrec.histories.prompts import template_of
+from trackrec.engines.spec import EngineSpec
 from trackrec.histories.snapshots import current_histories
-from trackrec.models.resolve import resolve_model
+from trackrec.histories.templates import template_of
+from trackrec.models.resolve import resolve
+from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
+from trackrec.reccots.sentences import served_text
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -31,12 +34,13 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
     if only is not None:
         histories = histories.where(only)
     with run.stage("generate") as stage:
-        model = resolve_model(settings.model.source, run.settings.cache_dir(), settings.model.sha256)
-        spec = EngineSpec.of(settings, model, template.opening)
+        model = resolve(settings.model, run.settings.cache_dir())
+        spec = EngineSpec.for_generator(settings, model, template.opening)
         tables.create("reccots")
         tables.create("reccot_staging")
         _commit(run, tables, tables.read("reccot_staging"))  # what a run that was killed had staged
-        requested = requests(histories, model.version, settings.sampling)
+        version = generator_version(settings, model)
+        requested = requests(histories, version, settings.sampling)
         done = settled(
             tables.read("reccots"),
             tables.read("reccot_staging"),
@@ -47,7 +51,7 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
             total = pending.count()
             stage.counts = {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
             stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
-            _generate_chunks(run, tables, stage, pending, total, spec)
+            _generate_chunks(run, tables, stage, pending, total, spec, version)
         # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.
         given_up = exhausted(tables.read("reccot_staging"), max_attempts=settings.max_attempts)
         stage.counts["quarantined"] += _quarantine(run, tables, given_up)
@@ -55,27 +59,28 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
 
 
 def _generate_chunks(
-    run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, total: int, spec: EngineSpec
+    run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, requested: int, spec: EngineSpec, version: str
 ) -> None:
     from udfs.generate import OUTPUT_SCHEMA, generate_udf
 
     settings = run.settings.generator
     profile = gpu_profile(settings)
     engines: set[str] = set()
-    chunks = -(-total // settings.chunk_rows)
-    for chunk in range(chunks):
-        stage.progress(stage.counts["rows"], total, "RecCoTs")
-        chunk_requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-        reccots = balanced(chunk_requests, settings.engines).mapInPandas(
-            generate_udf(spec), OUTPUT_SCHEMA, profile=profile
-        )
-        stamp = run.stamp()
-        tables.append("reccot_staging", stamped(reccots, stamp))
-        of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]
-        staged = tables.read("reccot_staging").where(of_chunk[0] & of_chunk[1])
-        stage.counts["quarantined"] += _commit(run, tables, staged)
-        engines |= _count(stage, staged)
-        stage.counts["engine starts"] = len(engines)
+    chunks = -(-requested // settings.chunk_rows)
+    with worker_progress(tables.spark, stage, requested * settings.sampling.n, "RecCoTs") as channel:
+        udf = generate_udf(spec, version, served_text, channel.sender)
+        for chunk in range(chunks):
+            chunk_requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+            reccots = balanced(chunk_requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
+            stamp = run.stamp()
+            tables.append("reccot_staging", stamped(reccots, stamp))
+            of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]
+            staged = tables.read("reccot_staging").where(of_chunk[0] & of_chunk[1])
+            channel.reset_rows()
+            engines |= _count(stage, staged)
+            stage.progress(stage.counts["rows"], requested * settings.sampling.n, "RecCoTs")
+            stage.counts["quarantined"] += _commit(run, tables, staged)
+            stage.counts["engine starts"] = len(engines)
 
 
 def _commit(run: Run, tables: Warehouse, staged: DataFrame) -> int:

@@ -6,14 +6,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.histories import snapshots, windows
-from trackrec.histories.prompts import Template, template_of
+from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
+from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
-from trackrec.reccots.gates import gate_quarantine
+from trackrec.histories.templates import Template, template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.stage import Outcome, Stage
+from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
@@ -37,7 +39,8 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         items = clean_items(sources.items, settings.histories.max_title_chars)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
-        _set_aside(run, tables, stage, "items", items)
+        item_counts = _set_aside(run, tables, stage, "items", items)
+        stage.notice(item_profile(items.good, item_counts).line())
         events = interactions.good.persist()
         try:
             scope = _scope(sources, events, settings)
@@ -91,7 +94,7 @@ def _write(
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))
         taken = taken.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
-    filled = snapshots.histories(taken, ranked, items, settings, template, late=late).persist()
+    filled = fill_snapshots(taken, ranked, items, settings, template, late=late).persist()
     try:
         stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
         new = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))

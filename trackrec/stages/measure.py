@@ -2,118 +2,137 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
-from trackrec.feedback import holdout
+from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
-from trackrec.feedback.judge import judge_of, validator_settings
+from trackrec.feedback.holdout import alignment_end, holdout_start
+from trackrec.feedback.holdout_questions import holdout_events, holdout_requests, variants
+from trackrec.feedback.judge import Judge, judge_of
 from trackrec.feedback.questions import grouped
-from trackrec.feedback.user_split import holdout_start
-from trackrec.histories.prompts import template_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
-from trackrec.models.resolve import resolve_model
+from trackrec.histories.templates import template_of
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.validate import reccots_of
+from trackrec.stages.worker_progress import worker_progress
+from trackrec.tables.warehouse import Warehouse
+
+_EVENT = ("user_id", "item_id", "event_time")
+
+Answers = Mapping[str, Mapping[tuple[Any, ...], Row]]  # variant → event → label, p_yes, user_id
 
 
-def run(job: Job, generators: Mapping[str, str], served: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Figures of V and of each generator (name → source) on the hold-out; ``served`` is G's sampling as JSON.
+def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings]) -> Outcome:
+    """Figures of the V of ``run.settings`` and of each generator on the hold-out.
 
-    Returns {"validator": {variant: {auc, uauc, logloss, ece}}, "differences": as holdout.differences, "reccots":
-    {name: {…}}, "samples": n}.
+    ``generators``: name → the settings under which its RecCoTs were written; the last one's are compared with every
+    other variant. Tables of the outcome: ``validator`` (variant → auc, uauc, logloss, ece; floors included),
+    ``differences`` (other variant → auc, low, high, moved) and ``reccots`` (name → texts, tokens, cut, empty, distinct,
+    names a text, grounded).
     """
-    settings = job.settings
-    judge = judge_of(settings)
-    histories = _histories(job)
-    items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
-    events = held_out(job).persist()
-    try:
-        told = {name: _reccots(job, source, served) for name, source in generators.items()}
-        judged = _judged(job, holdout.requests_of(holdout.variants(events, told), histories, items, judge.template))
-        known = [row.asDict() for row in events.collect()]
-        figures = holdout.floors(known) | _qualities(judged)
-        names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
-        written = {name: _written(frame, events, histories, names) for name, frame in told.items()}
-    finally:
-        events.unpersist()
-    tell(f"hold-out, {len(known)} events, judged by {judge.version}\n{holdout.table(figures)}")
-    for name, row in written.items():
-        tell(f"{name}: " + ", ".join(f"{word} {value:.3g}" for word, value in row.items()))
-    compared = _compared(judged, list(generators)[-1])
-    return {
-        "validator": _plain(figures),
-        "differences": _plain(compared),
-        "reccots": _plain(written),
-        "samples": len(known),
-    }
+    settings, judge = run.settings, judge_of(run.settings)
+    histories = _histories(settings, tables)
+    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    with run.stage("measure") as stage:
+        stage.counts = {"rows": 0, "failed": 0}
+        events = held_out(settings, tables).persist()
+        try:
+            reccots = {name: _greedy_reccots(chosen, tables) for name, chosen in generators.items()}
+            requests = holdout_requests(
+                variants(events, reccots),
+                histories,
+                items,
+                judge.template,
+                max_title_chars=settings.histories.max_title_chars,
+            )
+            answers = _answers(tables, stage, requests, judge)
+            rows = [row.asDict() for row in events.collect()]
+            names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
+            stage.tables["reccots"] = {
+                name: _text_figures(frame, events, histories, names) for name, frame in reccots.items()
+            }
+        finally:
+            events.unpersist()
+        stage.tables["validator"] = metrics.floors(rows) | _qualities(answers)
+        stage.tables["differences"] = _differences(answers, list(generators)[-1])
+        stage.counts["events"] = len(rows)
+        stage.labels["validator"] = judge.version
+    return stage.outcome
 
 
-def held_out(job: Job) -> DataFrame:
-    """The events of the hold-out that every round is measured on, as from ``holdout.holdout_events``."""
-    settings, samples = job.settings, job.warehouse.read("samples")
-    start = holdout_start(samples, settings.feedback.holdout_share)
-    return holdout.holdout_events(samples, _histories(job), start=start, count=settings.loop.holdout_samples)
+def held_out(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The events of the hold-out that every round is measured on, as from ``holdout_events``."""
+    samples = tables.read("samples")
+    return holdout_events(
+        samples,
+        _histories(settings, tables),
+        start=holdout_start(samples, settings.feedback.holdout_share),
+        end=alignment_end(samples),
+        count=settings.loop.holdout_samples,
+    )
 
 
-def _histories(job: Job) -> DataFrame:
-    template = template_of(job.settings.prompt, job.settings.histories)
-    return current_histories(job.warehouse.read("user_histories"), template.version)
+def _histories(settings: Settings, tables: Warehouse) -> DataFrame:
+    template = template_of(settings.prompt, settings.histories)
+    return current_histories(tables.read("user_histories"), template.version)
 
 
-def _reccots(job: Job, source: str, sampling: str) -> DataFrame:
-    version = resolve_model(source, job.settings.cache_dir()).version
-    theirs = (F.col("generator_version") == version) & (F.col("sampling") == sampling)
-    return job.warehouse.read("reccots").where(theirs & (F.col("sample_number") == 0))
+def _greedy_reccots(settings: Settings, tables: Warehouse) -> DataFrame:
+    return reccots_of(settings, tables).where(F.col("sample_number") == 0)
 
 
-Judged = dict[str, dict[tuple[Any, ...], Row]]  # variant -> event -> label, p_yes, user_id
-
-
-def _judged(job: Job, requests: DataFrame) -> Judged:
+def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, judge: Judge) -> Answers:
+    """V's answers; what it could not read is counted as failed. BadInputError where that is all there is."""
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
-    chosen, judge = validator_settings(job.settings), judge_of(job.settings)
-    spec = EngineSpec.judging(chosen, judge.model)
-    answers = grouped(requests, chosen.engines).mapInPandas(
-        validate_udf(spec, judge.version), OUTPUT_SCHEMA, profile=gpu_profile(chosen)
-    )
-    event = ("user_id", "item_id", "event_time")
-    with job.warehouse.materialised(answers) as rows:
-        found = rows.where("error IS NULL").select("row_key", *event, "label", "p_yes").collect()
-    judged: Judged = {}
-    for row in found:
-        judged.setdefault(row["row_key"], {})[tuple(row[name] for name in event)] = row
-    return judged
+    settings = judge.settings
+    with worker_progress(tables.spark, stage, requests.count(), "judgements") as channel:
+        scored = grouped(requests, settings.engines).mapInPandas(
+            validate_udf(judge.spec, judge.version, channel.sender), OUTPUT_SCHEMA, profile=gpu_profile(settings)
+        )
+        with tables.materialised(scored) as rows:
+            good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()
+            stage.counts |= {"rows": len(good), "failed": rows.where("error IS NOT NULL").count()}
+    if not good:
+        raise BadInputError(
+            f"V could read none of the {stage.counts['failed']} prompts of the hold-out.",
+            f"Raise validator.max_model_len (now {settings.max_model_len}), or show less of a history.",
+        )
+    answers: dict[str, dict[tuple[Any, ...], Row]] = {}
+    for row in good:
+        answers.setdefault(row["row_key"], {})[tuple(row[name] for name in _EVENT)] = row
+    return answers
 
 
-def _qualities(judged: Judged) -> dict[str, dict[str, float]]:
+def _qualities(answers: Answers) -> dict[str, dict[str, float]]:
     return {
-        name: holdout.quality(*([row[column] for row in rows.values()] for column in ("label", "p_yes", "user_id")))
-        for name, rows in sorted(judged.items())
+        name: metrics.quality(*([row[column] for row in rows.values()] for column in ("label", "p_yes", "user_id")))
+        for name, rows in sorted(answers.items())
     }
 
 
-def _compared(judged: Judged, last: str) -> dict[str, dict[str, float]]:
-    """``holdout.differences`` over the events that V could read in every variant."""
-    shared = sorted(set.intersection(*(set(rows) for rows in judged.values())))
-    shown = {name: [rows[event]["p_yes"] for event in shared] for name, rows in judged.items()}
-    rows = [judged[last][event] for event in shared]
-    return holdout.differences(shown, [row["label"] for row in rows], [row["user_id"] for row in rows], last)
+def _differences(answers: Answers, last: str) -> dict[str, dict[str, float]]:
+    """``metrics.differences`` over the events that V could read in every variant."""
+    shared = sorted(set.intersection(*(set(rows) for rows in answers.values())))
+    by_variant = {name: [rows[event]["p_yes"] for event in shared] for name, rows in answers.items()}
+    rows = [answers[last][event] for event in shared]
+    return metrics.differences(by_variant, [row["label"] for row in rows], [row["user_id"] for row in rows], last)
 
 
-def _written(reccots: DataFrame, events: DataFrame, histories: DataFrame, names: Names) -> dict[str, float]:
+def _text_figures(reccots: DataFrame, events: DataFrame, histories: DataFrame, names: Names) -> dict[str, float]:
     """Of the RecCoTs that the hold-out's events join: length, truncation, distinctness, groundedness."""
     prompts = histories.select("prompt_key", "prompt_body").distinct()
-    wanted = events.select("prompt_key").distinct()
-    rows = reccots.join(wanted, "prompt_key").join(prompts, "prompt_key").collect()
+    rows = reccots.join(events.select("prompt_key").distinct(), "prompt_key").join(prompts, "prompt_key").collect()
     if not rows:
         return {"texts": 0.0}
     texts = [row["text"] for row in rows]
@@ -126,12 +145,4 @@ def _written(reccots: DataFrame, events: DataFrame, histories: DataFrame, names:
         "distinct": len(set(texts)) / len(texts),
         "names a text": mentioned,
         "grounded": grounded,
-    }
-
-
-def _plain(figures: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
-    """For JSON, which knows no NaN."""
-    return {
-        name: {word: None if math.isnan(value) else value for word, value in row.items()}
-        for name, row in figures.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackrec.reccots.feature_version import serving_of
+from trackrec.reccots.feature_version import feature_spec_of
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome
 from trackrec.tables.warehouse import Warehouse
@@ -11,6 +11,6 @@ from trackrec.tables.warehouse import Warehouse
 def fetch_models(run: Run, tables: Warehouse) -> Outcome:
     """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
     with run.stage("models") as stage:
-        serving = serving_of(run.settings)
-        stage.labels = {"generator": serving.generator.version, "encoder": serving.encoder.version}
+        spec = feature_spec_of(run.settings)
+        stage.labels = {"generator": spec.generator_version, "encoder": spec.encoder.version}
     return stage.outcome

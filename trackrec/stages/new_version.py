@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from trackrec.models.registry import Made, register
+from trackrec.models.registry import TrainedVersion, register
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Stage
 from trackrec.tables.lake import Lake
 
 
-def record_version(run: Run, stage: Stage, tables: Lake, role: str, trained: Made, number: int | None) -> None:
+def record_version(
+    run: Run, stage: Stage, tables: Lake, role: str, trained: TrainedVersion, number: int | None
+) -> None:
     """Register the version (see ``registry.register``) and give ``stage`` its figures and labels.
 
     Labels: version, round, source (as model.source takes it); the setting that takes it is printed to be copied.

@@ -12,17 +12,24 @@ if TYPE_CHECKING:
 
 
 def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
-    """The run and its warehouse in a Spark session; raises BadInputError (settings, Java, Delta, schema)."""
+    """The run and its warehouse in a Spark session; raises BadInputError (settings, Java, Delta, schema).
+
+    Rows that an earlier version keyed otherwise are re-keyed first.
+    """
     from trackrec.runtime.session import spark_session
+    from trackrec.stages.rekey import needs_rekeying, rekey_rows
     from trackrec.tables.warehouse import Warehouse
 
     run = job.run
-    return run, job.record_in(Warehouse(spark_session(run.settings, run.name), run.settings.warehouse))
+    tables = job.record_in(Warehouse(spark_session(run.settings, run.name), run.settings.warehouse))
+    if needs_rekeying(tables):
+        rekey_rows(run, tables)
+    return run, tables
 
 
 def open_lake(job: RecordedRun) -> tuple[Run, Lake]:
     """The run and its tables without Spark, which is started only to ask a catalog where they lie; see ``catalog``."""
-    from trackrec.tables import lake
+    from trackrec.tables import catalog
 
     run = job.run
-    return run, job.record_in(lake.open_lake(run.settings, run.name))
+    return run, job.record_in(catalog.open_lake(run.settings, run.name))

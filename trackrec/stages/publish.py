@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from trackrec.histories.snapshots import current_histories
-from trackrec.reccots.feature_version import serving_of
-from trackrec.reccots.features import feature_rows, served
+from trackrec.reccots.feature_version import feature_spec_of
+from trackrec.reccots.features import feature_rows, served_reccots
 from trackrec.reccots.gates import gate_vectors
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.stage import Outcome
@@ -18,15 +18,15 @@ def publish_features(run: Run, tables: Warehouse) -> Outcome:
     """Publish every history that has vectors; raises QualityGateError, with nothing written, when a check fails."""
     settings = run.settings
     with run.stage("publish") as stage:
-        serving = serving_of(settings)
-        histories = current_histories(tables.read("user_histories"), serving.template.version)
-        reccots = served(tables.read("reccots"), serving)
-        embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == serving.encoder.version)
-        rows = feature_rows(histories, reccots, embeddings, serving.feature_version)
+        spec = feature_spec_of(settings)
+        histories = current_histories(tables.read("user_histories"), spec.template.version)
+        reccots = served_reccots(tables.read("reccots"), spec)
+        embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == spec.encoder.version)
+        rows = feature_rows(histories, reccots, embeddings, spec.feature_version)
         snapshots = histories.count()
         shares = gate_vectors(rows, snapshots, settings.encoder.vector_size, settings.quality)
         written = tables.upsert("reccot_vectors", stamped(rows, run.stamp()))
         stage.counts = {"rows": written, "unchanged": round(shares["coverage"] * snapshots) - written}
         stage.figures = shares
-        stage.labels = {"feature_version": serving.feature_version}
+        stage.labels = {"feature_version": spec.feature_version}
     return stage.outcome

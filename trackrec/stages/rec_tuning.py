@@ -1,4 +1,4 @@
-"""reccots → rec_tuning → V_t: V's base tuned on what V's own users did after the RecCoTs of G_t."""
+"""reccots → rec_tuning: what V's own users did after the RecCoTs of G_t, with the prompt that V reads."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.judge import judge_of
 from trackrec.feedback.user_split import of_validator
-from trackrec.runtime.console import stage
-from trackrec.stages.job import Job
-from trackrec.stages.validate import reccots_of, requests_of
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.stage import Outcome
+from trackrec.stages.validate import generator_of, questions_about, reccots_of
+from trackrec.tables.slices import slice_where
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
 
 
-def run(job: Job) -> None:
-    """Write the rows that V is tuned on (users whom G is not judged on); a second run writes nothing."""
-    with stage("rec_tuning") as line:
-        template = judge_of(job.settings).template
-        theirs = reccots_of(job).where(of_validator(F.col("user_id"), job.settings.feedback.validator_share))
-        asked = requests_of(job, theirs, template, job.settings.tune.next_events).drop("request_key")
-        named = theirs.select("row_key", "generator_version", "sampling")
-        rows = asked.join(named, "row_key").withColumn("template_version", F.lit(template.version))
-        line.counts["rows"] = job.warehouse.insert_new("rec_tuning", job.stamp(rows))
-    job.counts["rec_tuning_rows"] = line.counts["rows"]
+def build_rec_tuning(run: Run, tables: Warehouse) -> Outcome:
+    """Make the rows that V is tuned on (users whom G is not judged on) those of the present settings and sources.
+
+    Of this generator, sampling and template: rows of other next events, users or titles are replaced. A second run
+    writes nothing. Counts rows written and deleted.
+    """
+    settings = run.settings
+    with run.stage("rec_tuning") as stage:
+        template = judge_of(settings).template
+        generator, sampling = generator_of(settings)
+        names = {"generator_version": generator, "sampling": sampling, "template_version": template.version}
+        of_v = of_validator(F.col("user_id"), settings.feedback.validator_share)
+        reccots = reccots_of(settings, tables).where(of_v)
+        requests = questions_about(reccots, template, settings.tune.next_events, settings, tables)
+        rows = requests.drop("request_key", "question_key").withColumns(
+            {name: F.lit(value) for name, value in names.items()}
+        )
+        with tables.materialised(stamped(rows, run.stamp())) as present:
+            stage.counts["rows"] = tables.replace_slice("rec_tuning", present, slice_where(**names))
+    return stage.outcome

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec
-from trackrec.feedback.judge import validator_settings
-from trackrec.histories.prompts import ValidatorTemplate, template_of
-from trackrec.models.registry import Made, round_of
-from trackrec.models.resolve import Model, base_model, resolve_model
+from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.judge import judge_of
+from trackrec.models.registry import TrainedVersion, round_of
+from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.models.threads import use_threads
+from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
@@ -37,14 +37,12 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
     the answer only. Raises BadInputError without rows, or where all have one label.
     """
     settings = run.settings
-    validator = validator_settings(settings)
     with run.stage("tune") as stage:
+        judge = judge_of(settings)
+        validator, base, template = judge.settings, base_model(judge.model), judge.template
         use_threads(validator.threads)  # before torch is imported
-        template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=validator.answers)
-        base = base_model(resolve_model(validator.model.source, settings.cache_dir(), validator.model.sha256))
-        generator = settings.generator.model
-        version = resolve_model(generator.source, settings.cache_dir(), generator.sha256).version
-        reccots = training_rows(tables, settings, version, template.version)
+        generator = resolve(settings.generator.model, settings.cache_dir())
+        reccots = training_rows(tables, settings, generator, template.version)
         rows = list(chain.from_iterable(reccots))
         share_liked = _share_liked(rows)
         groups = _token_groups(reccots, validator, base)
@@ -55,19 +53,20 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
         adapter, steps = _trained(settings.tune, validator.dtype, base, groups, folder, stage)
         metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
-        number = round_of(tables, "generator", version) if number is None else number
-        trained = Made(f"adapter:{adapter}", base.version, data, metrics)
+        number = round_of(tables, "generator", generator.version) if number is None else number
+        trained = TrainedVersion(f"adapter:{adapter}", base.version, data, metrics)
         record_version(run, stage, tables, "validator", trained, number)
     return stage.outcome
 
 
-def training_rows(tables: Lake, settings: Settings, generator_version: str, template_version: str) -> list[list[Row]]:
+def training_rows(tables: Lake, settings: Settings, generator: Model, template_version: str) -> list[list[Row]]:
     """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
 
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     Raises BadInputError where there are none of this generator with the settings' sampling.
     """
-    identity = (generator_version, settings.generator.sampling.canonical(), template_version)
+    version = generator_version(settings.generator, generator)
+    identity = (version, settings.generator.sampling.canonical(), template_version)
     stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     reccots: dict[str, list[Row]] = {}
     for row in sorted(stored, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
@@ -75,7 +74,7 @@ def training_rows(tables: Lake, settings: Settings, generator_version: str, temp
             reccots.setdefault(row["row_key"], []).append(row)
     if not reccots:
         raise BadInputError(
-            f"table rec_tuning has no row of generator {generator_version} with this sampling.",
+            f"table rec_tuning has no row of generator {version} with this sampling.",
             "Run jobs/generate_reccot.py with the same settings first.",
         )
     cut = [rows[: settings.tune.next_events] for rows in reccots.values()]
@@ -106,7 +105,7 @@ def _share_liked(rows: Sequence[Row]) -> float:
 def _token_groups(reccots: Sequence[Sequence[Row]], validator: ValidatorSettings, base: Model) -> list[AnswerGroup]:
     from trackrec.training.answer_tokens import answer_groups
 
-    groups = answer_groups(reccots, Chat(EngineSpec.judging(validator, base)))
+    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)))
     if not groups:
         prompts = sum(map(len, reccots))
         raise BadInputError(

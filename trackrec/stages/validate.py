@@ -2,135 +2,161 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.engines.interface import EngineSpec
-from trackrec.feedback import preferences as feedback
-from trackrec.feedback import questions as validation
-from trackrec.feedback.judge import judge_of, validator_settings
-from trackrec.feedback.user_split import holdout_start, of_validator
-from trackrec.histories.prompts import ValidatorTemplate
+from trackrec.feedback import preferences, questions
+from trackrec.feedback.holdout import holdout_start
+from trackrec.feedback.judge import Judge, judge_of
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.feedback.user_split import of_validator
+from trackrec.feedback.verdicts import count_name
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
+from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import with_chunk
-from trackrec.runtime.console import Stage, stage
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.runtime.settings import FeedbackSettings, ValidatorSettings
-from trackrec.stages.job import Job
+from trackrec.runtime.ledger import Run
+from trackrec.runtime.settings import Settings
+from trackrec.runtime.stage import Outcome, Stage
+from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
+from trackrec.tables.slices import slice_where
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
 
 _DECILES = (0.1, 0.5, 0.9)
+_FAULT = ("error", "error_kind")  # what the UDF adds to the columns of validations
 
 
-def run(job: Job) -> dict[str, Any]:
+def judge_candidates(run: Run, tables: Warehouse) -> Outcome:
     """Score every candidate and event that this version of V has not scored, then rank the candidates.
 
-    Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2), of users whom V is
-    not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing. Returns the
-    groups by verdict and the spread of their rewards.
+    Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
+    of users whom V is not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
+    The outcome counts the groups by verdict; its figures are the deciles of their gaps.
     """
-    settings, chosen = job.settings.feedback, validator_settings(job.settings)
-    with stage("validate") as line:
-        judge = judge_of(job.settings)
-        template, version = judge.template, judge.version
-        candidates = _candidates(job)
-        requests = requests_of(job, candidates, template, settings.next_events)
-        stored = job.warehouse.read_or_empty("validations")
-        with job.warehouse.materialised(validation.unscored(requests, stored, version)) as pending:
-            line.counts |= {"rows": 0, "unchanged": requests.count() - pending.count(), "quarantined": 0}
-            _score_chunks(job, line, pending, EngineSpec.judging(chosen, judge.model), chosen, version)
-        judged = job.warehouse.read("validations").where(F.col("validator_version") == version)
-        groups = feedback.judged_groups(candidates, feedback.rewards(judged), settings).persist()
-        try:
-            verdicts = {row["verdict"]: row["count"] for row in groups.groupBy("verdict").count().collect()}
-            line.counts |= {f"groups {verdict}": count for verdict, count in verdicts.items()}
-            gap = _spread(line, groups, settings)
-            _write_preferences(job, line, candidates, groups, version)
-        finally:
-            groups.unpersist()
-    job.counts |= {f"validate_{word}": count for word, count in line.counts.items()}
-    return {"groups": verdicts, "gap": gap}
+    settings, judge = run.settings, judge_of(run.settings)
+    with run.stage("validate") as stage:
+        candidates = _candidates(settings, tables)
+        requests = questions_about(candidates, judge.template, settings.feedback.next_events, settings, tables)
+        with tables.materialised(requests.drop("prompt_body")) as present:
+            _fill_question_keys(tables, present, judge.version)
+            pending = questions.unscored(requests, tables.read_or_empty("validations"), judge.version)
+            with tables.materialised(pending) as rows:
+                stage.counts = {"rows": 0, "unchanged": present.count() - rows.count(), "quarantined": 0, "failed": 0}
+                _score_chunks(run, tables, stage, rows, judge)
+            answered = questions.answered(present, tables.read("validations"), judge.version)
+            groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
+            try:
+                _count_groups(stage, groups)
+                stage.counts["preferences"] = _write_preferences(run, tables, groups, judge)
+            finally:
+                groups.unpersist()
+    return stage.outcome
 
 
-def _candidates(job: Job) -> DataFrame:
-    settings = job.settings
+def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The RecCoTs of the generator and the sampling that the settings name."""
+    generator, sampling = generator_of(settings)
+    return tables.read("reccots").where((F.col("generator_version") == generator) & (F.col("sampling") == sampling))
+
+
+def generator_of(settings: Settings) -> tuple[str, str]:
+    """(generator_version, sampling) as the rows of ``reccots`` have them; BadInputError where weights are missing."""
+    model = resolve(settings.generator.model, settings.cache_dir())
+    return generator_version(settings.generator, model), settings.generator.sampling.canonical()
+
+
+def questions_about(
+    reccots: DataFrame, template: ValidatorTemplate, count: int, settings: Settings, tables: Warehouse
+) -> DataFrame:
+    """What V reads of each RecCoT and its ``count`` next events in the alignment window, before its hold-out.
+
+    Rows as from ``questions.score_requests``; RecCoTs without text have none.
+    """
+    samples = tables.read("samples")
+    before = holdout_start(samples, settings.feedback.holdout_share)
+    events = questions.next_events(reccots, samples, before=before, count=count)
+    histories = current_histories(tables.read("user_histories"), template.facts.version)
+    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    with_text = reccots.where("status IN ('ok', 'cut')")
+    return questions.score_requests(
+        with_text, histories, events, items, template, max_title_chars=settings.histories.max_title_chars
+    )
+
+
+def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
     if settings.generator.sampling.n < 2:
         raise BadInputError(
             f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
-    return reccots_of(job).where(~of_validator(F.col("user_id"), settings.feedback.validator_share))
+    return reccots_of(settings, tables).where(~of_validator(F.col("user_id"), settings.feedback.validator_share))
 
 
-def reccots_of(job: Job) -> DataFrame:
-    """The RecCoTs of the generator and the sampling that the settings name."""
-    settings = job.settings
-    generator = resolve_model(settings.generator.model.source, settings.cache_dir(), settings.generator.model.sha256)
-    sampling = settings.generator.sampling.canonical()
-    theirs = (F.col("generator_version") == generator.version) & (F.col("sampling") == sampling)
-    return job.warehouse.read("reccots").where(theirs)
+def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
+    """Give rows of this V that have no question_key that of the request about their event.
+
+    Rows of earlier versions of trackrec have none. They are answers to the present questions: nothing is judged again.
+    """
+    if tables.exists("validations"):
+        same_event = " AND ".join(f"old.{column} = new.{column}" for column in questions.EVENT)
+        of_v = slice_where(**{"old.validator_version": version})
+        on = f"{same_event} AND {of_v} AND old.question_key IS NULL"
+        tables.update("validations", requests, on, {"question_key": "new.question_key"})
 
 
-def requests_of(job: Job, candidates: DataFrame, template: ValidatorTemplate, count: int) -> DataFrame:
-    """What V reads of each candidate and its ``count`` next events in the alignment window, before its hold-out."""
-    settings = job.settings
-    samples = job.warehouse.read("samples")
-    before = holdout_start(samples, settings.feedback.holdout_share)
-    events = validation.next_events(candidates, samples, before=before, count=count)
-    histories = current_histories(job.warehouse.read("user_histories"), template.facts.version)
-    items = clean_items(read_sources(job.spark, settings).items, settings.histories.max_title_chars).good
-    told = candidates.where("status IN ('ok', 'cut')")
-    return validation.score_requests(told, histories, events, items, template)
-
-
-def _score_chunks(
-    job: Job, line: Stage, pending: DataFrame, spec: EngineSpec, settings: ValidatorSettings, version: str
-) -> None:
+def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, judge: Judge) -> None:
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
-    total = pending.count()
+    settings, total = judge.settings, pending.count()
     profile = gpu_profile(settings)
-    job.warehouse.create("validations")
+    tables.create("validations")
     chunks = -(-total // settings.chunk_rows)
-    for chunk in range(chunks):
-        line.progress(line.counts["rows"], total, "judgements")
-        requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-        answers = validation.grouped(requests, settings.engines).mapInPandas(
-            validate_udf(spec, version), OUTPUT_SCHEMA, profile=profile
-        )
-        with job.warehouse.materialised(answers) as rows:
-            good = rows.where("error IS NULL").drop("error", "error_kind")
-            line.counts["rows"] += job.warehouse.insert_new("validations", job.stamp(good))
-            line.counts["quarantined"] += _set_aside(job, rows.where("error_kind = 'permanent'"))
+    with worker_progress(tables.spark, stage, total, "judgements") as channel:
+        udf = validate_udf(judge.spec, judge.version, channel.sender)
+        for chunk in range(chunks):
+            requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
+            answers = questions.grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
+            with tables.materialised(answers) as rows:
+                channel.reset_rows()
+                commit_answers(run, tables, stage, rows)
+            stage.progress(stage.counts["rows"], total, "judgements")
 
 
-def _set_aside(job: Job, faults: DataFrame) -> int:
-    if faults.isEmpty():
-        return 0
-    row = F.to_json(F.struct("row_key", "item_id", "event_time", "error"))
-    rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
-    return job.warehouse.insert_new("quarantine", job.stamp(rows))
+def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame) -> None:
+    """Answers into ``validations``, permanent faults into ``quarantine``; the next run asks the transient ones again.
+
+    ``answers``: rows of the UDF, materialised. Counts rows, quarantined, failed (transient).
+    """
+    good = answers.where("error IS NULL").drop(*_FAULT)
+    stage.counts["rows"] += tables.insert_new("validations", stamped(good, run.stamp()))
+    faults = answers.where("error_kind = 'permanent'")
+    if not faults.isEmpty():
+        row = F.to_json(F.struct("row_key", "item_id", "event_time", "error"))
+        rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
+        stage.counts["quarantined"] += tables.insert_new("quarantine", stamped(rows, run.stamp()))
+    stage.counts["failed"] += answers.where("error IS NOT NULL AND error_kind <> 'permanent'").count()
 
 
-def _spread(line: Stage, groups: DataFrame, settings: FeedbackSettings) -> list[float] | None:
-    """Deciles of the gap between a group's best and worst reward: most of them under min_gap, V sees no difference."""
-    told = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES))))
-    found = told.first()
-    if not found or found[0] is None:
-        return None
-    low, middle, high = found[0]
-    line.notes.append(f"gap {low:.3f} / {middle:.3f} / {high:.3f} (10, 50, 90 %), min_gap {settings.min_gap}")
-    return [low, middle, high]
+def _count_groups(stage: Stage, groups: DataFrame) -> None:
+    """Groups by verdict, and deciles of the gap of best and worst: if most are under min_gap, V sees no difference."""
+    for row in groups.groupBy("verdict").count().collect():
+        stage.counts[count_name(row["verdict"])] = row["count"]
+    gaps = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES)))).first()
+    if gaps is not None and gaps[0] is not None:
+        stage.figures |= {f"gap {share:.0%}": gap for share, gap in zip(_DECILES, gaps[0], strict=True)}
 
 
-def _write_preferences(job: Job, line: Stage, candidates: DataFrame, groups: DataFrame, version: str) -> None:
-    names = candidates.select("prompt_key", "generator_version", "sampling").distinct()
-    rows = feedback.preferences(groups, job.settings.feedback).join(names, "prompt_key")
-    written = job.warehouse.upsert("preferences", job.stamp(rows.withColumn("validator_version", F.lit(version))))
-    line.counts["preferences"] = written
+def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, judge: Judge) -> int:
+    """Make the kept groups the only preferences of this generator, sampling and V; returns rows written and deleted."""
+    generator, sampling = generator_of(run.settings)
+    names = {"generator_version": generator, "validator_version": judge.version, "sampling": sampling}
+    rows = preferences.preferences(groups, run.settings.feedback)
+    rows = rows.withColumns({name: F.lit(value) for name, value in names.items()})
+    with tables.materialised(stamped(rows, run.stamp())) as kept:
+        return tables.replace_slice("preferences", kept, slice_where(**names))

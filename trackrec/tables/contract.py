@@ -22,9 +22,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns, the key that is unique in it, CHECK constraints (name, SQL), and who writes it.
+    """One table: its columns, the key that is unique in it, CHECK constraints (name, SQL), and the jobs that write it.
 
-    ``external`` tables belong to the team that runs trackrec; we read them and never create them.
+    ``earlier_keys``: keys of earlier versions that this one only widens, so that their rows stay valid. ``external``
+    tables belong to the team that runs trackrec; we read them and never create them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Table:
     writer: str
     checks: tuple[tuple[str, str], ...] = ()
     external: bool = False
+    earlier_keys: tuple[tuple[str, ...], ...] = ()
 
     @property
     def column_names(self) -> list[str]:
@@ -45,7 +47,7 @@ class Table:
         return {c.name: c for c in self.columns}[name]
 
     @property
-    def made(self) -> Table:
+    def without_stamp(self) -> Table:
         """This table without run_id and created_time, which ``Job.stamp`` adds when the rows are written."""
         return replace(self, columns=tuple(c for c in self.columns if c.name not in STAMP))
 
@@ -53,38 +55,27 @@ class Table:
         """The schema string for ``createDataFrame`` and ``mapInPandas``, e.g. ``user_id string, as_of timestamp``."""
         return ", ".join(f"{c.name} {c.type}" for c in self.columns)
 
-    def ddl_columns(self) -> str:
-        """The column list of CREATE TABLE, with NOT NULL and comments."""
-        return ",\n".join(
-            f"  {c.name} {c.type}{'' if c.nullable else ' NOT NULL'} COMMENT '{_sql_text(c.comment)}'"
-            for c in self.columns
-        )
-
-
-def _sql_text(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
-
 
 def check_columns(table: Table, present: Iterable[tuple[str, str]], *, where: str) -> None:
     """Raise BadInputError naming every missing, extra or wrongly typed column of a frame meant for ``table``.
 
     ``present`` holds (name, Spark SQL type) pairs, e.g. ``df.dtypes``; ``where`` says where the frame came from.
     """
-    have = dict(present)
+    types = dict(present)
     faults = []
-    missing = [c.name for c in table.columns if c.name not in have]
-    extra = [name for name in have if name not in table.column_names]
+    missing = [c.name for c in table.columns if c.name not in types]
+    extra = [name for name in types if name not in table.column_names]
     if missing:
         faults.append(f"missing {', '.join(missing)}")
     if extra:
         faults.append(f"unexpected {', '.join(extra)}")
     faults += [
-        f"{c.name} is {have[c.name]}, expected {c.type}"
+        f"{c.name} is {types[c.name]}, expected {c.type}"
         for c in table.columns
-        if c.name in have and have[c.name] != c.type
+        if c.name in types and types[c.name] != c.type
     ]
     if faults:
         raise BadInputError(
-            f"table {table.name} ({where}): {'; '.join(faults)}. Present: {', '.join(have) or 'no column'}.",
+            f"table {table.name} ({where}): {'; '.join(faults)}. Present: {', '.join(types) or 'no column'}.",
             "Map the columns under source.<table>.columns in conf/, or rebuild the table.",
         )

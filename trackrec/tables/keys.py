@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 
 def key_of(*columns: Column | str) -> Column:
     """sha256 (hex) over columns, as a Spark expression; each is hashed first, so that no separator can be forged."""
+    from pyspark.sql import functions as F
+
     parts = [F.sha2((F.col(c) if isinstance(c, str) else c).cast("string"), 256) for c in columns]
     return F.sha2(F.concat(*parts), 256)
 

@@ -16,20 +16,11 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.places import is_path, without_scheme
-from trackrec.runtime.settings import Settings
+from trackrec.runtime.places import without_scheme
+from trackrec.tables.arrow import arrow_schema, arrow_type, delta_fields, spark_type, without_views
 from trackrec.tables.contract import Table
+from trackrec.tables.migration import KEY_PROPERTY, StoredTable, key_text, migration_of
 from trackrec.tables.schemas import TABLES
-
-_ARROW = {
-    "string": pa.string(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "timestamp": pa.timestamp("us", tz="UTC"),  # what Spark's TIMESTAMP is; without the zone it would be TIMESTAMP_NTZ
-    "map<string,double>": pa.map_(pa.string(), pa.float64()),
-    "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
-}
 
 
 class Lake:
@@ -45,7 +36,7 @@ class Lake:
     def exists(self, name: str) -> bool:
         """Whether the table was created."""
         uri = self.uri(name)
-        with _told(name, uri):
+        with _one_line_errors(name, uri):
             return bool(DeltaTable.is_deltatable(uri))
 
     def spark_expression(self, name: str) -> str:
@@ -55,40 +46,52 @@ class Lake:
     def open(self, name: str) -> DeltaTable:
         """The table as it is now. BadInputError: no table, or delta-rs cannot read it."""
         uri = self.uri(name)
-        with _told(name, uri):
+        with _one_line_errors(name, uri):
             return DeltaTable(uri)
 
     def read_columns(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """``columns`` of a whole table, one chunk a column. BadInputError: no table, no such column, no rows."""
-        delta, uri, writer = self.open(name), self.uri(name), TABLES[name].writer
+        """``columns`` of a whole table, one chunk a column. BadInputError: no table, no such column, no rows.
+
+        A nullable column that a table of an earlier version lacks is NULL in every row; reading writes nothing.
+        """
+        delta, uri, table = self.open(name), self.uri(name), TABLES[name]
         present = [field.name for field in delta.schema().fields]
-        if missing := [column for column in columns if column not in present]:
+        nullable = {column.name for column in table.columns if column.nullable}
+        if missing := [column for column in columns if column not in present and column not in nullable]:
             raise BadInputError(
                 f"table {name} ({uri}) lacks {', '.join(missing)}. Present: {', '.join(present)}.",
-                f"Rebuild it with {writer}.",
+                f"Rebuild it with {table.writer}.",
             )
-        with _told(name, uri):
-            # Not to_pyarrow_table: with deltalake 1.6.6 and pyarrow 26 on a busy machine 11 of 72 short processes that
-            # had called it aborted at exit ("terminate called without an active exception"); none of 36 that queried.
-            wanted = ", ".join(f'"{column}"' for column in columns)
-            found = QueryBuilder().register(name, delta).execute(f"SELECT {wanted} FROM {name}")
-            table = _plain(pa.table(found.read_all()))
-        if table.num_rows == 0:
-            raise BadInputError(f"table {name} ({uri}) is empty.", f"Run {writer} first.")
-        return table.combine_chunks()
+        with _one_line_errors(name, uri):
+            rows = _query(delta, name, [column for column in columns if column in present])
+        if rows.num_rows == 0:
+            raise BadInputError(f"table {name} ({uri}) is empty.", f"Run {table.writer} first.")
+        absent = {column: arrow_type(table.column(column)) for column in columns if column not in present}
+        for column, kind in absent.items():
+            rows = rows.append_column(column, pa.nulls(rows.num_rows, kind))
+        return rows.select(columns).combine_chunks()
 
     def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
         """Insert the rows (one mapping of column to value each) whose key is not in the table yet, in one commit.
 
         Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. The table is created,
-        with its comments, where there is none. Returns rows written.
+        with its comments, where there is none, and one of an earlier version gets what it lacks (migration.py), in
+        commits of its own. Returns rows written.
         """
         table, uri = TABLES[name], self.uri(name)
-        schema = _schema(table)
+        schema = arrow_schema(table)
         data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
         same_key = " AND ".join(f"(old.{k} IS NOT DISTINCT FROM new.{k})" for k in table.key)
-        with _told(name, uri):
-            delta = DeltaTable.create(uri, schema, mode="ignore", description=table.comment)
+        with _one_line_errors(name, uri):
+            delta = DeltaTable.create(
+                uri,
+                schema,
+                mode="ignore",
+                description=table.comment,
+                configuration={KEY_PROPERTY: key_text(table.key)},
+                raise_if_key_not_exists=False,
+            )
+            delta = _migrated(delta, table)
             merge = delta.merge(data, same_key, source_alias="new", target_alias="old")
             if replacing:
                 merge = merge.when_matched_update_all(replacing)
@@ -96,22 +99,42 @@ class Lake:
         return int(written["num_target_rows_inserted"] + written["num_target_rows_updated"])
 
 
-def open_lake(settings: Settings, job: str) -> Lake:
-    """The tables of ``settings.warehouse``; Spark is started only where that is a catalog name, to ask where they lie.
+def _query(delta: DeltaTable, name: str, columns: Sequence[str]) -> pa.Table:
+    # Not to_pyarrow_table: with deltalake 1.6.6 and pyarrow 26 on a busy machine 11 of 72 short processes that
+    # had called it aborted at exit ("terminate called without an active exception"); none of 36 that queried.
+    selected = ", ".join(f'"{column}"' for column in columns) or "1"  # of no column still a row each
+    return without_views(
+        pa.table(QueryBuilder().register(name, delta).execute(f"SELECT {selected} FROM {name}").read_all())
+    )
 
-    Raises BadInputError as ``tables.Warehouse`` does.
-    """
-    if is_path(settings.warehouse):
-        return Lake(settings.warehouse)
-    from trackrec.runtime.session import spark_session
-    from trackrec.tables.catalog import CatalogLake
-    from trackrec.tables.warehouse import Warehouse
 
-    return CatalogLake(Warehouse(spark_session(settings, job), settings.warehouse))
+def _migrated(delta: DeltaTable, table: Table) -> DeltaTable:
+    """The stored table with what its schema has and it lacks; BadInputError where that cannot be mended."""
+    migration = migration_of(table, _stored_table(delta))
+    if not migration.needed:
+        return delta
+    try:
+        if migration.new_columns:
+            delta.alter.add_columns(delta_fields(migration.new_columns))
+        if migration.key is not None:
+            delta.alter.set_table_properties({KEY_PROPERTY: migration.key}, raise_if_not_exists=False)
+        return delta
+    except DeltaError:
+        # Another job may have done the same in the meantime.
+        newest = DeltaTable(delta.table_uri)
+        if migration_of(table, _stored_table(newest)).needed:
+            raise
+        return newest
+
+
+def _stored_table(delta: DeltaTable) -> StoredTable:
+    columns = {field.name: spark_type(field.type) for field in delta.schema().fields}
+    return StoredTable(delta.table_uri, columns, dict(delta.metadata().configuration))
 
 
 @contextmanager
-def _told(name: str, uri: str) -> Iterator[None]:
+def _one_line_errors(name: str, uri: str) -> Iterator[None]:
+    """Faults of the storage as BadInputError that names the table."""
     try:
         yield
     except TableNotFoundError:
@@ -130,14 +153,3 @@ def _told(name: str, uri: str) -> Iterator[None]:
 
 def _line(error: Exception) -> str:
     return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:300].rstrip(".")
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Strings as Arrow's ordinary type: few of its functions take the string views that a query returns."""
-    types = [pa.string() if pa.types.is_string_view(field.type) else field.type for field in table.schema]
-    return table.cast(pa.schema([field.with_type(kind) for field, kind in zip(table.schema, types, strict=True)]))
-
-
-def _schema(table: Table) -> pa.Schema:
-    comments = ((column, {"comment": column.comment}) for column in table.columns)
-    return pa.schema([pa.field(c.name, _ARROW[c.type], c.nullable, metadata=told) for c, told in comments])

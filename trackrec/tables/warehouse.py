@@ -1,7 +1,8 @@
 """A warehouse of Delta tables, by path or by catalog name, and the few ways trackrec writes to them.
 
-Every write is idempotent: an insert-only or updating MERGE by the table's key (schemas.py) from rows that do not
-change when they are read twice. A plain append is used only where rows are paid for before they can be merged.
+Every write is idempotent: a MERGE by the table's key (schemas/) from rows that do not change when they are read twice.
+A plain append is used only where rows are paid for before they can be merged. Before a table of an earlier version is
+read or written, it gets the columns that it lacks (migration.py).
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ from pyspark.sql import functions as F
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_path, quoted
 from trackrec.tables.contract import STAMP, Table, check_columns
+from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import TABLES
-
-# deltalake (delta-rs) refuses tables with these, and consumers read ours with it.
-_PLAIN = "'delta.enableDeletionVectors'='false', 'delta.columnMapping.mode'='none', 'delta.checkpointPolicy'='classic'"
+from trackrec.tables.spark_errors import error_condition
 
 
 class Warehouse:
@@ -39,6 +39,7 @@ class Warehouse:
         self.spark = spark
         self.is_path = is_path(root)
         self.root = str(Path(root).resolve()) if self.is_path and not re.match(r"\w+:/", root) else root
+        self._current: set[str] = set()  # tables that are known to have all that their schema has
         if not self.is_path:
             _check_schema(spark, root)
 
@@ -48,7 +49,7 @@ class Warehouse:
 
     def location(self, name: str) -> str:
         """Where the table's files lie, a path or URI. BadInputError names a missing table."""
-        self._need(name)
+        self._require(name)
         if self.is_path:
             return f"{self.root}/{name}"
         detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(name)}").first()
@@ -62,23 +63,27 @@ class Warehouse:
         return self.spark.catalog.tableExists(self.identifier(name))
 
     def create(self, name: str) -> None:
-        """Create the table with comments, NOT NULL and CHECK constraints as schemas.py has it, unless it is there."""
+        """Create the table as schemas/ has it, unless it is there; one of an earlier version gets what it lacks.
+
+        Raises BadInputError where a stored table differs from its schema in what cannot be added.
+        """
         if self.exists(name):
+            self._migrate(name)
             return
-        table = TABLES[name]
-        identifier = self.identifier(name)
-        comment = table.comment.replace("'", "\\'")
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {identifier} (\n{table.ddl_columns()}\n) USING DELTA "
-            f"COMMENT '{comment}' TBLPROPERTIES ({_PLAIN})"
-        )
-        for constraint, check in table.checks:
-            self.spark.sql(f"ALTER TABLE {identifier} ADD CONSTRAINT {constraint} CHECK ({check})")
+        if self.is_path:
+            create_at_path(self.spark, f"{self.root}/{name}", TABLES[name])
+        else:
+            create_in_schema(self.spark, self.root, TABLES[name])
+        self._current.add(name)
 
     def read(self, name: str) -> DataFrame:
-        """The table as it is now; BadInputError names a missing table and the job that writes it."""
-        self._need(name)
-        return self.spark.table(self.identifier(name))
+        """The table as it is now, in the schema's columns; a new nullable column of an older table is NULL.
+
+        BadInputError names a missing table and the job that writes it, or what differs from the schema.
+        """
+        self._require(name)
+        self._migrate(name)
+        return self.spark.table(self.identifier(name)).select(*TABLES[name].column_names)
 
     def read_or_empty(self, name: str) -> DataFrame:
         """The table, or no rows of its schema where it was never written."""
@@ -87,8 +92,14 @@ class Warehouse:
         return self.spark.createDataFrame([], TABLES[name].spark_schema())
 
     def append(self, name: str, rows: DataFrame) -> None:
-        """Append rows that were paid for. ``rows`` may be lazy and is evaluated once; it must not read this table."""
-        self._conform(name, rows).write.format("delta").mode("append").insertInto(self.identifier(name))
+        """Append rows that were paid for. ``rows`` may be lazy and is evaluated once; it must not read this table.
+
+        Raises BadInputError where the table was not created.
+        """
+        self._require(name)
+        self._migrate(name)
+        # By name: a column that was added later stands last in the stored table, whatever its place in the schema.
+        self._conform(name, rows).writeTo(self.identifier(name)).append()
 
     def insert_new(self, name: str, rows: DataFrame) -> int:
         """Insert the rows whose key is not in the table yet; rows that are there stay untouched.
@@ -109,10 +120,45 @@ class Warehouse:
 
     def upsert(self, name: str, rows: DataFrame) -> int:
         """As ``insert_new``, and update rows that differ (run_id and created_time aside). Returns rows written."""
+        return self._merge(name, rows, update_where=_differs(TABLES[name]))
+
+    def replace_slice(self, name: str, rows: DataFrame, where: str) -> int:
+        """Make ``rows`` the only rows of the table for which ``where``, SQL over its columns, holds.
+
+        As ``upsert``, and rows of the slice whose key is not in ``rows`` are deleted, in the same commit; where nothing
+        changes there is none. ``rows`` must not change when they are read twice. Returns rows written and deleted.
+        Raises BadInputError for rows outside the slice.
+        """
         table = TABLES[name]
-        values = [c for c in table.column_names if c not in (*table.key, *STAMP)]
-        changed = " OR ".join(f"NOT (old.{c} <=> new.{c})" for c in values)
-        return self._merge(name, rows, update_where=changed)
+        self.create(name)
+        source = self._conform(name, rows).dropDuplicates(list(table.key))
+        outside = source.where(f"NOT coalesce({where}, false)").count()
+        if outside:
+            raise BadInputError(
+                f"table {name}: {outside:,} rows are outside the slice that they are to replace ({where}).",
+                "Write them with upsert, or widen the slice.",
+            )
+        stored, same_key, differs = self.read(name), _same_key(table), _differs(table)
+        unchanged = F.expr(f"{same_key} AND NOT ({differs})")
+        if (
+            source.alias("new").join(stored.alias("old"), unchanged, "left_anti").isEmpty()
+            and stored.where(where).alias("old").join(source.alias("new"), F.expr(same_key), "left_anti").isEmpty()
+        ):
+            return 0
+        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(source.alias("new"), same_key)
+        merge = merge.whenMatchedUpdateAll(differs).whenNotMatchedInsertAll().whenNotMatchedBySourceDelete(where)
+        return _affected(merge.execute())
+
+    def update(self, name: str, rows: DataFrame, on: str, changes: Mapping[str, str]) -> int:
+        """Set columns of the stored rows (``old``) that match one of ``rows`` (``new``); returns rows changed.
+
+        ``on`` and the values of ``changes`` (column -> value) are SQL over both; ``rows`` must not change when they are
+        read twice, and no two of them may match one stored row. Where none matches there is no commit.
+        """
+        if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
+            return 0
+        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
+        return _affected(merge.whenMatchedUpdate(set=dict(changes)).execute())
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
@@ -134,22 +180,28 @@ class Warehouse:
         for table in TABLES.values():
             if table.external or "user_id" not in table.column_names or not self.exists(table.name):
                 continue
-            theirs = F.col("user_id") == user_id
-            deleted[table.name] = self.read(table.name).where(theirs).count()
+            # Not through read(): a table that cannot be brought up to its schema still loses the user's rows.
+            stored, of_user = DeltaTable.forName(self.spark, self.identifier(table.name)), F.col("user_id") == user_id
+            deleted[table.name] = stored.toDF().where(of_user).count()
             if deleted[table.name]:
-                DeltaTable.forName(self.spark, self.identifier(table.name)).delete(theirs)
+                stored.delete(of_user)
         return deleted
 
-    def _need(self, name: str) -> None:
+    def _require(self, name: str) -> None:
         if not self.exists(name):
             raise BadInputError(
                 f"table {name} does not exist in {self.root}.", f"Run {TABLES[name].writer} first, or set warehouse."
             )
 
+    def _migrate(self, name: str) -> None:
+        if name not in self._current:
+            migrate_table(self.spark, self.identifier(name), TABLES[name])
+            self._current.add(name)
+
     def _merge(self, name: str, rows: DataFrame, *, update_where: str | None) -> int:
         table = TABLES[name]
         self.create(name)
-        same_key = " AND ".join(f"old.{k} <=> new.{k}" for k in table.key)
+        same_key = _same_key(table)
         # Two source rows of one key would both be inserted.
         source = self._conform(name, rows).dropDuplicates(list(table.key)).alias("new")
         stored = F.expr(f"{same_key} AND NOT ({update_where})" if update_where else same_key)
@@ -177,25 +229,28 @@ class Warehouse:
         path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
 
 
-def gist(error: PySparkException | Py4JJavaError) -> str:
-    """Spark's own name for the fault, e.g. PATH_NOT_FOUND; its message runs over pages."""
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
-    found = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
-    named = condition if condition and not condition.startswith("_LEGACY") else found and found.group(1)
-    return named or type(error).__name__
+def _same_key(table: Table) -> str:
+    return " AND ".join(f"old.{column} <=> new.{column}" for column in table.key)
+
+
+def _differs(table: Table) -> str:
+    """SQL that holds where two rows of one key differ in a value; who wrote them and when is none."""
+    values = [column for column in table.column_names if column not in (*table.key, *STAMP)]
+    return " OR ".join(f"NOT (old.{column} <=> new.{column})" for column in values)
 
 
 def _check_schema(spark: SparkSession, root: str) -> None:
     try:
         spark.sql(f"DESCRIBE SCHEMA {quoted(root)}")
     except (PySparkException, Py4JJavaError) as error:
-        if gist(error) == "SCHEMA_NOT_FOUND":
+        if error_condition(error) == "SCHEMA_NOT_FOUND":
             raise BadInputError(
                 f"schema {root} does not exist.", f"Run CREATE SCHEMA {quoted(root)} in Spark SQL, or set warehouse."
             ) from None
         catalog = root.split(".")[0]
         raise BadInputError(
-            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it ({gist(error)}).",
+            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it "
+            f"({error_condition(error)}).",
             f"Set spark.sql.catalog.{catalog} in spark-defaults.conf, ask for USE SCHEMA on {root}, or set warehouse.",
         ) from None
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.interface import EngineSpec, Request
+from trackrec.engines.interface import Request
+from trackrec.engines.spec import EngineSpec
 from trackrec.training.prefix import Group
 from trackrec.training.sdpo_objective import Preference
 

@@ -1,1 +1,1 @@
-"""CTR networks, a file each."""
+"""CTR networks, a file each; ``interface`` says what such a file holds."""

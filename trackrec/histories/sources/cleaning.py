@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyspark.sql import Column, DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from trackrec.histories.text import neutralise
+from trackrec.histories.untrusted import neutralise, title_or_id
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import SourceSettings
 from trackrec.tables import schemas
 from trackrec.tables.quarantine import fault_rows
+from trackrec.tables.spark_errors import error_condition
 
 # Later times do not fit pandas' nanoseconds, and milliseconds mistaken for seconds land far beyond.
 _FIRST_TIME, _END_OF_TIME = "1970-01-01", "2262-01-01"
@@ -49,22 +53,20 @@ class Cleaned:
 
     good: DataFrame
     bad: DataFrame
+    _table: str
     _keys: DataFrame  # one row a reason and key: n rows, `same` of them like the kept one; late, placeholder: flags
 
     def count(self) -> Counts:
-        """Count everything in one pass over the source."""
-        rows = (
-            self._keys.groupBy("reason")
-            .agg(
-                F.sum("n").alias("n"),
-                F.count("*").alias("keys"),
-                F.sum(F.col("same") - 1).alias("duplicates"),
-                F.sum(F.col("n") - F.col("same")).alias("conflicting"),
-                F.count_if("late").alias("late"),
-                F.count_if("placeholder").alias("placeholders"),
-            )
-            .collect()
+        """Count everything in one pass over the source; BadInputError where a file of it cannot be read to its end."""
+        by_reason = self._keys.groupBy("reason").agg(
+            F.sum("n").alias("n"),
+            F.count("*").alias("keys"),
+            F.sum(F.col("same") - 1).alias("duplicates"),
+            F.sum(F.col("n") - F.col("same")).alias("conflicting"),
+            F.count_if("late").alias("late"),
+            F.count_if("placeholder").alias("placeholders"),
         )
+        rows = self._collected(by_reason)
         quarantined = {r["reason"]: r["n"] for r in rows if r["reason"]}
         good: dict[str, int] = next((r.asDict() for r in rows if not r["reason"]), {})
         return Counts(
@@ -77,6 +79,18 @@ class Cleaned:
             quarantined=quarantined,
         )
 
+    def _collected(self, frame: DataFrame) -> list[Row]:
+        try:
+            return frame.collect()
+        except (PySparkException, Py4JJavaError) as error:
+            if not error_condition(error).startswith("FAILED_READ_FILE"):
+                raise
+            raise BadInputError(
+                f"table {self._table}: a file of it cannot be read to its end ({error_condition(error)}).",
+                "Mend or leave out the file. In a CSV look for a quote that is opened and never closed; where quotes "
+                f"mean nothing, set source.{self._table}.options.quote to ''.",
+            ) from error
+
 
 def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     """Interactions as ``read_table`` gives them -> good (user_id, item_id, event_time, known_time, label), and bad.
@@ -86,11 +100,11 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     same time the one not liked. Reasons: null_user_id, null_item_id (NULL, blank or not UTF-8), bad_event_time,
     bad_available_time (unparsable, before 1970 or after 2261), rating_out_of_range, label_not_binary, no_label.
     """
-    judged = _judge_interactions(raw, source)
+    checked = _with_reasons(raw, source)
     ok = F.col("reason").isNull()
     # known_time and label in one number keep the aggregation in Spark's hash table: 3 million rows take 13 s on 2 busy
     # cores; a struct of the two is sorted, 26 s.
-    keys = judged.groupBy("reason", *(F.when(ok, F.col(k)).alias(k) for k in schemas.INTERACTIONS.key)).agg(
+    keys = checked.groupBy("reason", *(F.when(ok, F.col(k)).alias(k) for k in schemas.INTERACTIONS.key)).agg(
         F.count("*").alias("n"),
         F.sum("label").alias("likes"),
         F.min(F.unix_micros("known_time") * 2 + F.col("label")).alias("first"),
@@ -102,7 +116,8 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     same = F.when(label == 1, F.col("likes")).otherwise(F.col("n") - F.col("likes"))
     late = known_time > F.col("event_time")
     counted = keys.select("reason", "n", same.alias("same"), late.alias("late"), F.lit(False).alias("placeholder"))
-    return Cleaned(good, _set_aside(judged, schemas.INTERACTIONS.name), counted)
+    bad = _set_aside(checked, schemas.INTERACTIONS.name)
+    return Cleaned(good, bad, schemas.INTERACTIONS.name, counted)
 
 
 def clean_items(raw: DataFrame, max_title_chars: int) -> Cleaned:
@@ -113,29 +128,30 @@ def clean_items(raw: DataFrame, max_title_chars: int) -> Cleaned:
     null_item_id.
     """
     title = neutralise(F.col("title"), max_title_chars)
-    judged = raw.select(
+    checked = raw.select(
         _identity("item_id"),
         F.when(title != "", title).alias("title"),
         _attributes(F.col("attributes"), max_title_chars).alias("attributes"),
         F.lit(None).cast("string").alias("user_id"),
         _as_json(raw),
     ).withColumn("reason", F.when(F.col("item_id").isNull(), "null_item_id"))
-    keys = judged.groupBy("reason", "item_id").agg(
+    keys = checked.groupBy("reason", "item_id").agg(
         F.count("*").alias("n"),
         F.min(F.struct(F.col("title").isNull(), "title", "attributes")).alias("kept"),
     )
-    placeholder = neutralise(F.concat(F.lit("item "), F.col("item_id")), max_title_chars)
     good = keys.where(F.col("reason").isNull()).select(
-        "item_id", F.coalesce("kept.title", placeholder).alias("title"), F.col("kept.attributes").alias("attributes")
+        "item_id",
+        title_or_id(F.col("kept.title"), max_title_chars).alias("title"),
+        F.col("kept.attributes").alias("attributes"),
     )
     untitled = F.col("kept.title").isNull()
     counted = keys.select(
         "reason", "n", F.col("n").alias("same"), F.lit(False).alias("late"), untitled.alias("placeholder")
     )
-    return Cleaned(good, _set_aside(judged, schemas.ITEMS.name), counted)
+    return Cleaned(good, _set_aside(checked, schemas.ITEMS.name), schemas.ITEMS.name, counted)
 
 
-def _judge_interactions(raw: DataFrame, source: SourceSettings) -> DataFrame:
+def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
     event_time, available_time = (_time(raw, name) for name in ("event_time", "available_time"))
     rating, given = F.col("rating").try_cast("double"), F.col("label").try_cast("double")
     # NaN is greater than any number, so between() refuses it; coalesce() catches what could not be cast.
@@ -195,7 +211,7 @@ def _as_json(raw: DataFrame) -> Column:
     return F.to_json(shown, {"ignoreNullFields": "false"}).alias("row")
 
 
-def _set_aside(judged: DataFrame, table: str) -> DataFrame:
-    faults = judged.where(F.col("reason").isNotNull())
+def _set_aside(checked: DataFrame, table: str) -> DataFrame:
+    faults = checked.where(F.col("reason").isNotNull())
     rows = fault_rows(faults, table, reason=F.col("reason"), row=F.col("row"))
     return rows.dropDuplicates(["fault_key"])

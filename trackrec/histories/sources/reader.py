@@ -13,21 +13,22 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.histories.sources import movielens
+from trackrec.histories.sources.csv_options import csv_options
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_name, quoted
 from trackrec.runtime.settings import Settings, SourceSettings, TableSource
 from trackrec.tables import contract, schemas
-from trackrec.tables.warehouse import gist
+from trackrec.tables.spark_errors import error_condition
 
-_WHOLE = "tinyint|smallint|int|bigint"
+_INTEGER = "tinyint|smallint|int|bigint"
 _TEXT = r"string|char\(\d+\)|varchar\(\d+\)"
-_NUMBER = rf"{_WHOLE}|float|double|decimal\(\d+,\d+\)"
+_NUMBER = rf"{_INTEGER}|float|double|decimal\(\d+,\d+\)"
 # Contract type -> (types that can stand for it, the same in words). An id of type double is refused: it would read
 # "196.0" and join nothing. So is an event_time of type float: today's epoch seconds in it are 128 s apart.
 _ACCEPTED = {
-    "string": (rf"{_TEXT}|{_WHOLE}|decimal\(\d+,0\)", "a string or a whole number"),
+    "string": (rf"{_TEXT}|{_INTEGER}|decimal\(\d+,0\)", "a string or a whole number"),
     "timestamp": (
-        rf"timestamp|timestamp_ntz|date|{_TEXT}|{_WHOLE}|double|decimal\(\d+,\d+\)",
+        rf"timestamp|timestamp_ntz|date|{_TEXT}|{_INTEGER}|double|decimal\(\d+,\d+\)",
         "a timestamp, a date, an ISO string or epoch seconds (whole, double or decimal)",
     ),
     "double": (rf"{_NUMBER}|{_TEXT}", "a number"),
@@ -68,10 +69,10 @@ def read_table(spark: SparkSession, source: TableSource, table: contract.Table) 
     BadInputError when the table is missing or unreadable, a column is missing, or a type can never be cast.
     """
     frame = _open(spark, source, table)
-    theirs = _mapped(source, table, frame.columns)
+    mapped = _mapped_columns(source, table, frame.columns)
     types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    _check_types(source, table, {ours: types[name] for ours, name in theirs.items()})
-    return frame.select(*(_contract_column(source, column, theirs, types) for column in table.columns))
+    _check_types(source, table, {column: types[source_column] for column, source_column in mapped.items()})
+    return frame.select(*(_contract_column(source, column, mapped, types) for column in table.columns))
 
 
 def _required(source: SourceSettings, name: str) -> TableSource:
@@ -85,18 +86,15 @@ def _required(source: SourceSettings, name: str) -> TableSource:
 
 
 def _open(spark: SparkSession, source: TableSource, table: contract.Table) -> DataFrame:
-    reader = spark.read.format(source.format)
-    if source.format == "csv":
-        reader = reader.option("header", "true")
-    reader = reader.options(**source.options)
-    if source.format == "csv":
-        reader = reader.option("inferSchema", "false")  # guessed types change from night to night
+    options = csv_options(source.options) if source.format == "csv" else source.options
+    reader = spark.read.format(source.format).options(**options)
     try:
         frame = reader.table(quoted(source.path)) if _is_table_name(source) else reader.load(source.path)
         frame.schema  # noqa: B018  Spark Connect looks only now
     except (PySparkException, Py4JJavaError) as error:
         raise BadInputError(
-            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} ({gist(error)}).",
+            f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} "
+            f"({error_condition(error)}).",
             f"Correct source.{table.name}.path or .format in conf/.",
         ) from None
     return frame
@@ -106,39 +104,39 @@ def _is_table_name(source: TableSource) -> bool:
     return source.format != "csv" and is_name(source.path, parts=3) and not Path(source.path).exists()
 
 
-def _mapped(source: TableSource, table: contract.Table, present: list[str]) -> dict[str, str]:
-    """Our name -> theirs, for the contract's columns that the source has."""
+def _mapped_columns(source: TableSource, table: contract.Table, columns_present: list[str]) -> dict[str, str]:
+    """Contract column -> column of the source, for those that the source has."""
     setting = f"source.{table.name}.columns"
-    unknown = [ours for ours in source.columns if ours not in table.column_names]
+    unknown = [column for column in source.columns if column not in table.column_names]
     if unknown:
         raise BadInputError(
             f"setting {setting}: {table.name} has no column {', '.join(unknown)}.",
-            f"Write our name first, theirs second; ours are {', '.join(table.column_names)}.",
+            f"Write one of {', '.join(table.column_names)} first, the name in your table second.",
         )
-    theirs = {ours: source.columns.get(ours, ours) for ours in table.column_names}
-    found = {ours: name for ours, name in theirs.items() if name in present}
+    named = {column: source.columns.get(column, column) for column in table.column_names}
+    mapped = {column: source_column for column, source_column in named.items() if source_column in columns_present}
     needed = [c.name for c in table.columns if not c.nullable or c.name in source.columns]
     needed += _ALSO_NEEDED.get(table.name, ())
-    missing = [_called(ours, theirs[ours]) for ours in dict.fromkeys(needed) if ours not in found]
-    if table.name == "interactions" and not {"rating", "label"} & found.keys():
+    missing = [_described(column, named[column]) for column in dict.fromkeys(needed) if column not in mapped]
+    if table.name == "interactions" and not {"rating", "label"} & mapped.keys():
         missing.append("rating or label")
     if missing:
         raise BadInputError(
-            f"table {table.name} ({source.path}): missing {', '.join(missing)}. Present: {', '.join(present)}.",
+            f"table {table.name} ({source.path}): missing {', '.join(missing)}. Present: {', '.join(columns_present)}.",
             f"Map the columns under {setting} in conf/.",
         )
-    return found
+    return mapped
 
 
-def _called(ours: str, theirs: str) -> str:
-    return ours if ours == theirs else f"{ours} (mapped to {theirs})"
+def _described(column: str, source_column: str) -> str:
+    return column if column == source_column else f"{column} (mapped to {source_column})"
 
 
 def _check_types(source: TableSource, table: contract.Table, types: Mapping[str, str]) -> None:
     faults = [
-        f"{name} is {found}, expected {_ACCEPTED[table.column(name).type][1]}"
-        for name, found in types.items()
-        if not re.fullmatch(_ACCEPTED[table.column(name).type][0] + "|void", found)
+        f"{name} is {type_}, expected {_ACCEPTED[table.column(name).type][1]}"
+        for name, type_ in types.items()
+        if not re.fullmatch(_ACCEPTED[table.column(name).type][0] + "|void", type_)
     ]
     if faults:
         raise BadInputError(
@@ -148,16 +146,16 @@ def _check_types(source: TableSource, table: contract.Table, types: Mapping[str,
 
 
 def _contract_column(
-    source: TableSource, column: contract.Column, theirs: Mapping[str, str], types: Mapping[str, str]
+    source: TableSource, column: contract.Column, mapped: Mapping[str, str], types: Mapping[str, str]
 ) -> Column:
-    if column.name not in theirs:
+    if column.name not in mapped:
         return F.lit(None).cast(column.type).alias(column.name)
-    name = theirs[column.name]
-    value = F.col("`" + name.replace("`", "``") + "`")
+    source_column = mapped[column.name]
+    value = F.col("`" + source_column.replace("`", "``") + "`")
     if column.name.endswith("_id"):
         value = F.btrim(value.cast("string"), F.lit(" \t\r\n"))
     elif column.type == "string":
         value = value.cast("string")
-    elif column.type == "array<string>" and not types[name].startswith("array"):
+    elif column.type == "array<string>" and not types[source_column].startswith("array"):
         value = F.split(value.cast("string"), re.escape(source.attribute_separator))
     return value.alias(column.name)

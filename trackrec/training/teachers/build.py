@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import DistillSettings
 from trackrec.training.teachers.interface import Teacher

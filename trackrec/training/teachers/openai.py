@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.histories.text import one_line
-from trackrec.reccots.sentences import judged
+from trackrec.reccots.sentences import served_text
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings
 from trackrec.training.teachers.interface import TeacherText
@@ -115,7 +115,7 @@ class OpenAITeacher:
         text = one_line(content.rsplit("</think>", 1)[-1])  # what some servers leave of a reasoning model's thoughts
         if self._settings.prefill and not text.startswith(self._opening):
             text = f"{self._opening} {text}"
-        status, text = judged(text, self._opening, str(choices[0].finish_reason))
+        status, text = served_text(text, self._opening, str(choices[0].finish_reason))
         if status == "empty":
             return "", "empty: the teacher wrote no whole sentence"
         if not text.startswith(self._opening):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trackrec.histories.prompts import Template
+from trackrec.histories.templates import Template
 from trackrec.training.teachers.interface import TeacherText
 
 _FEW = 3  # events an attribute needs before anything is said about it

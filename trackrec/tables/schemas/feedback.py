@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trackrec.tables.columns import AS_OF, CREATED, GENERATOR, PROMPT_KEY, ROW_KEY, RUN, USER, VALIDATOR
 from trackrec.tables.contract import Column, Table
+from trackrec.tables.schemas.columns import AS_OF, CREATED, GENERATOR, PROMPT_KEY, ROW_KEY, RUN, USER, VALIDATOR
 
 _CANDIDATE = "struct<row_key:string,text:string,ended:boolean,reward:double>"
 
@@ -22,10 +22,17 @@ VALIDATIONS = Table(
         Column("p_yes", "double", "P(Yes) / (P(Yes) + P(No)) at the answer position"),
         Column("log_odds", "double", "log P(Yes) - log P(No), nats"),
         Column("prompt_tokens", "int", "tokens of V's prompt, chat template included"),
+        Column(
+            "question_key",
+            "string",
+            "sha256 of the prompt that V read: another title or RecCoT is another question",
+            nullable=True,
+        ),
         RUN,
         CREATED,
     ),
-    key=("row_key", "item_id", "event_time", "validator_version"),
+    key=("row_key", "item_id", "event_time", "validator_version", "question_key"),
+    earlier_keys=(("row_key", "item_id", "event_time", "validator_version"),),
     writer="jobs/validate_reccot.py",
     checks=(
         ("label_binary", "label IN (0, 1)"),
@@ -107,6 +114,6 @@ MODEL_VERSIONS = Table(
         CREATED,
     ),
     key=("role", "version", "round"),
-    writer="jobs/alternate.py",
+    writer="jobs/distill_generator.py, align_generator.py or tune_validator.py",
     checks=(("role_known", "role IN ('generator', 'validator')"),),
 )

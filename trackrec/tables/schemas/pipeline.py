@@ -1,13 +1,9 @@
-"""Every table of trackrec: columns, types, comments, keys and constraints.
-
-This file is the one source: DDL, CHECK constraints, validation (``contract``) and ``docs/tables.md`` (``python -m
-trackrec.tables.schemas``) all come from here. It imports neither pyspark nor deltalake, so that consumers and
-documentation can read it anywhere.
-"""
+"""The tables of the feature pipeline: as-of histories, what G wrote about them, its vectors, what consumers join."""
 
 from __future__ import annotations
 
-from trackrec.tables.columns import (
+from trackrec.tables.contract import Column, Table
+from trackrec.tables.schemas.columns import (
     AS_OF,
     CREATED,
     GENERATOR,
@@ -17,49 +13,9 @@ from trackrec.tables.columns import (
     SOURCE_MAX,
     TIME_ORDER,
     USER,
-)  # fmt: skip
-from trackrec.tables.contract import Column, Table
-from trackrec.tables.feedback_schemas import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
+)
 
 VECTOR_SIZE = 384  # floats of all-MiniLM-L6-v2, the default encoder
-
-INTERACTIONS = Table(
-    "interactions",
-    "What users did: the team's own log, one row an event.",
-    (
-        Column("user_id", "string", "the user"),
-        Column("item_id", "string", "the item"),
-        Column("event_time", "timestamp", "when it happened, UTC"),
-        Column("rating", "double", "a graded answer; becomes the label by source.like_threshold", nullable=True),
-        Column("label", "int", "1 liked, 0 not; given instead of, or besides, the rating", nullable=True),
-        Column("available_time", "timestamp", "when the system learned of it; missing: at event_time", nullable=True),
-    ),
-    key=("user_id", "item_id", "event_time"),
-    writer="the team",
-    external=True,
-)
-
-ITEMS = Table(
-    "items",
-    "What can be recommended: the team's own catalogue.",
-    (
-        Column("item_id", "string", "the item"),
-        Column("title", "string", "its name, untrusted text", nullable=True),
-        Column("attributes", "array<string>", "genres, categories, brands, …", nullable=True),
-    ),
-    key=("item_id",),
-    writer="the team",
-    external=True,
-)
-
-USERS = Table(
-    "users",
-    "Optional: who the users are.",
-    (Column("user_id", "string", "the user"), Column("profile", "string", "free text about the user", nullable=True)),
-    key=("user_id",),
-    writer="the team",
-    external=True,
-)
 
 SAMPLES = Table(
     "samples",
@@ -194,86 +150,3 @@ RECCOT_VECTORS = Table(
     writer="jobs/publish_features.py",
     checks=(TIME_ORDER, ("status_published", "status IN ('ok', 'cut')")),
 )
-
-QUARANTINE = Table(
-    "quarantine",
-    "Rows that were set aside, with the reason; the job went on without them.",
-    (
-        Column("fault_key", "string", "sha256 of table, reason and row"),
-        Column("source_table", "string", "where the row stood"),
-        Column("reason", "string", "why it was set aside, a short constant such as null_user_id"),
-        Column("user_id", "string", "whose row it is, where known", nullable=True),
-        Column("row", "string", "the row as JSON, cut at 2,000 characters"),
-        RUN,
-        CREATED,
-    ),
-    key=("fault_key",),
-    writer="every job that reads rows",
-)
-
-RUNS = Table(
-    "runs",
-    "The run ledger: one row a finished job.",
-    (
-        RUN,
-        Column("job", "string", "the job's name"),
-        Column("status", "string", "done, quality_gate, bad_input or failed"),
-        Column("counts", "map<string,double>", "rows, rows_per_s, tokens, unchanged, quarantined, …"),
-        Column("config_hash", "string", "sha256 of the settings in force"),
-        Column("started_time", "timestamp", "when the job began, UTC"),
-        CREATED,
-    ),
-    key=("run_id", "job"),
-    writer="every job",
-)
-
-FEATURE_GAIN = Table(
-    "feature_gain",
-    "What the features are worth: one row an arm, seed and run of the CTR job; floors have no seed.",
-    (
-        Column("run_id", "string", "the run of the CTR job"),
-        Column("arm", "string", "plain, random_vector, two_numbers, reccot; floors: item_mean, item_mean_user_share"),
-        Column("seed", "int", "seed of the arm, paired across arms; NULL for floors", nullable=True),
-        Column("feature_version", "string", "the features used; NULL where none", nullable=True),
-        Column("backbone", "string", "the CTR model, e.g. DIN; floor for a floor"),
-        Column("test_auc", "double", "AUC on ctr_test, read once"),
-        Column("test_logloss", "double", "mean negative log-likelihood on ctr_test, nats"),
-        Column("validation_auc", "double", "AUC on ctr_validation at the chosen epoch"),
-        Column("auc_gain", "double", "test_auc minus the plain arm's of the same seed; NULL for floors", nullable=True),
-        Column("train_rows", "bigint", "rows fitted"),
-        Column("test_rows", "bigint", "rows tested"),
-        Column("coverage", "double", "share of test rows with a feature vector"),
-        Column("created_time", "timestamp", "when the row was written, UTC"),
-    ),
-    key=("run_id", "arm", "seed"),
-    writer="jobs/train_ctr.py",
-)
-
-TABLES: dict[str, Table] = {
-    t.name: t
-    for t in (
-        INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
-        RECCOT_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS,
-        FEATURE_GAIN,
-    )
-}  # fmt: skip
-
-
-def markdown() -> str:
-    """docs/tables.md: every table with its key, writer, columns and constraints."""
-    lines = ["# Tables", "", "Generated from `trackrec/tables/schemas.py` by `make docs`; a test keeps it fresh.", ""]
-    for table in TABLES.values():
-        kind = "read, never written" if table.external else f"written by {table.writer}"
-        lines += [f"## {table.name}", "", table.comment, "", f"Key: `{', '.join(table.key)}` · {kind}", ""]
-        lines += ["| column | type | null | meaning |", "|---|---|---|---|"]
-        lines += [
-            f"| {c.name} | `{c.type}` | {'yes' if c.nullable else 'no'} | {c.comment.replace('|', chr(92) + '|')} |"
-            for c in table.columns
-        ]
-        lines += [f"\nConstraint `{name}`: `{sql}`" for name, sql in table.checks]
-        lines.append("")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")

@@ -1,0 +1,99 @@
+"""A warehouse of the previous version goes on under this one: re-keyed, and nothing is generated or judged again."""
+
+import pytest
+from deltalake import DeltaTable
+
+from jobs import generate_reccot, nightly, tune_validator, validate_reccot
+from tests.e2e.logs import log_rows, write_conf, write_csv
+from tests.e2e.previous_version import write_previous_warehouse
+
+pytestmark = pytest.mark.e2e
+
+NIGHT = {"policy": "nightly", "as_of": "2024-01-09"}
+CANDIDATES = ["temperature=1", "n=3", "frequency_penalty=0"]
+
+
+def rows(folder, table):
+    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
+
+
+@pytest.fixture(scope="module")
+def night(spark, tmp_path_factory):
+    """(folder, what the same night again printed)."""
+    folder = tmp_path_factory.mktemp("night")
+    conf = write_conf(folder, histories=NIGHT)
+    write_csv(folder / "log.csv", log_rows(users=2, events=9))
+    write_previous_warehouse(spark, "night", folder / "warehouse")
+    before = {table: rows(folder, table) for table in ("reccots", "reccot_embeddings", "reccot_vectors")}
+    assert nightly.main(["--conf", str(conf), "--run-id", "new"]) == 0
+    return folder, before
+
+
+def test_the_same_night_generates_encodes_and_publishes_nothing(night):
+    folder, _ = night
+    (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == "new"]
+    assert {stage: ledger[f"{stage}_rows"] for stage in ("histories", "generate", "encode", "publish")} == {
+        "histories": 0, "generate": 0, "encode": 0, "publish": 0,
+    }  # fmt: skip
+
+
+def test_texts_and_vectors_stay_and_only_keys_and_versions_change(night):
+    folder, before = night
+    keys = {"row_key", "generator_version", "feature_version"}
+    for table, earlier in before.items():
+        now = rows(folder, table)
+        assert sorted(str({k: v for k, v in row.items() if k not in keys}) for row in now) == sorted(
+            str({k: v for k, v in row.items() if k not in keys}) for row in earlier
+        ), table
+    assert {row["generator_version"] for row in rows(folder, "reccots")} == {
+        f"{row['generator_version']}+scripted" for row in before["reccots"]
+    }
+
+
+def test_every_vector_still_names_its_reccot(night):
+    folder, _ = night
+    keys = {row["row_key"] for row in rows(folder, "reccots")}
+    assert {row["row_key"] for row in rows(folder, "reccot_vectors")} == keys
+    assert {row["row_key"] for row in rows(folder, "reccot_embeddings")} == keys
+    assert {row["row_key"] for row in rows(folder, "reccot_staging")} == keys
+
+
+def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark, tmp_path):
+    conf = write_conf(
+        tmp_path,
+        histories={"every_n": 3, "windows": ["alignment"]},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+    )
+    write_csv(tmp_path / "log.csv", log_rows(users=4, events=12))
+    write_previous_warehouse(spark, "feedback", tmp_path / "warehouse")
+    preferences = rows(tmp_path, "preferences")
+    flags = ["--conf", str(conf), "--run-id", "new"]
+    sampling = [part for text in CANDIDATES for part in ("--set", f"generator.sampling.{text}")]
+    assert generate_reccot.main([*flags, *sampling]) == 0
+    assert validate_reccot.main([*flags, *sampling]) == 0
+    ledger = {row["job"]: dict(row["counts"]) for row in rows(tmp_path, "runs") if row["run_id"] == "new"}
+    assert ledger["generate_reccot"]["generate_rows"] == 0
+    assert ledger["validate_reccot"]["validate_rows"] == 0
+    assert ledger["validate_reccot"]["validate_unchanged"] == len(rows(tmp_path, "validations")) == 6
+    keys = {row["row_key"] for row in rows(tmp_path, "reccots")}
+    assert {row["row_key"] for row in rows(tmp_path, "validations")} <= keys
+    assert {row["row_key"] for row in rows(tmp_path, "rec_tuning")} <= keys
+    renewed = rows(tmp_path, "preferences")
+    assert sorted(row["prompt_key"] for row in renewed) == sorted(row["prompt_key"] for row in preferences)
+    assert {c["row_key"] for row in renewed for c in (row["chosen"], *row["rejected"])} <= keys
+
+
+def test_the_rows_that_v_was_tuned_on_stay_as_they_are(spark, tmp_path, monkeypatch):
+    conf = write_conf(
+        tmp_path,
+        histories={"every_n": 3, "windows": ["alignment"]},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+    )
+    write_csv(tmp_path / "log.csv", log_rows(users=4, events=12))
+    write_previous_warehouse(spark, "feedback", tmp_path / "warehouse")
+    before = rows(tmp_path, "rec_tuning")
+    monkeypatch.setattr("trackrec.stages.tune.tune_validator", lambda run, tables, **_: None)  # only the rows matter
+    assert tune_validator.main(["--conf", str(conf), "--run-id", "new", "--set", "tune.next_events=2"]) == 0
+    after = rows(tmp_path, "rec_tuning")
+    same = ("item_id", "event_time", "label", "prompt_body", "run_id")
+    assert sorted(str([row[c] for c in same]) for row in after) == sorted(str([row[c] for c in same]) for row in before)

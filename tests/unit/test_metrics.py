@@ -1,0 +1,80 @@
+"""AUC, UAUC, log-loss, calibration and the paired interval, against scikit-learn and by hand."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+
+from trackrec.metrics.bootstrap import _Ranking, bootstrap_interval
+from trackrec.metrics.probability import calibration_error, logloss
+from trackrec.metrics.ranking import auc, uauc
+
+
+def noise(seed, rows=400):
+    random = np.random.default_rng(seed)
+    return random.integers(0, 2, rows), random.integers(0, 20, rows) / 20, random.integers(0, 4, rows).astype(float)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auc_and_logloss_are_those_of_sklearn_with_ties_and_weights(seed):
+    label, score, weight = noise(seed)
+    assert auc(label, score) == pytest.approx(roc_auc_score(label, score))
+    assert auc(label, score, weight) == pytest.approx(roc_auc_score(label, score, sample_weight=weight))
+    assert logloss(label, score * 0.9 + 0.05) == pytest.approx(log_loss(label, score * 0.9 + 0.05))
+
+
+def test_auc_counts_pairs_and_ties_half():
+    label, score = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1])
+    assert auc(label, score) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert auc(label, score, np.array([1.0, 2.0, 1.0, 1.0])) == pytest.approx((1 + 1 + 2 * 0.5 + 2 * 1) / 6)
+
+
+def test_auc_of_one_class_is_not_a_number():
+    assert np.isnan(auc(np.ones(3, dtype=int), np.arange(3.0)))
+    assert np.isnan(auc(np.array([1, 0]), np.array([0.2, 0.1]), np.array([1.0, 0.0])))  # the other class weighs nothing
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ranking_of_the_bootstrap_gives_the_same_auc(seed):
+    label, score, weight = noise(seed)
+    assert _Ranking(label, score).auc(weight) == pytest.approx(auc(label, score, weight))
+    assert np.isnan(_Ranking(np.ones(3, dtype=int), np.arange(3.0)).auc(np.ones(3)))
+
+
+def test_uauc_of_users_with_one_label_only_is_not_a_number():
+    assert np.isnan(uauc(np.array([1, 1, 0]), np.array([0.1, 0.2, 0.3]), np.array(["a", "a", "b"])))
+
+
+def test_a_certain_error_costs_a_finite_loss():
+    assert logloss(np.array([0]), np.array([1.0])) == pytest.approx(-np.log(1e-7))
+
+
+def test_the_last_bin_holds_probability_1_as_well():
+    label, probability = np.array([0, 1]), np.array([1.0, 0.9])
+    assert calibration_error(label, probability) == pytest.approx(abs(0.5 - 0.95))
+
+
+def test_a_bin_holds_its_lower_edge():
+    label, probability = np.array([0, 1]), np.array([0.5, 0.59])
+    assert calibration_error(label, probability) == pytest.approx(abs(0.5 - 0.545))
+    assert calibration_error(label, np.array([0.49, 0.59])) == pytest.approx((0.49 + 0.41) / 2)
+
+
+def test_no_rows_give_no_figures():
+    empty = np.array([])
+    assert np.isnan([auc(empty, empty), uauc(empty, empty, empty), logloss(empty, empty)]).all()
+    assert np.isnan(calibration_error(empty, empty))
+
+
+def test_the_interval_excludes_0_only_where_the_arm_is_better():
+    label, score, _ = noise(0)
+    user = np.arange(400) // 10
+    assert bootstrap_interval(label, user, score, score) == (0.0, 0.0)
+    low, high = bootstrap_interval(label, user, score, score + label)
+    assert 0 < low < high
+    low, high = bootstrap_interval(label, user, score, np.random.default_rng(1).random(400))
+    assert low < 0 < high
+
+
+def test_the_interval_of_one_user_is_not_a_number():
+    label, score, _ = noise(0)
+    assert np.isnan(bootstrap_interval(label, np.zeros(400), score, score)).all()

@@ -1,0 +1,48 @@
+"""What a backbone takes and gives. One is one file of this folder, named as in ``ctr.backbone`` but in lower case."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from trackrec.ctr.dataset import Batch
+from trackrec.runtime.settings import CtrSettings
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """Sizes that a backbone is built for."""
+
+    items: int  # item codes, samples.PADDING among them
+    dense: int  # dense inputs of a row: the counters, behind them what the arm's adaptor gives
+
+
+class Backbone(nn.Module, ABC):
+    """A network from (dense inputs, history and target) to P(label = 1). Its file defines it under the name Network.
+
+    Built as ``Network(sizes, settings)``; all its random weights come from torch's global generator. In every weight
+    that reads the dense inputs they stand before everything else, in their order: ``network.widened`` puts the arm's
+    features in there, behind the counters.
+    """
+
+    @abstractmethod
+    def forward(self, dense: Tensor, batch: Batch) -> Tensor:
+        """Probabilities, shape (rows,).
+
+        ``dense``: (rows, sizes.dense). Of ``batch`` a backbone reads items, labels and mask, never target.
+        """
+
+    @abstractmethod
+    def regularization(self) -> Tensor | float:
+        """What is added to a batch's mean log-loss, in nats."""
+
+
+def build_backbone(sizes: InputSizes, settings: CtrSettings) -> Backbone:
+    """The network of ``settings.backbone`` with random weights."""
+    module: Any = importlib.import_module(f"{__package__}.{settings.backbone.lower()}")
+    network: Backbone = module.Network(sizes, settings)
+    return network

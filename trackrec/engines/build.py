@@ -1,0 +1,28 @@
+"""From a spec to an engine: the one place that knows them all."""
+
+from __future__ import annotations
+
+from trackrec.engines.interface import Engine
+from trackrec.engines.spec import EngineSpec, resolved_engine
+from trackrec.models.threads import use_threads
+from trackrec.runtime.errors import BadInputError
+
+
+def build_engine(spec: EngineSpec) -> Engine:
+    """Start the engine that ``spec`` names, in this process. Raises BadInputError for a name that is none."""
+    name = resolved_engine(spec.engine)
+    if name not in ("scripted", "vllm", "transformers"):
+        raise BadInputError(f"engine {name!r} is not known.", "Write auto, vllm, transformers or scripted.")
+    if name == "scripted":
+        from trackrec.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine(spec)
+    use_threads(spec.threads)
+    if name == "vllm":
+        from trackrec.engines.vllm import VllmEngine, VllmScorer
+
+        return VllmScorer(spec) if spec.answers else VllmEngine(spec)
+    from trackrec.engines.transformers import TransformersEngine
+    from trackrec.engines.transformers_scorer import TransformersScorer
+
+    return TransformersScorer(spec) if spec.answers else TransformersEngine(spec)

@@ -1,0 +1,30 @@
+"""The words of V's prompt as one versioned object, without Spark; ``feedback.questions`` renders it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass
+
+from trackrec.histories.templates import Template
+
+
+@dataclass(frozen=True)
+class ValidatorTemplate:
+    """Words of V's prompt: one template in scoring, tuning and evaluation. ``facts`` is the template of the history.
+
+    The history comes first, then the RecCoT, then the item: requests of one history share the longest prefix, those of
+    one RecCoT the next, in scoring and in tuning. The question comes last though it too could be read once: behind the
+    item a 135 M model learned faster (docs/experiments.md). The RecCoT is fenced too: G read untrusted titles.
+    """
+
+    facts: Template
+    max_reccot_chars: int = 2000
+    analysis: str = "What was concluded about this user, between <<< and >>>:"
+    target: str = "One of the {items} that this user met next, between <<< and >>>:"
+    question: str = "Will this user like it? Answer Yes or No."
+    answers: tuple[str, str] = ("Yes", "No")
+
+    @property
+    def version(self) -> str:
+        """``validator@hash``: 12 hex digits of the sha256 of all fields, those of ``facts`` among them."""
+        return f"validator@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"

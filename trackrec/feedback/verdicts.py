@@ -1,0 +1,22 @@
+"""What becomes of a history's group of candidates: kept as a preference, or dropped and why; no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KEPT = "kept"
+ALL_EMPTY = "all_empty"
+ONE_DISTINCT = "one_distinct"  # fewer than two distinct texts
+NOT_SCORED = "not_scored"  # V answered fewer events about a candidate than about another
+SMALL_GAP = "small_gap"  # best and worst reward closer than feedback.min_gap: V sees no difference
+DROPPED = (ALL_EMPTY, ONE_DISTINCT, NOT_SCORED, SMALL_GAP)
+
+
+def count_name(verdict: str) -> str:
+    """How the groups with this verdict are called among a stage's counts."""
+    return f"groups {verdict}"
+
+
+def groups_by_verdict(counts: Mapping[str, int]) -> dict[str, int]:
+    """Verdict → groups, of the counts of a stage; verdicts without a group are left out."""
+    return {verdict: counts[count_name(verdict)] for verdict in (KEPT, *DROPPED) if counts.get(count_name(verdict))}

@@ -1,0 +1,101 @@
+"""How Spark creates a Delta table of a schema, and brings one of an earlier version up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from delta.tables import DeltaTable, DeltaTableBuilder
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from trackrec.runtime.places import quoted
+from trackrec.tables.contract import Column, Table
+from trackrec.tables.migration import KEY_PROPERTY, Migration, StoredTable, key_text, migration_of
+
+# deltalake (delta-rs) refuses tables with these features, and consumers read ours with it.
+_READABLE_WITHOUT_SPARK = {
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+    "delta.checkpointPolicy": "classic",
+}
+
+
+def create_at_path(spark: SparkSession, path: str, table: Table) -> None:
+    """Create ``table`` in the folder or URI ``path`` unless it is there: comments, NOT NULL, key, CHECK constraints."""
+    _with_columns(DeltaTable.createIfNotExists(spark).location(path), table).execute()
+    _add_checks(spark, f"delta.`{path}`", table)
+
+
+def create_in_schema(spark: SparkSession, schema: str, table: Table) -> None:
+    """As ``create_at_path``, in the schema ``catalog.schema``, which must be there."""
+    catalog, database = schema.split(".")
+    with _current_catalog(spark, catalog):
+        builder = DeltaTable.createIfNotExists(spark).tableName(quoted(f"{database}.{table.name}"))
+        _with_columns(builder, table).execute()
+    _add_checks(spark, quoted(f"{schema}.{table.name}"), table)
+
+
+def migrate_table(spark: SparkSession, identifier: str, table: Table) -> None:
+    """Bring a stored table up to ``table`` as migration.py has it; BadInputError where that cannot be."""
+    migration = migration_of(table, stored_table(spark, identifier))
+    if not migration.needed:
+        return
+    try:
+        _apply(spark, identifier, migration)
+    except (PySparkException, Py4JJavaError):
+        # Another job may have done the same in the meantime.
+        if migration_of(table, stored_table(spark, identifier)).needed:
+            raise
+
+
+def stored_table(spark: SparkSession, identifier: str) -> StoredTable:
+    """What Spark knows of a stored table; reads its log, no rows."""
+    properties = spark.sql(f"SHOW TBLPROPERTIES {identifier}").collect()
+    return StoredTable(
+        identifier, dict(spark.table(identifier).dtypes), {row["key"]: row["value"] for row in properties}
+    )
+
+
+def _with_columns(builder: DeltaTableBuilder, table: Table) -> DeltaTableBuilder:
+    builder = builder.comment(table.comment)
+    for column in table.columns:
+        builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
+    for name, value in (_READABLE_WITHOUT_SPARK | {KEY_PROPERTY: key_text(table.key)}).items():
+        builder = builder.property(name, value)
+    return builder
+
+
+def _add_checks(spark: SparkSession, identifier: str, table: Table) -> None:
+    """The CHECK constraints, of which Delta takes none when it creates a table."""
+    for constraint, check in table.checks:
+        spark.sql(f"ALTER TABLE {identifier} ADD CONSTRAINT {constraint} CHECK ({check})")
+
+
+@contextmanager
+def _current_catalog(spark: SparkSession, catalog: str) -> Iterator[None]:
+    """Delta 4.4.0's builder takes schema.table and no more: it creates in the catalog that is current."""
+    previous, database = spark.catalog.currentCatalog(), spark.catalog.currentDatabase()
+    if catalog == previous:
+        yield
+        return
+    spark.catalog.setCurrentCatalog(catalog)
+    try:
+        yield
+    finally:
+        spark.catalog.setCurrentCatalog(previous)
+        spark.catalog.setCurrentDatabase(database)
+
+
+def _apply(spark: SparkSession, identifier: str, migration: Migration) -> None:
+    if migration.new_columns:
+        columns = ", ".join(map(_column_text, migration.new_columns))
+        spark.sql(f"ALTER TABLE {identifier} ADD COLUMNS ({columns})")
+    if migration.key is not None:
+        spark.sql(f"ALTER TABLE {identifier} SET TBLPROPERTIES ('{KEY_PROPERTY}' = '{migration.key}')")
+
+
+def _column_text(column: Column) -> str:
+    comment = column.comment.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{column.name} {column.type} COMMENT '{comment}'"

@@ -1,0 +1,37 @@
+"""Every table of trackrec: columns, types, comments, keys and constraints, one file a part of the flow.
+
+This package is the one source: tables are created and brought up to date (``ddl``, ``lake``, ``migration``), frames are
+checked (``contract``) and ``docs/tables.md`` is written (``python -m trackrec.tables.schemas``) from it. It imports
+neither pyspark nor deltalake, so that consumers and documentation can read it anywhere.
+"""
+
+from __future__ import annotations
+
+from trackrec.tables.contract import Table
+from trackrec.tables.schemas.external import INTERACTIONS, ITEMS, USERS
+from trackrec.tables.schemas.feedback import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
+from trackrec.tables.schemas.operations import FEATURE_GAIN, QUARANTINE, RUNS
+from trackrec.tables.schemas.pipeline import (
+    RECCOT_EMBEDDINGS,
+    RECCOT_STAGING,
+    RECCOT_VECTORS,
+    RECCOTS,
+    SAMPLES,
+    USER_HISTORIES,
+    VECTOR_SIZE,
+)
+
+__all__ = [
+    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "MODEL_VERSIONS", "PREFERENCES", "QUARANTINE", "RECCOTS",
+    "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING", "RUNS", "SAMPLES", "TABLES",
+    "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
+]  # fmt: skip
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
+        RECCOT_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS,
+        FEATURE_GAIN,
+    )
+}  # fmt: skip

@@ -1,0 +1,14 @@
+"""Parts of a table as SQL."""
+
+from __future__ import annotations
+
+
+def slice_where(**values: str) -> str:
+    """SQL that holds for the rows whose columns have these values, e.g. ``sampling = '{"n":1}'``."""
+    return " AND ".join(f"{column} = {_literal(value)}" for column, value in values.items())
+
+
+def _literal(text: str) -> str:
+    """A Spark SQL string: sampling parameters are JSON with backslashes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
