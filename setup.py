@@ -8,7 +8,7 @@ ENCODER = ["torch>=2.8", "transformers>=5", "sentence-transformers>=6,<7"]
 
 setup(
     name="trackrec",
-    version="0.1.0",
+    version="0.2.0",
     description="TrackRec (arXiv 2508.15388) as an offline feature pipeline on Spark: LLM reasoning as CTR features",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

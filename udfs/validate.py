@@ -20,7 +20,7 @@ COLUMNS = [*VALIDATIONS.without_stamp.column_names, "error", "error_kind"]
 OUTPUT_SCHEMA = f"{VALIDATIONS.without_stamp.spark_schema()}, error string, error_kind string"
 _FRAME_ROWS = 256  # rows of an output frame
 # That a row of the output repeats:
-_INPUT_COLUMNS = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label")
+_INPUT_COLUMNS = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label", "question_key")
 
 
 def validate_udf(
@@ -29,7 +29,7 @@ def validate_udf(
     """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``, made on the driver, where an engine ``auto`` is resolved.
 
     ``spec.answers`` are (yes, no), ``version`` is V's. Input: request_key (unique), prompt_body, row_key, item_id,
-    event_time, user_id, prompt_key, as_of, label. Output: ``validations`` without run_id and created_time, and error,
+    event_time, user_id, prompt_key, as_of, label, question_key. Output: ``validations`` without run_id and created_time, and error,
     error_kind; a request that failed has p_yes .5.
     """
     spec = spec.resolved()
