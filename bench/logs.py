@@ -38,14 +38,15 @@ def write_log(folder: Path, events: int, seed: int = 7) -> Path:
     return folder
 
 
-def _zipf(dice: np.random.Generator, values: int, size: int) -> npt.NDArray[np.int64]:
+def _zipf(dice: np.random.Generator, values: int, size: int) -> npt.NDArray[np.intp]:
     shares = np.cumsum(1 / np.arange(1, values + 1))
-    return np.asarray(np.searchsorted(shares, dice.random(size) * shares[-1]), np.int64)
+    places: npt.NDArray[np.intp] = np.searchsorted(shares, dice.random(size) * shares[-1])
+    return places
 
 
-def _ids(letter: str, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+def _ids(letter: str, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.object_]:
     names = np.array([f"{letter}{n}" for n in range(int(numbers.max()) + 1)], dtype=object)
-    return np.asarray(names[numbers])
+    return names[numbers]
 
 
 def _items(dice: np.random.Generator) -> pd.DataFrame:

@@ -126,7 +126,7 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     columns = ["user_id", "as_of", "prompt_key", "prompt_body", "liked", "disliked", "tallies", "n_liked", "n_events"]
     histories = lake.read_columns("user_histories", columns).to_pylist()
     texts = StatisticsTeacher(template).write(histories)
-    snapshots = {(t.history["user_id"], t.history["as_of"]): (t.history, t.text) for t in texts}
+    snapshots = {(one.history["user_id"], one.history["as_of"]): (one.history, one.text) for one in texts}
     columns = ["user_id", "as_of", "item_id", "event_time", "label", "window"]
     samples = [s for s in lake.read_columns("samples", columns).to_pylist() if s["window"] == "alignment"]
     start = holdout_start_of([s["event_time"] for s in samples], settings.feedback.holdout_share)

@@ -1,3 +1,3 @@
 """trackrec: TrackRec (arXiv 2508.15388) on Spark, offline. Importing it loads no torch and no vLLM."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

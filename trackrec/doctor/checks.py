@@ -46,7 +46,7 @@ def java(machine: Machine) -> Finding:
 
 def python(machine: Machine) -> Finding:
     """The Python of .venv, or the one that `make install` makes it of, which needs venv and ensurepip for that."""
-    program = machine.which(machine.python) or machine.python
+    program = machine.which(machine.python) or machine.named(machine.python)
     modules = "sys" if machine.installed else "sys, venv, ensurepip"
     code, output = machine.run(program, "-c", f"import {modules}; print('%d.%d.%d' % sys.version_info[:3])")
     last_line = output.splitlines()[-1]

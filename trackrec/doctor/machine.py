@@ -41,8 +41,11 @@ class Machine:
 
     def which(self, program: str) -> str:
         """The path of a program as a shell in the checkout finds it, or nothing."""
-        name = str(self.path(program)) if os.sep in program else program
-        return shutil.which(name, path=self.env.get("PATH", "")) or ""
+        return shutil.which(self.named(program), path=self.env.get("PATH", "")) or ""
+
+    def named(self, program: str) -> str:
+        """``program`` as the checkout names it: a name, or a path from its root."""
+        return str(self.path(program)) if os.sep in program else program
 
     @property
     def installed(self) -> bool:

@@ -40,7 +40,7 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
     with run.stage("align") as stage:
         use_threads(settings.generator.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
-        rows = preference_rows(tables, settings, generator_version(settings.generator, generator))
+        rows = preference_rows(tables, settings, generator)
         preferences = _token_groups(tables, settings, generator, rows)
         digest = alignment_digest(generator.version, settings.generator.dtype, settings.align, rows)
         folder = Path(settings.models).resolve() / "generator" / digest
@@ -53,12 +53,12 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
     return stage.outcome
 
 
-def preference_rows(tables: Lake, settings: Settings, version: str) -> list[Row]:
-    """The rows of ``preferences`` among the candidates of G ``version`` by the settings' sampling, in key order.
+def preference_rows(tables: Lake, settings: Settings, generator: Model) -> list[Row]:
+    """The rows of ``preferences`` among this generator's candidates of the settings' sampling, in the order of keys.
 
     Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
     """
-    sampling = settings.generator.sampling.canonical()
+    version, sampling = generator_version(settings.generator, generator), settings.generator.sampling.canonical()
     validator = None if settings.validator is None else judge_of(settings).version
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
     rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]

@@ -12,7 +12,7 @@ from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
-from trackrec.models.resolve import resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.ledger import Run
 from trackrec.runtime.settings import Settings
@@ -40,7 +40,7 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
     generator = settings.generator
     with run.stage("distill") as stage:
         use_threads(generator.threads)  # before torch is imported
-        base = resolve_model(generator.model.source, settings.cache_dir(), generator.model.sha256)
+        base = resolve(generator.model, settings.cache_dir())
         template = template_of(settings.prompt, settings.histories)
         histories = histories_to_teach(tables, settings, template)
         texts = teacher_texts(run, stage, tables, histories, build_teacher(settings.distill, template))

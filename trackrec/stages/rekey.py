@@ -58,19 +58,13 @@ def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
 
 def _new_keys(tables: Warehouse, settings: Settings) -> DataFrame:
     """row_key, prompt_key, new_row_key, new_generator_version of every row of G that has an earlier key."""
-    rows = [
-        tables.read(name).where(_EARLIER).select("row_key", "prompt_key", "sampling", "sample_number",
-                                                 "generator_version", "engine")
-        for name in _WRITTEN
-        if tables.exists(name)
-    ]  # fmt: skip
-    earlier = rows[0]
-    for more in rows[1:]:
-        earlier = earlier.unionByName(more)
-    version = _with_compute(settings)
+    columns = ("row_key", "prompt_key", "sampling", "sample_number", "generator_version", "engine")
+    reccots, staging = (tables.read_or_empty(name).where(_EARLIER).select(*columns) for name in _WRITTEN)
+    # Of a text that was committed its own engine counts, whatever ran the attempts before.
+    attempts = staging.join(reccots, "row_key", "left_anti").dropDuplicates(["row_key"])
     return (
-        earlier.dropDuplicates(["row_key"])
-        .withColumn("new_generator_version", version)
+        reccots.unionByName(attempts)
+        .withColumn("new_generator_version", _with_compute(settings))
         .select(
             "row_key",
             "prompt_key",

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.judge import validator_settings
-from trackrec.feedback.templates import ValidatorTemplate
-from trackrec.histories.templates import template_of
+from trackrec.feedback.judge import judge_of
 from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.models.threads import use_threads
@@ -39,13 +37,12 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
     the answer only. Raises BadInputError without rows, or where all have one label.
     """
     settings = run.settings
-    validator = validator_settings(settings)
     with run.stage("tune") as stage:
+        judge = judge_of(settings)
+        validator, base, template = judge.settings, base_model(judge.model), judge.template
         use_threads(validator.threads)  # before torch is imported
-        template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=validator.answers)
-        base = base_model(resolve(validator.model, settings.cache_dir()))
         generator = resolve(settings.generator.model, settings.cache_dir())
-        reccots = training_rows(tables, settings, generator_version(settings.generator, generator), template.version)
+        reccots = training_rows(tables, settings, generator, template.version)
         rows = list(chain.from_iterable(reccots))
         share_liked = _share_liked(rows)
         groups = _token_groups(reccots, validator, base)
@@ -62,12 +59,13 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
     return stage.outcome
 
 
-def training_rows(tables: Lake, settings: Settings, version: str, template_version: str) -> list[list[Row]]:
+def training_rows(tables: Lake, settings: Settings, generator: Model, template_version: str) -> list[list[Row]]:
     """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
 
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     Raises BadInputError where there are none of this generator with the settings' sampling.
     """
+    version = generator_version(settings.generator, generator)
     identity = (version, settings.generator.sampling.canonical(), template_version)
     stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     reccots: dict[str, list[Row]] = {}

@@ -1,7 +1,8 @@
 """How Spark reads a team's CSV: standard quoting unless the settings say otherwise.
 
 Spark's own defaults take a backslash for the escape and every line break for the end of a row: of the cell
-"foldable ""Alba"", red" they make two, without a word.
+"foldable ""Alba"", red" they make two, without a word. A CSV that Spark wrote with its defaults needs them:
+``options: {escape: '\\'}``.
 """
 
 from __future__ import annotations
