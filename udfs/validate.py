@@ -29,8 +29,8 @@ def validate_udf(
     """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``, made on the driver, where an engine ``auto`` is resolved.
 
     ``spec.answers`` are (yes, no), ``version`` is V's. Input: request_key (unique), prompt_body, row_key, item_id,
-    event_time, user_id, prompt_key, as_of, label, question_key. Output: ``validations`` without run_id and created_time, and error,
-    error_kind; a request that failed has p_yes .5.
+    event_time, user_id, prompt_key, as_of, label, question_key. Output: ``validations`` without run_id and
+    created_time, and error, error_kind; a request that failed has p_yes .5.
     """
     spec = spec.resolved()
 

@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 from delta.tables import DeltaTable
@@ -10,13 +9,13 @@ from pyspark.sql import functions as F
 
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.feedback.user_split import in_share
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings_files import load_settings
-from trackrec.runtime.stage import Stage
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
 from trackrec.stages.rec_tuning import build_rec_tuning
-from trackrec.stages.validate import commit_answers, judge_candidates
+from trackrec.stages.validate import commit_answers, validate_reccots
 from trackrec.tables.warehouse import Warehouse
 from udfs.validate import OUTPUT_SCHEMA
 
@@ -27,7 +26,7 @@ TABLES = ("validations", "preferences", "rec_tuning")
 
 def run_of(folder, *sets):
     settings = load_settings(folder / "conf.yaml", [f"warehouse={folder}/warehouse", *sets])
-    return Run(name="tests", settings=settings, run_id="r", started=datetime(2024, 1, 1, tzinfo=UTC))
+    return Run(name="tests", settings=settings, run_id="r")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def judged_once(spark, tmp_path_factory):
     tables = Warehouse(spark, run.settings.warehouse)
     build_histories(run, tables)
     generate_reccots(run, tables)
-    judge_candidates(run, tables)
+    validate_reccots(run, tables)
     build_rec_tuning(run, tables)
     return folder
 
@@ -64,7 +63,7 @@ def judge_again(spark, folder, *sets):
     """Rows that V was asked, with these settings; its training rows are made anew too."""
     run = run_of(folder, "generator.sampling.n=3", "generator.sampling.temperature=1", *sets)
     tables = Warehouse(spark, run.settings.warehouse)
-    outcome = judge_candidates(run, tables)
+    outcome = validate_reccots(run, tables)
     build_rec_tuning(run, tables)
     return outcome.counts
 

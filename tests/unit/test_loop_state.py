@@ -5,12 +5,12 @@ import math
 
 import pytest
 
-from trackrec.feedback.loop_state import Step, newest_loop, open_loop, settings_digest
+from trackrec.feedback.loop_state import LoopStep, newest_loop, open_loop, settings_digest
+from trackrec.runtime.events import Outcome
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome
 
 DATA = {"samples": "9:1:2", "teacher": "statistics@0"}
-DISTILL = Step(0, "distill")
+DISTILL = LoopStep(0, "distill")
 
 
 def settings_in(folder, **sections):
@@ -28,17 +28,17 @@ def finished(settings, data=DATA, step=DISTILL):
 def test_a_finished_step_is_known_at_the_next_start_with_all_that_it_came_to(tmp_path):
     settings = settings_in(tmp_path)
     measured = Outcome("measure", {"events": 3}, {"gap": 0.5}, {"v": "v@1"}, 2.5, {"validator": {"G_0": {"auc": 0.7}}})
-    open_loop(settings, DATA).record(Step(0, "measure"), measured)
-    assert open_loop(settings, DATA).outcomes == {Step(0, "measure"): measured}
+    open_loop(settings, DATA).record(LoopStep(0, "measure"), measured)
+    assert open_loop(settings, DATA).outcomes == {LoopStep(0, "measure"): measured}
 
 
 def test_a_figure_that_has_no_value_is_none_in_the_file_and_nan_again_when_read(tmp_path):
     settings = settings_in(tmp_path)
     outcome = Outcome("measure", figures={"loss": math.nan}, tables={"validator": {"none": {"uauc": math.nan}}})
-    open_loop(settings, DATA).record(Step(0, "measure"), outcome)
+    open_loop(settings, DATA).record(LoopStep(0, "measure"), outcome)
     (path,) = (tmp_path / "loops").glob("*.json")
     assert json.loads(path.read_text())["steps"][0]["tables"] == {"validator": {"none": {"uauc": None}}}
-    read = newest_loop(settings).outcomes[Step(0, "measure")]
+    read = newest_loop(settings).outcomes[LoopStep(0, "measure")]
     assert math.isnan(read.figures["loss"])
     assert math.isnan(read.tables["validator"]["none"]["uauc"])
 
@@ -71,11 +71,11 @@ def test_the_newest_loop_of_these_settings_is_the_one_begun_or_continued_last(tm
     settings, next_month = settings_in(tmp_path), DATA | {"samples": "10:1:2"}
     assert newest_loop(settings) is None
     finished(settings)
-    finished(settings, next_month, Step(1, "align"))
-    finished(settings_in(tmp_path, feedback={"candidates": 3}), step=Step(2, "align"))
-    assert set(newest_loop(settings).outcomes) == {Step(1, "align")}
+    finished(settings, next_month, LoopStep(1, "align"))
+    finished(settings_in(tmp_path, feedback={"candidates": 3}), step=LoopStep(2, "align"))
+    assert set(newest_loop(settings).outcomes) == {LoopStep(1, "align")}
     open_loop(settings, DATA)
-    assert set(newest_loop(settings).outcomes) == {Step(0, "distill")}
+    assert set(newest_loop(settings).outcomes) == {LoopStep(0, "distill")}
 
 
 def test_a_file_of_an_earlier_version_is_no_loop(tmp_path):

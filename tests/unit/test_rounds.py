@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from trackrec.feedback.loop_state import LoopState, Step
+from trackrec.feedback.loop_state import LoopState, LoopStep
 from trackrec.report.rounds import one_history, print_measurement, round_tables
-from trackrec.runtime.stage import Outcome, Started
+from trackrec.runtime.events import Outcome, Started
 from trackrec.tables.lake import Lake
 
 
@@ -35,12 +35,12 @@ GROUPS = {"rows": 40, "groups kept": 6, "groups small_gap": 3, "groups one_disti
 def loop(tmp_path):
     state = LoopState(tmp_path / "loop.json", "digest", 0)
     state.outcomes = {
-        Step(1, "greedy"): greedy(1),
-        Step(1, "measure"): measured(1, 0.7, 0.02, 0.18),
-        Step(1, "validate"): Outcome("validate", GROUPS),
-        Step(1, "align"): Outcome("align", figures=MARGINS),
-        Step(0, "greedy"): greedy(0),
-        Step(0, "measure"): measured(0, 0.65, -0.01, 0.11),
+        LoopStep(1, "greedy"): greedy(1),
+        LoopStep(1, "measure"): measured(1, 0.7, 0.02, 0.18),
+        LoopStep(1, "validate"): Outcome("validate", GROUPS),
+        LoopStep(1, "align"): Outcome("align", figures=MARGINS),
+        LoopStep(0, "greedy"): greedy(0),
+        LoopStep(0, "measure"): measured(0, 0.65, -0.01, 0.11),
     }
     return state
 

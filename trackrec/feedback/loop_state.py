@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trackrec.runtime.events import FigureTable, Outcome
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import FigureTable, Outcome
 
 _NO_PART = {"log", "ctr", "env", "spark_conf"}  # of a loop's identity: they decide none of its outcomes
 
 
 @dataclass(frozen=True, order=True)
-class Step:
+class LoopStep:
     """One step of a loop, e.g. align of round 1; ``kind``: distill, greedy, tune, measure, candidates, validate, align.
 
     Ordered by round, then by name: not the order in which they run.
@@ -41,9 +41,9 @@ class LoopState:
         self.path = path
         self.settings_digest = settings_digest
         self.sequence = sequence  # larger than that of every loop of these settings that was begun or continued before
-        self.outcomes: dict[Step, Outcome] = {}
+        self.outcomes: dict[LoopStep, Outcome] = {}
 
-    def record(self, step: Step, outcome: Outcome) -> None:
+    def record(self, step: LoopStep, outcome: Outcome) -> None:
         """Write ``outcome`` down as that of ``step``; the file is replaced as a whole."""
         self.outcomes[step] = outcome
         self.save()
@@ -117,11 +117,11 @@ def _read(path: Path) -> LoopState | None:
         return None
     state = LoopState(path, content["settings"], content["sequence"])
     for row in content["steps"]:
-        state.outcomes[Step(row["round"], row["step"])] = _outcome(row)
+        state.outcomes[LoopStep(row["round"], row["step"])] = _outcome(row)
     return state
 
 
-def _row(step: Step, outcome: Outcome) -> dict[str, Any]:
+def _row(step: LoopStep, outcome: Outcome) -> dict[str, Any]:
     return {
         "step": step.kind,
         "round": step.round,

@@ -12,9 +12,9 @@ from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import Template, template_of
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse

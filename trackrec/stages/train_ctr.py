@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from trackrec.models.threads import use_threads
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome, Stage
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.tables.lake import Lake
 
 if TYPE_CHECKING:
