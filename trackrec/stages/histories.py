@@ -40,7 +40,9 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
         item_counts = _set_aside(run, tables, stage, "items", items)
-        stage.notice(item_profile(items.good, item_counts).line())
+        profile = item_profile(items.good, item_counts)
+        stage.tables["sources"] = {"items": profile.figures}
+        stage.notice(profile.line())
         events = interactions.good.persist()
         try:
             scope = _scope(sources, events, settings)
