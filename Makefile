@@ -15,7 +15,7 @@ doctor: ## what this machine lacks, with the remedy for each
 	@for python in $(BIN)/python $(PYTHON) python3; do $$python -c 'import importlib.metadata' 2>/dev/null && \
 	exec env PYTHON=$(PYTHON) $$python -m trackrec.doctor; done; echo 'failed   Python     Install Python 3.11.'; exit 2
 
-install: .venv/installed ## .venv with pinned versions (7.5 GB, minutes)
+install: .venv/installed ## .venv with pinned versions (7.8 GB, minutes)
 
 .venv/installed: requirements/cpu.txt setup.py
 	$(PYTHON) -m venv .venv
@@ -62,7 +62,7 @@ docs: install ## docs/tables.md from trackrec/tables/schemas/
 bench-histories: install ## histories at 1, 2.5 and 5 million events, Spark against pandas (6 minutes)
 	$(BIN)/python -m bench.histories
 
-bench-generate: install ## G inside the UDF against vLLM alone, the pump against a call a batch (15 minutes)
+bench-generate: install ## G inside the UDF against vLLM alone, the pump against a call a batch (7 minutes)
 	$(BIN)/python -m bench.generate
 
 bench-sdpo: install ## an S-DPO step with the prompt read once against one sequence a candidate (5 minutes)
@@ -74,7 +74,7 @@ bench-feedback: install ## candidates and their judgements a second, against the
 bench-counts: install ## how many counts of the demo's RecCoTs are right, and on the right side (seconds, after make demo)
 	$(BIN)/python -m bench.counts
 
-bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes each)
+bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes)
 	$(BIN)/python -m bench.reading
 
 bench-loop: install ## the loop at a size at which V can learn; for a GPU (hours on a CPU)

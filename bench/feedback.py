@@ -30,8 +30,8 @@ from trackrec.engines.interface import Finished, Request
 from trackrec.engines.queue import QueuedRequest
 from trackrec.engines.spec import EngineSpec
 from trackrec.engines.vllm import Prompt, VllmEngine, VllmScorer, use_environment
-from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads

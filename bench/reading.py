@@ -28,14 +28,14 @@ from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback import metrics
 from trackrec.feedback.holdout import holdout_start_of
-from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
-from trackrec.runtime.stage import Stage
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
 

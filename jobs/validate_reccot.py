@@ -19,9 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
     with recorded_run("validate_reccot", __doc__, argv) as job:
         from trackrec.stages.opening import open_warehouse
-        from trackrec.stages.validate import judge_candidates
+        from trackrec.stages.validate import validate_reccots
 
-        judge_candidates(*open_warehouse(job))
+        validate_reccots(*open_warehouse(job))
     return job.exit_code
 
 

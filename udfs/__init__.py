@@ -1,0 +1,1 @@
+"""What runs in Spark's Python workers: G, V and the encoder."""

@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Engine
 from trackrec.engines.spec import EngineSpec
 from trackrec.models.resolve import ensure_local
+from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.progress_channel import SILENT, ProgressSender
 
@@ -50,7 +50,7 @@ def engine_of(spec: EngineSpec, progress: ProgressSender = SILENT) -> WorkerEngi
     progress.engine_starting()
     if _device_lock is None and spec.engine != "scripted":
         _device_lock = lock_device(device)
-    start = f"{socket.gethostname()}:{os.getpid()}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    start = f"{socket.gethostname()}:{os.getpid()}@{utc_now():%Y-%m-%dT%H:%M:%S.%fZ}"
     _running = (spec, WorkerEngine(build_engine(replace(spec, model=ensure_local(spec.model))), start))
     progress.engine_started()
     return _running[1]
@@ -70,7 +70,7 @@ def lock_device(device: str, seconds: float = _LOCK_SECONDS) -> FileLock:
         holder = path.read_text().strip() or "unknown"
         raise TrackrecError(
             f"device {device} has been held by process {holder} for {seconds:.0f} s and more.",
-            "Let that run end, or set generator.engines to the number of devices.",
+            "Let that run end, or set generator.engines or validator.engines to the number of devices.",
         ) from None
     path.write_text(str(os.getpid()))
     return lock

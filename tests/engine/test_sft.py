@@ -8,8 +8,8 @@ import torch
 from trackrec.models.lora import trainable
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import LoraSettings, TrainingSettings
-from trackrec.runtime.stage import Stage
 from trackrec.training.sft import Example, fine_tune
 
 pytestmark = pytest.mark.engine

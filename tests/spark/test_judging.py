@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 from delta.tables import DeltaTable
@@ -10,13 +9,13 @@ from pyspark.sql import functions as F
 
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.feedback.user_split import in_share
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings_files import load_settings
-from trackrec.runtime.stage import Stage
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
 from trackrec.stages.rec_tuning import build_rec_tuning
-from trackrec.stages.validate import commit_answers, judge_candidates
+from trackrec.stages.validate import commit_answers, validate_reccots
 from trackrec.tables.warehouse import Warehouse
 from udfs.validate import OUTPUT_SCHEMA
 
@@ -29,7 +28,7 @@ CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
 
 def run_of(folder, *sets):
     settings = load_settings(folder / "conf.yaml", [f"warehouse={folder}/warehouse", *sets])
-    return Run(name="tests", settings=settings, run_id="r", started=datetime(2024, 1, 1, tzinfo=UTC))
+    return Run(name="tests", settings=settings, run_id="r")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def judged_once(spark, tmp_path_factory):
     tables = Warehouse(spark, run.settings.warehouse)
     build_histories(run, tables)
     generate_reccots(run, tables)
-    judge_candidates(run, tables)
+    validate_reccots(run, tables)
     build_rec_tuning(run, tables)
     return folder
 
@@ -65,7 +64,7 @@ def folder(judged_once, tmp_path):
 def judge_again(spark, folder, *sets):
     """What V did, with these settings."""
     run = run_of(folder, *CANDIDATES, *sets)
-    return judge_candidates(run, Warehouse(spark, run.settings.warehouse)).counts
+    return validate_reccots(run, Warehouse(spark, run.settings.warehouse)).counts
 
 
 def teach_again(spark, folder, *sets):

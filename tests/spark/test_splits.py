@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout import alignment_end, holdout_start, holdout_start_of
-from trackrec.feedback.user_split import in_share, of_validator
+from trackrec.feedback.user_split import in_share, is_validator_user
 from trackrec.runtime.errors import BadInputError
 
 pytestmark = pytest.mark.spark
@@ -19,18 +19,18 @@ def samples(spark, *rows):
 
 def test_users_are_split_by_hash_in_about_the_share_asked_for_and_always_the_same_way(spark):
     users = spark.range(2000).select(F.concat(F.lit("u"), "id").alias("user_id"))
-    of_v = of_validator(F.col("user_id"), 0.3)
+    of_v = is_validator_user(F.col("user_id"), 0.3)
     first = {row.user_id for row in users.where(of_v).collect()}
     assert 0.27 < len(first) / 2000 < 0.33
     assert {row.user_id for row in users.repartition(3).where(of_v).collect()} == first
-    larger = {row.user_id for row in users.where(of_validator(F.col("user_id"), 0.5)).collect()}
+    larger = {row.user_id for row in users.where(is_validator_user(F.col("user_id"), 0.5)).collect()}
     assert first < larger
 
 
 def test_python_splits_users_and_time_as_spark_does(spark):
     users = [f"u{i}" for i in range(300)] + ["", "ü", "a b"]
     frame = spark.createDataFrame([(user,) for user in users], "user_id string")
-    of_v = {row.user_id for row in frame.where(of_validator(F.col("user_id"), 0.4)).collect()}
+    of_v = {row.user_id for row in frame.where(is_validator_user(F.col("user_id"), 0.4)).collect()}
     assert {user for user in users if in_share(user, 0.4)} == of_v
     assert {user for user in users if in_share(user, 0.4, salt="another")} != of_v
     for count in (3, 10, 97, 100):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.unit.test_prefix import llama
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import RecTuningSettings
-from trackrec.runtime.stage import Stage
 from trackrec.training.answer_objective import answer_group, train_answers
 from trackrec.training.group_loop import logps_function
 from trackrec.training.prefix import separate_logps, shared_logps

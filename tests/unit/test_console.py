@@ -3,7 +3,7 @@ import time
 import pytest
 
 from trackrec.runtime.console import Console
-from trackrec.runtime.stage import Notice, Outcome, Progress, Started, Stopped
+from trackrec.runtime.events import Notice, Outcome, Progress, Started, Stopped
 
 
 @pytest.fixture

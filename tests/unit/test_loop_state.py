@@ -7,7 +7,6 @@ import pytest
 
 from trackrec.feedback.loop_state import LoopStep, newest_loop, open_loop, settings_digest
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome
 
 DATA = {"samples": "9:1:2", "teacher": "statistics@0"}
 DISTILL = LoopStep(0, "distill")

@@ -6,7 +6,7 @@ import pytest
 
 from trackrec.feedback.loop_state import LoopState, LoopStep
 from trackrec.report.rounds import one_history, print_measurement, round_tables
-from trackrec.runtime.stage import Outcome, Started
+from trackrec.runtime.events import Outcome, Started
 from trackrec.tables.lake import Lake
 
 

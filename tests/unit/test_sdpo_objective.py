@@ -7,8 +7,8 @@ import torch
 
 from tests.unit.test_prefix import llama
 from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import AlignmentSettings
-from trackrec.runtime.stage import Stage
 from trackrec.training.prefix import Group, shared_logps
 from trackrec.training.sdpo_loss import sdpo_losses
 from trackrec.training.sdpo_objective import Preference, train_sdpo

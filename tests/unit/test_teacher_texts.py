@@ -1,12 +1,10 @@
 """Texts of a teacher are committed as they come, faults set aside, and nothing is asked for twice."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Progress, Stage
+from trackrec.runtime.events import Progress, Stage
+from trackrec.runtime.run import Run
 from trackrec.stages.teacher_texts import teacher_texts
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.interface import TeacherText
@@ -36,7 +34,7 @@ def ask(settings, tmp_path):
     lake = Lake(str(tmp_path))
 
     def asked(teacher, rows=ROWS):
-        run = Run(name="t", settings=settings, run_id="r", started=datetime.now(UTC))
+        run = Run(name="t", settings=settings, run_id="r")
         stage = Stage("distill", [asked.events.append])
         return teacher_texts(run, stage, lake, rows, teacher), stage.counts
 

@@ -14,7 +14,7 @@ MODULES = (
     "trackrec.feedback.forecast",
     "trackrec.feedback.groundedness",
     "trackrec.feedback.holdout",
-    "trackrec.feedback.judge",
+    "trackrec.feedback.validator",
     "trackrec.feedback.loop_state",
     "trackrec.feedback.metrics",
     "trackrec.feedback.templates",
@@ -49,12 +49,12 @@ A_RUN_IS_RECORDED = """
 import sys
 from datetime import datetime, timezone
 from types import SimpleNamespace
-from trackrec.tables.catalog import open_lake
+from trackrec.tables.catalog import lake_of
 
 now = datetime(2024, 1, 1, tzinfo=timezone.utc)
 row = {"run_id": "r1", "job": "j", "status": "done", "counts": {"rows": 1.0}, "config_hash": "h",
        "started_time": now, "created_time": now}
-lake = open_lake(SimpleNamespace(warehouse=sys.argv[1]), "j")
+lake = lake_of(SimpleNamespace(warehouse=sys.argv[1]), "j")
 assert lake.insert_rows("runs", [row]) == 1
 assert lake.read_columns("runs", ["run_id", "job"]).to_pylist() == [{"run_id": "r1", "job": "j"}]
 """

@@ -1,1 +1,1 @@
-"""Engines that write: vLLM, transformers, and a scripted one for tests, behind one small interface."""
+"""Engines that write or score (vLLM, transformers, a scripted one for tests) and the sentence encoder."""

@@ -69,7 +69,7 @@ class Chat:
         """Why a prompt of these ids cannot be served, as ``code: detail``; None when it can."""
         if len(ids) <= self._limit:
             return None
-        return f"prompt_too_long: {len(ids)} tokens and {self._max_tokens} to write exceed generator.max_model_len."
+        return f"prompt_too_long: {len(ids)} tokens and {self._max_tokens} to write exceed max_model_len."
 
     def _harmless(self, body: str) -> str:
         """``body`` with a space inside each reserved token, so that no text of a user or item ends its message.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trackrec.runtime.events import FigureTable, Outcome
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import FigureTable, Outcome
 
 _NO_PART = {"log", "ctr", "env", "spark_conf"}  # of a loop's identity: they decide none of its outcomes
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SALT = "trackrec alignment split"  # unlike histories.max_users, which takes the smallest hashes of the bare user_id
 
 
-def of_validator(user: Column, share: float) -> Column:
+def is_validator_user(user: Column, share: float) -> Column:
     """Whether V is tuned on this user (else G's candidates are judged for them); ``share`` of all users are V's."""
     from pyspark.sql import functions as F
 
@@ -23,6 +23,6 @@ def of_validator(user: Column, share: float) -> Column:
 
 
 def in_share(user_id: str, share: float, salt: str = _SALT) -> bool:
-    """``of_validator`` in Python; with another ``salt`` a part of the users that has nothing to do with that one."""
+    """``is_validator_user`` in Python; with another ``salt`` another part of the users, independent of that one."""
     digits = hashlib.sha256(f"{salt}{user_id}".encode()).hexdigest()[:8]
     return int(digits, 16) < int(share * 2**32)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trackrec.models.resolve import Model, resolve_model
-from trackrec.runtime.clock import utc_now
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.run import Run
 from trackrec.tables.lake import Lake
 
 
@@ -28,7 +27,7 @@ class TrainedVersion:
 def register(run: Run, lake: Lake, role: str, trained: TrainedVersion, number: int | None = None) -> tuple[Model, int]:
     """Insert the row of a version unless it is there; without ``number`` its round is the parent's + 1.
 
-    ``role``: generator or validator. Adds the metrics to the counts of ``run``. Returns the version and its round.
+    ``role``: generator or validator. Returns the version and its round.
     Raises BadInputError where the weights cannot be had, or ``model_versions`` not be written.
     """
     model = resolve_model(trained.source, run.settings.cache_dir())
@@ -41,11 +40,9 @@ def register(run: Run, lake: Lake, role: str, trained: TrainedVersion, number: i
         "source": model.source,
         "data": trained.data_versions,
         "metrics": trained.metrics,
-        "run_id": run.run_id,
-        "created_time": utc_now(),
+        **run.stamp(),
     }
     lake.insert_rows("model_versions", [row])
-    run.counts |= trained.metrics
     return model, number
 
 

@@ -33,22 +33,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _report(what: str, settings: Settings) -> str:
     from trackrec.report.show import reccots, tables
-    from trackrec.tables.catalog import open_lake
+    from trackrec.tables.catalog import lake_of
 
     if what == "rounds":
         return _rounds(settings)
-    return {"reccots": reccots, "tables": tables}[what](open_lake(settings, "report"))
+    return {"reccots": reccots, "tables": tables}[what](lake_of(settings, "report"))
 
 
 def _rounds(settings: Settings) -> str:
     from trackrec.feedback.loop_state import newest_loop
     from trackrec.report.rounds import one_history, round_tables
-    from trackrec.tables.catalog import open_lake
+    from trackrec.tables.catalog import lake_of
 
     loop = newest_loop(settings)
     if loop is None or not loop.of_kind("measure"):
         raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
-    return f"{round_tables(loop)}\n\n{one_history(open_lake(settings, 'report'), loop)}"
+    return f"{round_tables(loop)}\n\n{one_history(lake_of(settings, 'report'), loop)}"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from trackrec.feedback.loop_state import LoopState
 from trackrec.feedback.metrics import FLOORS, NO_RECCOT, QUALITY, SHUFFLED, quality_table
 from trackrec.feedback.verdicts import KEPT, groups_by_verdict
-from trackrec.runtime.stage import Event, Outcome
+from trackrec.runtime.events import Event, Outcome
 from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
 

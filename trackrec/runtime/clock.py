@@ -1,4 +1,4 @@
-"""The one place that reads a clock; everything below the jobs gets its times handed in."""
+"""The one place that asks for the date; durations are measured where they arise."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from trackrec.runtime.stage import Event, Notice, Outcome, Progress, Started, Step
+from trackrec.runtime.events import Event, Notice, Outcome, Progress, Started, Step
 from trackrec.runtime.terminal import printable
 
 if TYPE_CHECKING:

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,10 +21,10 @@ from trackrec.runtime.clock import utc_now
 from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_QUALITY_GATE
 from trackrec.runtime.failure import DEFAULT_LOG, keep_traceback, print_error
-from trackrec.runtime.stage import Listener, Stage, Started, Stopped
+from trackrec.runtime.run import Run
 
 if TYPE_CHECKING:
-    from trackrec.runtime.settings import Settings
+    pass
 
 STATUS = {
     EXIT_DONE: "done",
@@ -37,43 +34,8 @@ STATUS = {
 }
 
 
-@dataclass(kw_only=True)
-class Run:
-    """Who runs, with which settings, since when; ``counts`` is filled as stages end and goes into the ledger."""
-
-    name: str
-    settings: Settings
-    run_id: str
-    started: datetime
-    counts: dict[str, float] = field(default_factory=dict)
-    listeners: tuple[Listener, ...] = ()
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Run a block as a stage: its outcome is emitted and counted as ``<name>_<count>`` when the block ends well."""
-        stage = Stage(name, self.listeners)
-        stage.emit(Started(name))
-        try:
-            yield stage
-        except BaseException:
-            stage.emit(Stopped(name))
-            raise
-        outcome = stage.outcome
-        self.counts.update({f"{name}_{word}": count for word, count in outcome.counts.items()})
-        self.counts.update(outcome.figures)
-        stage.emit(outcome)
-
-    def with_settings(self, settings: Settings) -> Run:
-        """The same run, its counts included, under other settings."""
-        return replace(self, settings=settings)
-
-    def stamp(self) -> dict[str, Any]:
-        """run_id and created_time, the columns that say who wrote a row and when."""
-        return {"run_id": self.run_id, "created_time": utc_now()}
-
-
 class Tables(Protocol):
-    """What the ledger is written through: ``tables.Warehouse`` or ``tables.Lake``."""
+    """What the ledger is written through: ``tables.warehouse.Warehouse`` or ``tables.lake.Lake``."""
 
     def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
         """Insert the rows whose key is not in table ``name`` yet, and replace stored ones (``old``) where SQL
@@ -111,9 +73,7 @@ class RecordedRun:
         settings = load_settings(self._arguments.conf, self._arguments.set)
         self._log = settings.log
         run_id = self._arguments.run_id or uuid.uuid4().hex
-        return Run(
-            name=self._name, settings=settings, run_id=run_id, started=self._started, listeners=(Console().show,)
-        )
+        return Run(name=self._name, settings=settings, run_id=run_id, listeners=(Console().show,))
 
     def record_in(self, tables: AnyTables) -> AnyTables:
         """Write the row of ``runs`` through ``tables``; returns them."""

@@ -19,7 +19,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 
 
-def spark_session(settings: Settings, job: str) -> SparkSession:
+def spark_session(settings: Settings, app_name: str) -> SparkSession:
     """Start (or join) the session; Spark's and its workers' output goes to ``settings.log``.
 
     Raises BadInputError when Java is missing or Delta is not on the classpath.
@@ -33,7 +33,7 @@ def spark_session(settings: Settings, job: str) -> SparkSession:
     try:
         # The JVM and the Python workers inherit this stderr: Ivy's and vLLM's chatter goes to the log with it.
         with stderr_to(log):
-            spark = SparkSession.builder.appName(f"trackrec {job}").getOrCreate()
+            spark = SparkSession.builder.appName(f"trackrec {app_name}").getOrCreate()
     except PySparkRuntimeError as error:
         raise BadInputError(
             f"Spark did not start: {error.getMessage()}.",

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.judge import judge_of
+from trackrec.feedback.validator import validator_of
 from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, resolve
 from trackrec.models.threads import use_threads
 from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake
 from trackrec.training.digests import alignment_digest
@@ -59,7 +59,7 @@ def preference_rows(tables: Lake, settings: Settings, generator: Model) -> list[
     Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
     """
     version, sampling = generator_version(settings.generator, generator), settings.generator.sampling.canonical()
-    validator = None if settings.validator is None else judge_of(settings).version
+    validator = None if settings.validator is None else validator_of(settings).version
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
     rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]
     rows = [r for r in rows if validator in (None, r["validator_version"])]

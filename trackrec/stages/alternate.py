@@ -17,25 +17,25 @@ from dataclasses import replace
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from trackrec.feedback.judge import validator_settings
 from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
-from trackrec.feedback.user_split import of_validator
+from trackrec.feedback.user_split import is_validator_user
+from trackrec.feedback.validator import validator_settings
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
 from trackrec.histories.templates import template_of
 from trackrec.models.threads import use_threads
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import SamplingSettings, Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.forecast import forecast_loop
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
 from trackrec.stages.measure import held_out, measure_round
 from trackrec.stages.rec_tuning import build_rec_tuning
-from trackrec.stages.validate import generator_of, judge_candidates
-from trackrec.tables.catalog import open_lake
+from trackrec.stages.validate import generator_of, validate_reccots
+from trackrec.tables.catalog import lake_of
 from trackrec.tables.warehouse import Warehouse
 from trackrec.training.teachers.build import build_teacher
 
@@ -84,9 +84,9 @@ class _Loop:
 
     def round(self, number: int, first: str, generator: str, validator: str) -> tuple[str, str]:
         """G_t and V_t of round ``number`` ≥ 1 from those of the round before; ``first`` is G_0."""
-        judging = self._run.with_settings(judging_settings(self._settings, generator, validator))
+        judging = self._run.with_settings(candidate_settings(self._settings, generator, validator))
         self._step("candidates", number, lambda: self._candidates(judging))
-        self._step("validate", number, lambda: judge_candidates(judging, self._tables))
+        self._step("validate", number, lambda: validate_reccots(judging, self._tables))
         aligned = self._step("align", number, lambda: self._align(judging, number)).labels["source"]
         self._step("greedy", number, lambda: self._greedy(aligned))
         tuned = self._step("tune", number, lambda: self._tune(aligned, number)).labels["source"]
@@ -110,51 +110,51 @@ class _Loop:
     def _distill(self) -> Outcome:
         from trackrec.stages.distill import distill_generator
 
-        return distill_generator(self._run, open_lake(self._settings, self._run.name), number=0)
+        return distill_generator(self._run, lake_of(self._settings, self._run.name), number=0)
 
     def _align(self, judging: Run, number: int) -> Outcome:
         from trackrec.stages.align import align_generator
 
-        return align_generator(judging, open_lake(self._settings, self._run.name), number=number)
+        return align_generator(judging, lake_of(self._settings, self._run.name), number=number)
 
     def _tune(self, generator: str, number: int) -> Outcome:
         """V from its base of the start, whichever G it is tuned for."""
         from trackrec.stages.tune import tune_validator
 
-        settings = of_generator(self._settings, generator)
+        settings = with_generator(self._settings, generator)
         run = self._run.with_settings(settings.model_copy(update={"validator": validator_settings(self._settings)}))
         build_rec_tuning(run, self._tables)
-        return tune_validator(run, open_lake(self._settings, self._run.name), number=number)
+        return tune_validator(run, lake_of(self._settings, self._run.name), number=number)
 
     def _greedy(self, generator: str) -> Outcome:
         """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
         events = held_out(self._settings, self._tables)
         measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
-        only = self._of_validator() | F.col("prompt_key").isin(measured)
-        settings = of_generator(self._settings, generator)
+        only = self._is_validator_user() | F.col("prompt_key").isin(measured)
+        settings = with_generator(self._settings, generator)
         outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
         version, sampling = generator_of(settings)
         return replace(outcome, labels={**outcome.labels, "generator_version": version, "sampling": sampling})
 
     def _candidates(self, judging: Run) -> Outcome:
-        return generate_reccots(judging, self._tables, only=~self._of_validator())
+        return generate_reccots(judging, self._tables, only=~self._is_validator_user())
 
     def _measure(self, generators: dict[str, str], validator: str) -> Outcome:
-        settings = judging_settings(self._settings, self._settings.generator.model.source, validator)
-        by_name = {name: of_generator(self._settings, source) for name, source in generators.items()}
+        settings = candidate_settings(self._settings, self._settings.generator.model.source, validator)
+        by_name = {name: with_generator(self._settings, source) for name, source in generators.items()}
         return measure_round(self._run.with_settings(settings), self._tables, by_name)
 
-    def _of_validator(self) -> Column:
-        return of_validator(F.col("user_id"), self._settings.feedback.validator_share)
+    def _is_validator_user(self) -> Column:
+        return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)
 
 
-def of_generator(settings: Settings, source: str) -> Settings:
+def with_generator(settings: Settings, source: str) -> Settings:
     """The settings with G from ``source``, writing as it is served."""
     model = settings.generator.model.model_copy(update={"source": source, "sha256": None})
     return settings.model_copy(update={"generator": settings.generator.model_copy(update={"model": model})})
 
 
-def judging_settings(settings: Settings, generator: str, validator: str) -> Settings:
+def candidate_settings(settings: Settings, generator: str, validator: str) -> Settings:
     """The settings in which G writes candidates, at temperature 1 and without penalties, and V judges them.
 
     Candidates are drawn from G itself: S-DPO compares probabilities of the model, not of a model bent by sampling.
@@ -165,7 +165,7 @@ def judging_settings(settings: Settings, generator: str, validator: str) -> Sett
     )
     chosen = validator_settings(settings)
     model = chosen.model.model_copy(update={"source": validator, "sha256": None})
-    from_source = of_generator(settings, generator)
+    from_source = with_generator(settings, generator)
     return from_source.model_copy(
         update={
             "generator": from_source.generator.model_copy(update={"sampling": sampling}),

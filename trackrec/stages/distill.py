@@ -14,9 +14,9 @@ from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome
 from trackrec.stages.new_version import record_version
 from trackrec.stages.teacher_texts import teacher_texts
 from trackrec.tables.lake import Lake

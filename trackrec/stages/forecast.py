@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from trackrec.feedback.forecast import MACHINE, LoopSize, minutes_of, work_of
-from trackrec.feedback.user_split import of_validator
+from trackrec.feedback.user_split import is_validator_user
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.templates import template_of
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
 from trackrec.stages.measure import held_out
 from trackrec.tables.warehouse import Warehouse
 
@@ -20,7 +20,7 @@ def forecast_loop(run: Run, tables: Warehouse) -> Outcome:
     with run.stage("forecast") as stage:
         template = template_of(settings.prompt, settings.histories)
         histories = current_histories(tables.read("user_histories"), template.version)
-        of_v = of_validator(F.col("user_id"), settings.feedback.validator_share)
+        of_v = is_validator_user(F.col("user_id"), settings.feedback.validator_share)
         events = held_out(settings, tables).persist()
         try:
             prompts = histories.where(of_v).select("prompt_key").union(events.select("prompt_key")).distinct()

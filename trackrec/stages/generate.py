@@ -12,9 +12,9 @@ from trackrec.models.resolve import resolve
 from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
 from trackrec.reccots.sentences import served_text
+from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.stamp import stamped

@@ -12,9 +12,9 @@ from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import Template, template_of
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -40,7 +40,9 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
         item_counts = _set_aside(run, tables, stage, "items", items)
-        stage.notice(item_profile(items.good, item_counts).line())
+        profile = item_profile(items.good, item_counts)
+        stage.tables["sources"] = {"items": profile.figures}
+        stage.notice(profile.line())
         events = interactions.good.persist()
         try:
             scope = _scope(sources, events, settings)

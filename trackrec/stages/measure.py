@@ -12,17 +12,17 @@ from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.holdout import alignment_end, holdout_start
 from trackrec.feedback.holdout_questions import holdout_events, holdout_requests, variants
-from trackrec.feedback.judge import Judge, judge_of
 from trackrec.feedback.questions import grouped
+from trackrec.feedback.validator import Validator, validator_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
 from trackrec.histories.templates import template_of
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.validate import reccots_of
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
@@ -40,7 +40,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
     ``differences`` (other variant → auc, low, high, moved) and ``reccots`` (name → texts, tokens, cut, empty, distinct,
     names a text, grounded).
     """
-    settings, judge = run.settings, judge_of(run.settings)
+    settings, validator = run.settings, validator_of(run.settings)
     histories = _histories(settings, tables)
     items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
     with run.stage("measure") as stage:
@@ -52,10 +52,10 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 variants(events, reccots),
                 histories,
                 items,
-                judge.template,
+                validator.template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            answers = _answers(tables, stage, requests, judge)
+            answers = _answers(tables, stage, requests, validator)
             rows = [row.asDict() for row in events.collect()]
             names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
             stage.tables["reccots"] = {
@@ -66,7 +66,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
         stage.tables["validator"] = metrics.floors(rows) | _qualities(answers)
         stage.tables["differences"] = _differences(answers, list(generators)[-1])
         stage.counts["events"] = len(rows)
-        stage.labels["validator"] = judge.version
+        stage.labels["validator"] = validator.version
     return stage.outcome
 
 
@@ -91,14 +91,16 @@ def _greedy_reccots(settings: Settings, tables: Warehouse) -> DataFrame:
     return reccots_of(settings, tables).where(F.col("sample_number") == 0)
 
 
-def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, judge: Judge) -> Answers:
+def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, validator: Validator) -> Answers:
     """V's answers; what it could not read is counted as failed. BadInputError where that is all there is."""
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
-    settings = judge.settings
+    settings = validator.settings
     with worker_progress(tables.spark, stage, requests.count(), "judgements") as channel:
         scored = grouped(requests, settings.engines).mapInPandas(
-            validate_udf(judge.spec, judge.version, channel.sender), OUTPUT_SCHEMA, profile=gpu_profile(settings)
+            validate_udf(validator.spec, validator.version, channel.sender),
+            OUTPUT_SCHEMA,
+            profile=gpu_profile(settings),
         )
         with tables.materialised(scored) as rows:
             good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trackrec.reccots.feature_version import feature_spec_of
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
 from trackrec.tables.warehouse import Warehouse
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trackrec.models.registry import TrainedVersion, register
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Stage
+from trackrec.runtime.events import Stage
+from trackrec.runtime.run import Run
 from trackrec.tables.lake import Lake
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trackrec.runtime.ledger import RecordedRun, Run
+from trackrec.runtime.ledger import RecordedRun
+from trackrec.runtime.run import Run
 
 if TYPE_CHECKING:
     from trackrec.tables.lake import Lake
@@ -32,4 +33,4 @@ def open_lake(job: RecordedRun) -> tuple[Run, Lake]:
     from trackrec.tables import catalog
 
     run = job.run
-    return run, job.record_in(catalog.open_lake(run.settings, run.name))
+    return run, job.record_in(catalog.lake_of(run.settings, run.name))

@@ -8,8 +8,8 @@ from trackrec.histories.snapshots import current_histories
 from trackrec.reccots.feature_version import feature_spec_of
 from trackrec.reccots.features import feature_rows, served_reccots
 from trackrec.reccots.gates import gate_vectors
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 

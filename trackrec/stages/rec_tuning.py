@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from trackrec.feedback.judge import judge_of
-from trackrec.feedback.user_split import of_validator
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome
+from trackrec.feedback.user_split import is_validator_user
+from trackrec.feedback.validator import validator_of
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
 from trackrec.stages.validate import generator_of, questions_about, reccots_of
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
@@ -22,10 +22,10 @@ def build_rec_tuning(run: Run, tables: Warehouse) -> Outcome:
     """
     settings = run.settings
     with run.stage("rec_tuning") as stage:
-        template = judge_of(settings).template
+        template = validator_of(settings).template
         generator, sampling = generator_of(settings)
         names = {"generator_version": generator, "sampling": sampling, "template_version": template.version}
-        of_v = of_validator(F.col("user_id"), settings.feedback.validator_share)
+        of_v = is_validator_user(F.col("user_id"), settings.feedback.validator_share)
         reccots = reccots_of(settings, tables).where(of_v)
         requests = questions_about(reccots, template, settings.tune.next_events, settings, tables)
         rows = requests.drop("request_key", "question_key").withColumns(

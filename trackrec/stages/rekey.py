@@ -12,11 +12,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.engines.spec import arithmetic_of, compute_of
-from trackrec.feedback.judge import validator_settings
+from trackrec.feedback.validator import validator_settings
 from trackrec.reccots.feature_version import feature_version_of
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.tables.keys import key_of
 from trackrec.tables.warehouse import Warehouse
 

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Stage
+from trackrec.runtime.events import Stage
+from trackrec.runtime.run import Run
 from trackrec.tables.lake import Lake
 from trackrec.tables.quarantine import fault_row
 from trackrec.training.teachers.interface import Teacher, TeacherText

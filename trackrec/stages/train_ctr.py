@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from trackrec.models.threads import use_threads
-from trackrec.runtime.ledger import Run
-from trackrec.runtime.stage import Outcome, Stage
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.tables.lake import Lake
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ class GainOutcome(Outcome):
 def train_ctr(run: Run, tables: Lake) -> GainOutcome:
     """Fit every arm and seed, read test once for each, and add to ``feature_gain`` after each seed.
 
-    Emits a step an arm and seed: label arm; figures seed, validation AUC, epoch (that was kept) and seconds. Counts
-    rows (added) and late_labels (rows left out as their label became known after their window). Raises BadInputError
-    before anything is trained or written where tables or settings do not allow a measurement.
+    Emits a step an arm and seed: label arm; figures seed, validation AUC, epoch (that was kept) and seconds. The
+    outcome counts rows (added) and late_labels (rows left out as their label became known after their window), and has
+    the table gains: gain on plain (AUC) with its 95 % interval, by arm. Raises BadInputError before anything is trained
+    or written where tables or settings do not allow a measurement.
     """
     settings = run.settings.ctr
     use_threads(settings.threads)  # before torch is imported
     from trackrec.ctr.experiment import measure_floors, read_experiment
+    from trackrec.ctr.gain import paired_gains
     from trackrec.ctr.results import Measurement
 
     with run.stage("train_ctr") as stage:
@@ -44,10 +46,14 @@ def train_ctr(run: Run, tables: Lake) -> GainOutcome:
             of_seed = _measure_seed(stage, experiment, seed, len(results))
             results += of_seed
             stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
+        measurement = Measurement(
+            settings, experiment.sizes, experiment.test_label, experiment.test_user, tuple(floors), tuple(results)
+        )
+        stage.tables["gains"] = {
+            arm: {"gain": gain.mean, "low": gain.interval[0], "high": gain.interval[1]}
+            for arm, gain in paired_gains(measurement).items()
+        }
         stage.labels = {"run": run.run_id}
-    measurement = Measurement(
-        settings, experiment.sizes, experiment.test_label, experiment.test_user, tuple(floors), tuple(results)
-    )
     return GainOutcome(**vars(stage.outcome), measurement=measurement)
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.judge import judge_of
+from trackrec.feedback.validator import validator_of
 from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.models.threads import use_threads
 from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.events import Outcome, Stage
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake
 from trackrec.training.digests import rec_tuning_digest
@@ -38,19 +38,17 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
     """
     settings = run.settings
     with run.stage("tune") as stage:
-        judge = judge_of(settings)
-        validator, base, template = judge.settings, base_model(judge.model), judge.template
-        use_threads(validator.threads)  # before torch is imported
+        validator = validator_of(settings)
+        base, template, chosen = base_model(validator.model), validator.template, validator.settings
+        use_threads(chosen.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
         reccots = training_rows(tables, settings, generator, template.version)
         rows = list(chain.from_iterable(reccots))
         share_liked = _share_liked(rows)
-        groups = _token_groups(reccots, validator, base)
-        digest = rec_tuning_digest(
-            base.version, validator.dtype, validator.answers, settings.tune, template.version, rows
-        )
+        groups = _token_groups(reccots, chosen, base)
+        digest = rec_tuning_digest(base.version, chosen.dtype, chosen.answers, settings.tune, template.version, rows)
         folder = Path(settings.models).resolve() / "validator" / digest
-        adapter, steps = _trained(settings.tune, validator.dtype, base, groups, folder, stage)
+        adapter, steps = _trained(settings.tune, chosen.dtype, base, groups, folder, stage)
         metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences, questions
 from trackrec.feedback.holdout import holdout_start
-from trackrec.feedback.judge import Judge, judge_of
 from trackrec.feedback.templates import ValidatorTemplate
-from trackrec.feedback.user_split import of_validator
+from trackrec.feedback.user_split import is_validator_user
+from trackrec.feedback.validator import Validator, validator_of
 from trackrec.feedback.verdicts import count_name
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
@@ -18,10 +18,10 @@ from trackrec.models.resolve import resolve
 from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import with_chunk
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
-from trackrec.runtime.ledger import Run
+from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.runtime.stage import Outcome, Stage
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
@@ -32,28 +32,28 @@ _DECILES = (0.1, 0.5, 0.9)
 _FAULT = ("error", "error_kind")  # what the UDF adds to the columns of validations
 
 
-def judge_candidates(run: Run, tables: Warehouse) -> Outcome:
+def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
     """Score every candidate and event that this version of V has not scored, then rank the candidates.
 
     Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
     of users whom V is not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
     The outcome counts the groups by verdict; its figures are the deciles of their gaps.
     """
-    settings, judge = run.settings, judge_of(run.settings)
+    settings, validator = run.settings, validator_of(run.settings)
     with run.stage("validate") as stage:
         candidates = _candidates(settings, tables)
-        requests = questions_about(candidates, judge.template, settings.feedback.next_events, settings, tables)
+        requests = questions_about(candidates, validator.template, settings.feedback.next_events, settings, tables)
         with tables.materialised(requests.drop("prompt_body")) as present:
-            _fill_question_keys(tables, present, judge.version)
-            pending = questions.unscored(requests, tables.read_or_empty("validations"), judge.version)
+            _fill_question_keys(tables, present, validator.version)
+            pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
             with tables.materialised(pending) as rows:
                 stage.counts = {"rows": 0, "unchanged": present.count() - rows.count(), "quarantined": 0, "failed": 0}
-                _score_chunks(run, tables, stage, rows, judge)
-            answered = questions.answered(present, tables.read("validations"), judge.version)
+                _score_chunks(run, tables, stage, rows, validator)
+            answered = questions.answered(present, tables.read("validations"), validator.version)
             groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
             try:
                 _count_groups(stage, groups)
-                stage.counts["preferences"] = _write_preferences(run, tables, groups, judge)
+                stage.counts["preferences"] = _write_preferences(run, tables, groups, validator)
             finally:
                 groups.unpersist()
     return stage.outcome
@@ -95,7 +95,7 @@ def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
             f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
-    return reccots_of(settings, tables).where(~of_validator(F.col("user_id"), settings.feedback.validator_share))
+    return reccots_of(settings, tables).where(~is_validator_user(F.col("user_id"), settings.feedback.validator_share))
 
 
 def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
@@ -110,15 +110,15 @@ def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) ->
         tables.update("validations", requests, on, {"question_key": "new.question_key"})
 
 
-def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, judge: Judge) -> None:
+def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, validator: Validator) -> None:
     from udfs.validate import OUTPUT_SCHEMA, validate_udf
 
-    settings, total = judge.settings, pending.count()
+    settings, total = validator.settings, pending.count()
     profile = gpu_profile(settings)
     tables.create("validations")
     chunks = -(-total // settings.chunk_rows)
     with worker_progress(tables.spark, stage, total, "judgements") as channel:
-        udf = validate_udf(judge.spec, judge.version, channel.sender)
+        udf = validate_udf(validator.spec, validator.version, channel.sender)
         for chunk in range(chunks):
             requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
             answers = questions.grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
@@ -152,10 +152,10 @@ def _count_groups(stage: Stage, groups: DataFrame) -> None:
         stage.figures |= {f"gap {share:.0%}": gap for share, gap in zip(_DECILES, gaps[0], strict=True)}
 
 
-def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, judge: Judge) -> int:
+def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, validator: Validator) -> int:
     """Make the kept groups the only preferences of this generator, sampling and V; returns rows written and deleted."""
     generator, sampling = generator_of(run.settings)
-    names = {"generator_version": generator, "validator_version": judge.version, "sampling": sampling}
+    names = {"generator_version": generator, "validator_version": validator.version, "sampling": sampling}
     rows = preferences.preferences(groups, run.settings.feedback)
     rows = rows.withColumns({name: F.lit(value) for name, value in names.items()})
     with tables.materialised(stamped(rows, run.stamp())) as kept:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
+from trackrec.runtime.events import Stage
 from trackrec.runtime.progress_channel import ProgressChannel, ProgressCounts, progress_channel
-from trackrec.runtime.stage import Stage
 
 
 @contextmanager

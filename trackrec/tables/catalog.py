@@ -46,7 +46,7 @@ class CatalogLake(Lake):
         return self._warehouse.insert_rows(name, rows, replacing)
 
 
-def open_lake(settings: Settings, job: str) -> Lake:
+def lake_of(settings: Settings, app_name: str) -> Lake:
     """The tables of ``settings.warehouse``; Spark is started only where that is a catalog name.
 
     Raises BadInputError as ``Warehouse`` does.
@@ -56,4 +56,4 @@ def open_lake(settings: Settings, job: str) -> Lake:
     from trackrec.runtime.session import spark_session
     from trackrec.tables.warehouse import Warehouse
 
-    return CatalogLake(Warehouse(spark_session(settings, job), settings.warehouse))
+    return CatalogLake(Warehouse(spark_session(settings, app_name), settings.warehouse))

@@ -48,7 +48,7 @@ class Table:
 
     @property
     def without_stamp(self) -> Table:
-        """This table without run_id and created_time, which ``Job.stamp`` adds when the rows are written."""
+        """This table without run_id and created_time, which ``Run.stamp`` adds when the rows are written."""
         return replace(self, columns=tuple(c for c in self.columns if c.name not in STAMP))
 
     def spark_schema(self) -> str:

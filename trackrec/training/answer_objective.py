@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import RecTuningSettings
-from trackrec.runtime.stage import Stage
 from trackrec.training.group_loop import Figures, Objective, logps_function, train
 from trackrec.training.prefix import Group
 

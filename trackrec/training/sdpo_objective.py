@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import AlignmentSettings
-from trackrec.runtime.stage import Stage
 from trackrec.training.group_loop import Figures, LogpsFunction, Objective, logps_function, train
 from trackrec.training.prefix import Group
 from trackrec.training.sdpo_loss import agreement, sdpo_losses

@@ -11,8 +11,8 @@ from typing import Any
 from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import BadInputError, TrackrecError
+from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import TrainingSettings
-from trackrec.runtime.stage import Stage
 
 _IGNORED = -100  # a label that no loss is taken on
 

@@ -21,6 +21,11 @@ class ItemProfile:
     examples: tuple[str, ...]  # the most frequent attributes, most frequent first
     untitled: int  # items called "item <id>"
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """The numbers, by name."""
+        return {"items": self.items, "attributes": self.attributes, "untitled": self.untitled}
+
     def line(self) -> str:
         """E.g. ``items 600 · 27 attributes, e.g. Küche, Kaffee · 0 without title``."""
         examples = f", e.g. {', '.join(self.examples)}" if self.examples else ""

@@ -11,6 +11,14 @@ AS_OF = Column("as_of", "timestamp", "the clock of the snapshot, UTC: only what 
 SOURCE_MAX = Column("source_max_time", "timestamp", "time of the newest event used, UTC; strictly before as_of")
 PROMPT_KEY = Column("prompt_key", "string", "sha256 of user_id, template version and prompt body")
 ROW_KEY = Column("row_key", "string", "sha256 of prompt_key, generator version, sampling parameters, sample number")
-GENERATOR = Column("generator_version", "string", "weights, adapter, tokenizer and chat template of G, name@hash")
+GENERATOR = Column(
+    "generator_version",
+    "string",
+    "weights, adapter, tokenizer and chat template of G, and what computes it: name@hash+engine.dtype",
+)
 TIME_ORDER = ("time_order", "source_max_time < as_of")
-VALIDATOR = Column("validator_version", "string", "weights, adapter, tokenizer and prompt template of V, name@hash")
+VALIDATOR = Column(
+    "validator_version",
+    "string",
+    "weights of V, what computes it and its prompt: name@hash+engine.dtype+validator@hash",
+)

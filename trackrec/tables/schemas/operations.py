@@ -28,7 +28,11 @@ RUNS = Table(
         RUN,
         Column("job", "string", "the job's name"),
         Column("status", "string", "done, quality_gate, bad_input or failed"),
-        Column("counts", "map<string,double>", "rows, rows_per_s, tokens, unchanged, quarantined, …"),
+        Column(
+            "counts",
+            "map<string,double>",
+            "counts of each stage as <stage>_<count>, e.g. generate_rows, and its figures",
+        ),
         Column("config_hash", "string", "sha256 of the settings in force"),
         Column("started_time", "timestamp", "when the job began, UTC"),
         CREATED,

@@ -12,7 +12,7 @@ from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSetting
 
 
 @dataclass(frozen=True)
-class Judge:
+class Validator:
     """V: its settings, weights and prompt. The same weights behind another prompt are another V."""
 
     settings: ValidatorSettings
@@ -42,8 +42,8 @@ def validator_settings(settings: Settings) -> ValidatorSettings:
     return ValidatorSettings(model=settings.generator.model, **like_generator)
 
 
-def judge_of(settings: Settings) -> Judge:
+def validator_of(settings: Settings) -> Validator:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
     template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
-    return Judge(chosen, resolve(chosen.model, settings.cache_dir()), template)
+    return Validator(chosen, resolve(chosen.model, settings.cache_dir()), template)

@@ -1,0 +1,51 @@
+"""One run of a job: who runs, with which settings, and what its stages came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from trackrec.runtime.clock import utc_now
+from trackrec.runtime.events import Listener, Stage, Started, Stopped
+
+if TYPE_CHECKING:
+    from trackrec.runtime.settings import Settings
+
+
+@dataclass(kw_only=True)
+class Run:
+    """Who runs, and with which settings; ``counts`` is filled as stages end and goes into the ledger."""
+
+    name: str
+    settings: Settings
+    run_id: str
+    counts: dict[str, float] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Run a block as a stage; when it ends well its outcome is emitted, and added to ``counts``.
+
+        Counts under ``<name>_<count>``, figures under their own names: of two stages with one figure the later's stays.
+        """
+        stage = Stage(name, self.listeners)
+        stage.emit(Started(name))
+        try:
+            yield stage
+        except BaseException:
+            stage.emit(Stopped(name))
+            raise
+        outcome = stage.outcome
+        self.counts.update({f"{name}_{word}": count for word, count in outcome.counts.items()})
+        self.counts.update(outcome.figures)
+        stage.emit(outcome)
+
+    def with_settings(self, settings: Settings) -> Run:
+        """The same run, its counts included, under other settings."""
+        return replace(self, settings=settings)
+
+    def stamp(self) -> dict[str, Any]:
+        """run_id and created_time, the columns that say who wrote a row and when."""
+        return {"run_id": self.run_id, "created_time": utc_now()}
