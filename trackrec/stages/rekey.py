@@ -108,9 +108,8 @@ def _rekey_preferences(tables: Warehouse, stage: Stage, keys: DataFrame) -> None
         "rejected": f"transform(old.rejected, c -> {_CANDIDATE.format('c')})",
     }
     on = "old.prompt_key = new.prompt_key AND old.generator_version = new.generator_version"
-    with tables.materialised(
-        keys.groupBy("prompt_key", "generator_version", "new_generator_version").agg(entries)
-    ) as rows:
+    by_history = keys.groupBy("prompt_key", "generator_version", "new_generator_version").agg(entries)
+    with tables.materialised(by_history) as rows:
         stage.counts["preferences"] = tables.update("preferences", rows, on, changes)
 
 
