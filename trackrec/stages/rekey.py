@@ -36,8 +36,8 @@ def needs_rekeying(tables: Warehouse) -> bool:
 def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
     """Give every row that names a RecCoT its new key; killed in the middle, it goes on when run again."""
     with run.stage("rekey") as stage:
-        versions = _feature_versions(tables, run.settings)
-        with tables.materialised(_new_keys(tables, run.settings)) as keys:
+        versions = _feature_versions(run.settings, tables)
+        with tables.materialised(_new_keys(run.settings, tables)) as keys:
             row_key = {"row_key": "new.new_row_key"}
             generator = row_key | {"generator_version": "new.new_generator_version"}
             _update(tables, stage, "reccot_embeddings", keys, row_key)
@@ -47,7 +47,7 @@ def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
             _rekey_preferences(tables, stage, keys)
             _rename(tables, "reccot_vectors", "feature_version", versions)
             for name in ("validations", "preferences"):
-                _rename(tables, name, "validator_version", _validator_versions(tables, name, run.settings))
+                _rename(tables, name, "validator_version", _validator_versions(run.settings, tables, name))
             # G's own rows last: all is computed from them, should this run be killed.
             for name in reversed(_WRITTEN):
                 _update(tables, stage, name, keys, generator)
@@ -56,7 +56,7 @@ def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
     return stage.outcome
 
 
-def _new_keys(tables: Warehouse, settings: Settings) -> DataFrame:
+def _new_keys(settings: Settings, tables: Warehouse) -> DataFrame:
     """row_key, prompt_key, new_row_key, new_generator_version of every row of G that has an earlier key."""
     columns = ("row_key", "prompt_key", "sampling", "sample_number", "generator_version", "engine")
     reccots, staging = (tables.read_or_empty(name).where(_EARLIER).select(*columns) for name in _WRITTEN)
@@ -107,7 +107,7 @@ def _rekey_preferences(tables: Warehouse, stage: Stage, keys: DataFrame) -> None
         stage.counts["preferences"] = tables.update("preferences", stored, on, changes)
 
 
-def _feature_versions(tables: Warehouse, settings: Settings) -> dict[str, str]:
+def _feature_versions(settings: Settings, tables: Warehouse) -> dict[str, str]:
     """Published feature_version of earlier keys -> the one of this version."""
     if not all(tables.exists(name) for name in ("reccot_vectors", "reccots", "reccot_embeddings", "user_histories")):
         return {}
@@ -128,7 +128,7 @@ def _feature_versions(tables: Warehouse, settings: Settings) -> dict[str, str]:
     return versions
 
 
-def _validator_versions(tables: Warehouse, name: str, settings: Settings) -> dict[str, str]:
+def _validator_versions(settings: Settings, tables: Warehouse, name: str) -> dict[str, str]:
     """validator_version of an earlier row, <model>+<template> -> with what computes V between the two."""
     if not tables.exists(name):
         return {}
