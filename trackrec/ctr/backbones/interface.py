@@ -1,4 +1,4 @@
-"""What a backbone takes and gives. One is a class named as in ``ctr.backbone``, in a file of that name in lower case."""
+"""What a backbone takes and gives. One is a class named as in ``ctr.backbone``, its file has the name in lower case."""
 
 from __future__ import annotations
 
