@@ -50,7 +50,7 @@ def rekey_rows(run: Run, tables: Warehouse) -> Outcome:
             _rekey_quarantine(tables, stage, keys)
             _rename(tables, "reccot_vectors", "feature_version", versions)
             for name in ("validations", "preferences"):
-                _rename(tables, name, "validator_version", _validator_versions(tables, name, run.settings))
+                _rename(tables, name, "validator_version", _validator_versions(run.settings, tables, name))
             # G's own rows last: all is computed from them, should this run be killed.
             for name in reversed(_GENERATED):
                 _rekey(tables, stage, name, keys, generator)
@@ -139,7 +139,7 @@ def _feature_versions(tables: Warehouse, compute: str) -> dict[str, str]:
     return versions
 
 
-def _validator_versions(tables: Warehouse, name: str, settings: Settings) -> dict[str, str]:
+def _validator_versions(settings: Settings, tables: Warehouse, name: str) -> dict[str, str]:
     """validator_version of an earlier row, <model>+<template> -> with what computes V between the two."""
     if not tables.exists(name):
         return {}
