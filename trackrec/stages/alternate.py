@@ -17,7 +17,7 @@ from dataclasses import replace
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from trackrec.feedback.loop_data import loop_data
+from trackrec.feedback.loop_data import joined_in_alignment, loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
@@ -37,7 +37,7 @@ from trackrec.stages.rec_tuning import build_rec_tuning
 from trackrec.stages.validate import generator_of, validate_reccots
 from trackrec.tables.catalog import lake_of
 from trackrec.tables.warehouse import Warehouse
-from trackrec.training.teachers.build import build_teacher
+from trackrec.training.teachers.build import teacher_version
 
 _STEPS = (4, 6)  # of round 0 and of every later one, without the histories
 
@@ -130,19 +130,22 @@ class _Loop:
         """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
         events = held_out(self._settings, self._tables)
         measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
-        only = self._is_validator_user() | F.col("prompt_key").isin(measured)
+        only = (self._is_validator_user() | F.col("prompt_key").isin(measured)) & self._of_window()
         settings = with_generator(self._settings, generator)
         outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
         version, sampling = generator_of(settings)
         return replace(outcome, labels={**outcome.labels, "generator_version": version, "sampling": sampling})
 
     def _candidates(self, judging: Run) -> Outcome:
-        return generate_reccots(judging, self._tables, only=~self._is_validator_user())
+        return generate_reccots(judging, self._tables, only=~self._is_validator_user() & self._of_window())
 
     def _measure(self, generators: dict[str, str], validator: str) -> Outcome:
         settings = candidate_settings(self._settings, self._settings.generator.model.source, validator)
         by_name = {name: with_generator(self._settings, source) for name, source in generators.items()}
         return measure_round(self._run.with_settings(settings), self._tables, by_name)
+
+    def _of_window(self) -> Column:
+        return joined_in_alignment(self._tables.read("samples"))  # a night's histories are not the loop's
 
     def _is_validator_user(self) -> Column:
         return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)
@@ -180,4 +183,4 @@ def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     histories = current_histories(tables.read("user_histories"), template.version)
     items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
-    return data | {"teacher": build_teacher(settings.distill, template).version}
+    return data | {"teacher": teacher_version(settings.distill, template)}
