@@ -17,8 +17,8 @@ def loop_data(samples: DataFrame, histories: DataFrame, items: DataFrame, holdou
 
     Other histories, e.g. of a night, teach nobody in the loop and are no part of what it is known by.
 
-    ``samples`` as the table has them, with as_of; ``histories``: user_id, as_of, prompt_key; ``items``: item_id, title, attributes.
-    Raises BadInputError where the window is too small for a hold-out.
+    ``samples`` as the table has them, with as_of; ``histories``: user_id, as_of, prompt_key; ``items``: item_id,
+    title, attributes. Raises BadInputError where the window is too small for a hold-out.
     """
     window = samples.where("window = 'alignment'")
     return {

@@ -3,7 +3,7 @@
 A RecCoT's key was made with the model's version alone; now it is made with what computes it, too, and rows of before
 were given new keys (``stages/rekey.py``). Trainings of before are names of folders over the earlier keys. So that they
 are found, and those that were killed go on in their order, rows are ordered and named by the earlier key, which can be
-computed of any row. With nobody's models older than that, this file and its three uses can go, and ``row_key`` be taken.
+computed of any row. Once nobody has such models any more, this file can go and its callers take ``row_key``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def build_teacher(settings: DistillSettings, template: Template) -> Teacher:
 
 
 def teacher_version(settings: DistillSettings, template: Template) -> str:
-    """The version of that teacher, for which it needs no key: its texts may all be there. BadInputError: no endpoint."""
+    """The version of that teacher; needs no key, as all of its texts may be there. BadInputError without endpoint."""
     if settings.teacher == "openai":
         return openai_version(_endpoint(settings), template)
     return StatisticsTeacher.version
