@@ -15,7 +15,7 @@ from trackrec.training.digests import alignment_digest, distillation_digest, rec
 from trackrec.training.earlier_keys import earlier_row_keys, with_earlier_candidates, with_earlier_keys
 from trackrec.training.prompts_file import folder_for_prompts
 
-G = Model("g", "g@0123456789ab", "", "", "")
+G = Model(path="", name="g", version="g@0123456789ab", source="", cache="")
 REKEYED = "g@0123456789ab+scripted"
 PROMPTS = [f"p{i}" for i in range(6)]
 
@@ -49,8 +49,9 @@ def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
 
 @pytest.fixture
 def settings():
-    model = {"model": {"source": "path:m"}, "engine": "scripted"}
-    return Settings.model_validate({"generator": model | {"sampling": {"n": 3}}, "encoder": model})
+    model = {"model": {"source": "path:m"}}
+    generator = model | {"engine": "scripted", "sampling": {"n": 3}}
+    return Settings.model_validate({"generator": generator, "encoder": model})
 
 
 def row_key(settings, version, prompt, number):
