@@ -8,7 +8,6 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from tests.e2e.logs import log_rows, write_conf, write_csv
-from trackrec.feedback.loop_data import joined_in_alignment
 from trackrec.feedback.user_split import in_share
 from trackrec.runtime.events import Stage
 from trackrec.runtime.run import Run
@@ -109,19 +108,6 @@ def test_a_second_run_asks_and_writes_nothing(spark, folder):
     assert counts["unchanged"] == len(rows_of(spark, folder, "validations")) > 0
     assert teach_again(spark, folder) == 0
     assert versions(spark, folder) == before
-
-
-def test_a_history_that_a_night_adds_is_none_of_the_window_that_v_and_g_learn_from(spark, folder):
-    path = f"{folder}/warehouse/user_histories"
-    before = spark.read.format("delta").load(path)
-    keys = {(row["user_id"], row["as_of"]) for row in before.collect()}
-    night = F.col("as_of") + F.expr("INTERVAL 1000 DAYS")
-    before.limit(1).withColumn("as_of", night).write.format("delta").mode("append").save(path)
-    stored = spark.read.format("delta").load(path)
-    samples = spark.read.format("delta").load(f"{folder}/warehouse/samples")
-    of_window = stored.where(joined_in_alignment(samples))
-    assert stored.count() == len(keys) + 1
-    assert {(row["user_id"], row["as_of"]) for row in of_window.collect()} == keys
 
 
 def test_answers_about_events_that_are_not_asked_about_any_more_do_not_count(spark, folder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout import alignment_end, holdout_start
@@ -21,20 +21,19 @@ def loop_data(samples: DataFrame, histories: DataFrame, items: DataFrame, holdou
     title, attributes. Raises BadInputError where the window is too small for a hold-out.
     """
     window = samples.where("window = 'alignment'")
+    joined = histories.join(alignment_snapshots(samples), ["user_id", "as_of"], "left_semi")
     return {
         "samples": content_digest(window, _SAMPLE),
-        "histories": content_digest(histories.where(joined_in_alignment(samples)), _HISTORY),
+        "histories": content_digest(joined, _HISTORY),
         "items": content_digest(items.join(window, "item_id", "left_semi"), _ITEM),
         "holdout_start": str(holdout_start(samples, holdout_share)),
         "alignment_end": str(alignment_end(samples)),
     }
 
 
-def joined_in_alignment(samples: DataFrame) -> Column:
-    """A condition on histories (user_id, as_of): whether an event of the alignment window joins that snapshot."""
-    joined = samples.select(F.col("user_id").alias("_user"), F.col("as_of").alias("_as_of"), "window")
-    same_snapshot = (F.col("_user") == F.col("user_id").outer()) & (F.col("_as_of") == F.col("as_of").outer())
-    return joined.where((F.col("window") == "alignment") & same_snapshot).exists()
+def alignment_snapshots(samples: DataFrame) -> DataFrame:
+    """user_id, as_of of the snapshots that an event of the alignment window joins."""
+    return samples.where("window = 'alignment'").select("user_id", "as_of").distinct()
 
 
 def content_digest(rows: DataFrame, columns: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from trackrec.feedback.loop_data import joined_in_alignment, loop_data
+from trackrec.feedback.loop_data import alignment_snapshots, loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
@@ -130,22 +130,24 @@ class _Loop:
         """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
         events = held_out(self._settings, self._tables)
         measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
-        only = (self._is_validator_user() | F.col("prompt_key").isin(measured)) & self._of_window()
+        only = self._is_validator_user() | F.col("prompt_key").isin(measured)
         settings = with_generator(self._settings, generator)
-        outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
+        outcome = self._generate(self._run.with_settings(settings), only)
         version, sampling = generator_of(settings)
         return replace(outcome, labels={**outcome.labels, "generator_version": version, "sampling": sampling})
 
     def _candidates(self, judging: Run) -> Outcome:
-        return generate_reccots(judging, self._tables, only=~self._is_validator_user() & self._of_window())
+        return self._generate(judging, ~self._is_validator_user())
+
+    def _generate(self, run: Run, only: Column) -> Outcome:
+        """For the alignment window's histories only: a night's are not the loop's."""
+        snapshots = alignment_snapshots(self._tables.read("samples"))
+        return generate_reccots(run, self._tables, only=only, snapshots=snapshots)
 
     def _measure(self, generators: dict[str, str], validator: str) -> Outcome:
         settings = candidate_settings(self._settings, self._settings.generator.model.source, validator)
         by_name = {name: with_generator(self._settings, source) for name, source in generators.items()}
         return measure_round(self._run.with_settings(settings), self._tables, by_name)
-
-    def _of_window(self) -> Column:
-        return joined_in_alignment(self._tables.read("samples"))  # a night's histories are not the loop's
 
     def _is_validator_user(self) -> Column:
         return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)
