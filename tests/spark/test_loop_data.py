@@ -14,13 +14,17 @@ ROWS = [("a", f"i{second}", second, second, second % 2, "alignment") for second 
 LATER = ("a", "i", 20, 20, 1, "ctr_train")
 
 
-def data_of(spark, *rows, title="Heat", prompt_key="p"):
-    columns = "user_id string, item_id string, event_time timestamp, known_time timestamp, label int, window string"
+def data_of(spark, *rows, title="Heat", prompt_key="p", other_histories=()):
+    columns = (
+        "user_id string, item_id string, event_time timestamp, known_time timestamp, label int, window string, "
+        "as_of timestamp"
+    )
     values = [
-        (user, item, START + timedelta(seconds=second), START + timedelta(seconds=known), label, window)
+        (user, item, START + timedelta(seconds=second), START + timedelta(seconds=known), label, window, START)
         for user, item, second, known, label, window in rows
     ]
-    histories = spark.createDataFrame([("a", START, prompt_key)], "user_id string, as_of timestamp, prompt_key string")
+    histories = [("a", START, prompt_key), *other_histories]
+    histories = spark.createDataFrame(histories, "user_id string, as_of timestamp, prompt_key string")
     items = spark.createDataFrame(
         [("i0", title, ["Drama"]), ("i", title, None)], "item_id string, title string, attributes array<string>"
     )
@@ -39,6 +43,11 @@ def test_a_corrected_label_or_title_a_later_arrival_and_another_history_are_anot
     assert data != data_of(spark, late, *ROWS[1:])
     assert data != data_of(spark, *ROWS, title="Heat (1995)")
     assert data != data_of(spark, *ROWS, prompt_key="q")
+
+
+def test_a_history_that_no_event_of_the_window_joins_is_no_part_of_it(spark):
+    night, stranger = ("a", START + timedelta(days=9), "n"), ("z", START, "z")
+    assert data_of(spark, *ROWS) == data_of(spark, *ROWS, other_histories=[night, stranger])
 
 
 def test_the_boundaries_are_part_of_it_and_later_events_are_not(spark):

@@ -1,7 +1,23 @@
 """A training made by an earlier version is found again: the names of trainings are those of before, digit by digit."""
 
-from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+
+from trackrec.models.resolve import Model
+from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Settings
+from trackrec.stages.align import preference_rows
+from trackrec.stages.tune import training_rows
+from trackrec.tables.keys import key_of_values
 from trackrec.training.digests import alignment_digest, distillation_digest, rec_tuning_digest
+from trackrec.training.earlier_keys import earlier_row_keys, with_earlier_candidates, with_earlier_keys
+from trackrec.training.prompts_file import folder_for_prompts
+
+G = Model(path="", name="g", version="g@0123456789ab", source="", cache="")
+REKEYED = "g@0123456789ab+scripted"
+PROMPTS = [f"p{i}" for i in range(6)]
 
 
 def candidate(key, reward, ended=True):
@@ -29,3 +45,72 @@ def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
             "base@0123456789ab", "float32", settings, "preference_v1@c15c33ad75e8", ["p0", "p1"], texts
         )
         assert digest == "4c2f5e2760da5896"
+
+
+@pytest.fixture
+def settings():
+    model = {"model": {"source": "path:m"}}
+    generator = model | {"engine": "scripted", "sampling": {"n": 3}}
+    return Settings.model_validate({"generator": generator, "encoder": model})
+
+
+def row_key(settings, version, prompt, number):
+    return key_of_values(prompt, version, settings.generator.sampling.canonical(), str(number))
+
+
+def lake_of(rows):
+    return SimpleNamespace(read_columns=lambda _, columns: pa.Table.from_pylist(rows).select(columns))
+
+
+def test_a_rec_tuning_on_rekeyed_rows_has_the_name_and_the_order_of_before(settings):
+    def rows(version):
+        sampling = settings.generator.sampling.canonical()
+        versions = {"generator_version": version, "sampling": sampling, "template_version": "t"}
+        time = datetime(2024, 1, 1, tzinfo=UTC)
+        event = {"item_id": "i", "event_time": time, "label": 1, "prompt_body": "b"}
+        keys = [(prompt, number) for prompt in PROMPTS for number in (0, 2)]
+        return [{"row_key": row_key(settings, version, *key), "prompt_key": key[0]} | event | versions for key in keys]
+
+    def name(rows):
+        return rec_tuning_digest("base@0", "float32", ("Yes", "No"), settings.tune, "t", rows)
+
+    before = sorted(rows(G.version), key=lambda row: row["row_key"])
+    after = [row for (row,) in training_rows(lake_of(rows(REKEYED)), settings, G, "t")]
+    assert [row["prompt_key"] for row in after] == [row["prompt_key"] for row in before]
+    assert name(with_earlier_keys(after, earlier_row_keys(settings.generator, G, after))) == name(before)
+    assert name(after) != name(before)
+
+
+def test_an_alignment_on_rekeyed_rows_has_the_name_of_before(settings):
+    def rows(version):
+        sampling = settings.generator.sampling.canonical()
+        names = {"generator_version": version, "validator_version": "v", "sampling": sampling}
+        for prompt in PROMPTS:
+            chosen, *rejected = (
+                {"row_key": row_key(settings, version, prompt, number), "text": "t", "ended": True, "reward": 0.5}
+                for number in (2, 0, 1)
+            )
+            yield {"prompt_key": prompt, "chosen": chosen, "rejected": rejected} | names
+
+    def name(rows):
+        return alignment_digest(G.version, "float32", settings.align, rows)
+
+    after = preference_rows(lake_of(list(rows(REKEYED))), settings, G)
+    assert name(with_earlier_candidates(after, earlier_row_keys(settings.generator, G, after))) == name(rows(G.version))
+
+
+def test_a_corrected_prompt_is_another_training_and_the_earlier_one_is_found_with_the_earlier_prompt(tmp_path):
+    folder = tmp_path / "0123456789abcdef"
+    first, second = (folder_for_prompts(folder, ["Heat", title]) for title in ("Babe", "Babe (1995)"))
+    assert first == folder
+    assert second.parent == tmp_path
+    assert second.name.startswith(f"{folder.name}-")
+    assert folder_for_prompts(folder, ["Heat", "Babe (1995)"]) == second
+    assert folder_for_prompts(folder, ["Heat", "Babe"]) == folder
+
+
+def test_a_training_of_an_earlier_version_is_taken_to_have_read_the_present_prompts(tmp_path):
+    folder = tmp_path / "0123456789abcdef"
+    (folder / "adapter").mkdir(parents=True)
+    assert folder_for_prompts(folder, ["Heat"]) == folder
+    assert folder_for_prompts(folder, ["Babe"]) != folder

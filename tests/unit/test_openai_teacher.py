@@ -10,8 +10,9 @@ import pytest
 from trackrec.histories.templates import Template
 from trackrec.histories.text import one_line
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import EndpointSettings
+from trackrec.runtime.settings import DistillSettings, EndpointSettings
 from trackrec.training.teachers import openai as teachers
+from trackrec.training.teachers.build import build_teacher, teacher_version
 from trackrec.training.teachers.openai import OpenAITeacher
 from trackrec.training.teachers.redaction import redacted
 
@@ -185,6 +186,15 @@ def test_the_version_changes_with_what_is_asked_and_not_with_how():
 
     assert version() == version(concurrency=1, attempts=2, base_url="http://y/v1")
     assert len({version(), version(model="n"), version(temperature=1), version(extra_body={"a": 1})}) == 4
+
+
+def test_a_teacher_whose_key_is_not_there_has_the_version_that_it_had_with_it(monkeypatch):
+    settings = DistillSettings(teacher="openai", endpoint=EndpointSettings(model="m", base_url="http://x/v1"))
+    version = build_teacher(settings, TEMPLATE).version
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert teacher_version(settings, TEMPLATE) == version
+    with pytest.raises(BadInputError, match="OPENAI_API_KEY"):
+        build_teacher(settings, TEMPLATE)
 
 
 KEY = "sk-0123456789abcdef"

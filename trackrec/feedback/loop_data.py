@@ -13,19 +13,27 @@ _ITEM = ("item_id", "title", "attributes")
 
 
 def loop_data(samples: DataFrame, histories: DataFrame, items: DataFrame, holdout_share: float) -> dict[str, str]:
-    """Digests of the alignment window's samples, of the histories and of the window's items, and the boundaries.
+    """Digests of the alignment window's samples, of the histories that they join and of their items; the boundaries.
 
-    ``samples`` as the table has them, ``histories``: user_id, as_of, prompt_key; ``items``: item_id, title, attributes.
-    Raises BadInputError where the window is too small for a hold-out.
+    Other histories, e.g. of a night, teach nobody in the loop and are no part of what it is known by.
+
+    ``samples`` as the table has them, with as_of; ``histories``: user_id, as_of, prompt_key; ``items``: item_id,
+    title, attributes. Raises BadInputError where the window is too small for a hold-out.
     """
     window = samples.where("window = 'alignment'")
+    joined = histories.join(alignment_snapshots(samples), ["user_id", "as_of"], "left_semi")
     return {
         "samples": content_digest(window, _SAMPLE),
-        "histories": content_digest(histories, _HISTORY),
+        "histories": content_digest(joined, _HISTORY),
         "items": content_digest(items.join(window, "item_id", "left_semi"), _ITEM),
         "holdout_start": str(holdout_start(samples, holdout_share)),
         "alignment_end": str(alignment_end(samples)),
     }
+
+
+def alignment_snapshots(samples: DataFrame) -> DataFrame:
+    """user_id, as_of of the snapshots that an event of the alignment window joins."""
+    return samples.where("window = 'alignment'").select("user_id", "as_of").distinct()
 
 
 def content_digest(rows: DataFrame, columns: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ from trackrec.runtime.settings import Settings
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import alignment_digest
+from trackrec.training.earlier_keys import earlier_row_keys, with_earlier_candidates
 
 if TYPE_CHECKING:
     from trackrec.training.group_loop import Figures
@@ -41,7 +42,8 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
         generator = resolve(settings.generator.model, settings.cache_dir())
         rows = preference_rows(settings, tables, generator)
         preferences = _token_groups(settings, tables, generator, rows)
-        digest = alignment_digest(generator.version, settings.generator.dtype, settings.align, rows)
+        keyed = with_earlier_candidates(rows, earlier_row_keys(settings.generator, generator, rows))
+        digest = alignment_digest(generator.version, settings.generator.dtype, settings.align, keyed)
         folder = Path(settings.models).resolve() / "generator" / digest
         adapter, steps = _trained(settings, generator, preferences, folder, stage)
         sizes = {"groups": len(preferences), "too_long": len(rows) - len(preferences), "steps": len(steps)}

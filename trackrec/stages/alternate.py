@@ -17,7 +17,7 @@ from dataclasses import replace
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from trackrec.feedback.loop_data import loop_data
+from trackrec.feedback.loop_data import alignment_snapshots, loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
@@ -36,7 +36,7 @@ from trackrec.stages.rec_tuning import build_rec_tuning
 from trackrec.stages.validate import validate_reccots
 from trackrec.tables.catalog import lake_of
 from trackrec.tables.warehouse import Warehouse
-from trackrec.training.teachers.build import build_teacher
+from trackrec.training.teachers.build import teacher_version
 
 _STEPS = (4, 6)  # of round 0 and of every later one, without the histories
 
@@ -131,11 +131,16 @@ class _Loop:
         measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
         only = self._is_validator_user() | F.col("prompt_key").isin(measured)
         settings = with_generator(self._settings, generator)
-        outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
+        outcome = self._generate(self._run.with_settings(settings), only)
         return replace(outcome, labels={**outcome.labels, **generator_of(settings)._asdict()})
 
     def _candidates(self, judging: Run) -> Outcome:
-        return generate_reccots(judging, self._tables, only=~self._is_validator_user())
+        return self._generate(judging, ~self._is_validator_user())
+
+    def _generate(self, run: Run, only: Column) -> Outcome:
+        """For the alignment window's histories only: a night's are not the loop's."""
+        snapshots = alignment_snapshots(self._tables.read("samples"))
+        return generate_reccots(run, self._tables, only=only, snapshots=snapshots)
 
     def _measure(self, generators: dict[str, str], validator: str) -> Outcome:
         settings = candidate_settings(self._settings, self._settings.generator.model.source, validator)
@@ -177,4 +182,4 @@ def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     template = template_of(settings.prompt, settings.histories)
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
-    return data | {"teacher": build_teacher(settings.distill, template).version}
+    return data | {"teacher": teacher_version(settings.distill, template)}

@@ -23,16 +23,20 @@ from trackrec.tables.warehouse import Warehouse
 _COUNTED = ("cut", "empty", "failed")
 
 
-def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) -> Outcome:
+def generate_reccots(
+    run: Run, tables: Warehouse, only: Column | None = None, snapshots: DataFrame | None = None
+) -> Outcome:
     """Generate what is pending, chunk by chunk: staging first, then an insert-only MERGE. A second run does nothing.
 
-    ``only``: a condition on ``user_histories``, where RecCoTs are not wanted for all of them.
+    ``only``: a condition on ``user_histories``, ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all.
     """
     settings = run.settings.generator
     template = template_of(run.settings.prompt, run.settings.histories)
     histories = stored_histories(run.settings, tables)
     if only is not None:
         histories = histories.where(only)
+    if snapshots is not None:
+        histories = histories.join(snapshots, ["user_id", "as_of"], "left_semi")
     with run.stage("generate") as stage:
         model = resolve(settings.model, run.settings.cache_dir())
         spec = EngineSpec.for_generator(settings, model, template.opening)

@@ -21,12 +21,15 @@ from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSett
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import rec_tuning_digest
+from trackrec.training.earlier_keys import earlier_row_keys, with_earlier_keys
+from trackrec.training.prompts_file import folder_for_prompts
 
 if TYPE_CHECKING:
     from trackrec.training.answer_objective import AnswerGroup
     from trackrec.training.group_loop import Figures
 
-_COLUMNS = ["row_key", "item_id", "event_time", "template_version", "generator_version", "sampling", "label"]
+_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label"]
+_VERSIONS = ["generator_version", "sampling", "template_version"]
 
 
 def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome:
@@ -43,10 +46,12 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
         generator = resolve(settings.generator.model, settings.cache_dir())
         reccots = training_rows(settings, tables, generator, template.version)
         rows = list(chain.from_iterable(reccots))
+        keyed = with_earlier_keys(rows, earlier_row_keys(settings.generator, generator, rows))
         share_liked = _share_liked(rows)
         groups = _token_groups(reccots, chosen, base)
-        digest = rec_tuning_digest(base.version, chosen.dtype, chosen.answers, settings.tune, template.version, rows)
+        digest = rec_tuning_digest(base.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed)
         folder = Path(settings.models).resolve() / "validator" / digest
+        folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
         adapter, steps = _trained(settings.tune, chosen.dtype, base, groups, folder, stage)
         metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
@@ -57,24 +62,26 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
 
 
 def training_rows(settings: Settings, tables: Lake, generator: Model, template_version: str) -> list[list[Row]]:
-    """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
+    """The rows that V is tuned on, RecCoT by RecCoT in the order of their earlier keys, which mixes users and times.
 
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     Raises BadInputError where there are none of this generator with the settings' sampling.
     """
     version, sampling = generator_identity(settings.generator, generator)
     identity = (version, sampling, template_version)
-    stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
-    reccots: dict[str, list[Row]] = {}
-    for row in sorted(stored, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
-        if (row["generator_version"], row["sampling"], row["template_version"]) == identity:
-            reccots.setdefault(row["row_key"], []).append(row)
-    if not reccots:
+    stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, *_VERSIONS, "prompt_body"]).to_pylist()
+    rows = [row for row in stored if tuple(row[name] for name in _VERSIONS) == identity]
+    if not rows:
         raise BadInputError(
             f"table rec_tuning has no row of generator {version} with this sampling.",
             "Run jobs/generate_reccot.py with the same settings first.",
         )
-    cut = [rows[: settings.tune.next_events] for rows in reccots.values()]
+    earlier = earlier_row_keys(settings.generator, generator, rows)
+    reccots: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["event_time"], row["item_id"])):
+        reccots.setdefault(row["row_key"], []).append(row)
+    ordered = sorted(reccots, key=lambda key: earlier.get(key, key))
+    cut = [reccots[key][: settings.tune.next_events] for key in ordered]
     return cut if settings.tune.max_examples is None else first_rows(cut, settings.tune.max_examples)
 
 

@@ -1,6 +1,7 @@
 """The names of trainings: 16 hex digits over everything that decides an adapter, by which a finished one is found.
 
-They are names of folders that stay for years: tests/unit/test_digests.py holds each to a value from before.
+They are names of folders that stay for years: tests/unit/test_digests.py holds each to a value from before. A
+``row_key`` in them is the earlier one, which no change of the keys' making changes (``earlier_keys``).
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def rec_tuning_digest(
     template_version: str,
     rows: Sequence[Row],
 ) -> str:
-    """The name of a Rec-tuning of V's base on rows of ``rec_tuning`` (row_key, item_id, label)."""
+    """The name of a Rec-tuning of V's base on rows of ``rec_tuning`` (row_key, item_id, label).
+
+    The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart.
+    """
     examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
     return _digest([base_version, dtype, answers, settings.model_dump(mode="json"), template_version, examples])
 

@@ -33,6 +33,17 @@ _MAX_CHARS = 2000
 _LONGEST_PAUSE_S = 8.0
 
 
+def openai_version(settings: EndpointSettings, template: Template) -> str:
+    """``openai:<model>@<hash>`` over all that decides a text; no key is needed to name it."""
+    decides = (_instructions(template), settings.model, settings.max_tokens, settings.temperature, settings.prefill)
+    digest = hashlib.sha256(repr((*decides, sorted(settings.extra_body.items()))).encode()).hexdigest()[:12]
+    return f"openai:{settings.model}@{digest}"
+
+
+def _instructions(template: Template) -> str:
+    return INSTRUCTIONS.format(items=template.item_noun, opening=template.opening)
+
+
 class OpenAITeacher:
     """Keeps ``settings.concurrency`` requests in flight."""
 
@@ -46,10 +57,7 @@ class OpenAITeacher:
                 "Export it; a server without keys takes any value. distill.endpoint.key_env names another variable.",
             )
         self._settings, self._opening, self._key = settings, template.opening, key
-        self._instructions = INSTRUCTIONS.format(items=template.item_noun, opening=template.opening)
-        decides = (self._instructions, settings.model, settings.max_tokens, settings.temperature, settings.prefill)
-        digest = hashlib.sha256(repr((*decides, sorted(settings.extra_body.items()))).encode()).hexdigest()[:12]
-        self.version = f"openai:{settings.model}@{digest}"
+        self._instructions, self.version = _instructions(template), openai_version(settings, template)
         self._client = openai.OpenAI(
             api_key=key, base_url=settings.base_url, timeout=settings.timeout_s, max_retries=settings.attempts - 1
         )
