@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from udfs.worker import WorkerEngine
 
-COLUMNS = [*VALIDATIONS.without_stamp.column_names, "error", "error_kind"]
-OUTPUT_SCHEMA = f"{VALIDATIONS.without_stamp.spark_schema()}, error string, error_kind string"
+FAULT_COLUMNS = ("error", "error_kind")  # of the output beside the columns of validations
+COLUMNS = [*VALIDATIONS.without_stamp.column_names, *FAULT_COLUMNS]
+OUTPUT_SCHEMA = ", ".join([VALIDATIONS.without_stamp.spark_schema(), *(f"{name} string" for name in FAULT_COLUMNS)])
 _FRAME_ROWS = 256  # rows of an output frame
 # That a row of the output repeats:
 _INPUT_COLUMNS = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label", "question_key")

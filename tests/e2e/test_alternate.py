@@ -254,7 +254,7 @@ def test_the_teacher_writes_about_none_of_vs_users_and_nothing_of_the_hold_out(l
     folder, *_ = looped
     chosen = load_settings(folder / "conf.yaml", ["distill.max_examples=null"])
     template = template_of(chosen.prompt, chosen.histories)
-    taught = histories_to_teach(Lake(chosen.warehouse), chosen, template)
+    taught = histories_to_teach(chosen, Lake(chosen.warehouse), template)
     times = [r["event_time"] for r in rows(folder, "samples") if r["window"] == "alignment"]
     assert taught
     assert not any(in_share(r["user_id"], 0.5) for r in taught)

@@ -58,6 +58,21 @@ def test_every_vector_still_names_its_reccot(night):
     assert {row["row_key"] for row in rows(folder, "reccot_staging")} == keys
 
 
+def test_rows_that_the_previous_version_writes_again_become_no_second_ones(night, spark, tmp_path):
+    folder, _ = night
+    generated = ("reccots", "reccot_staging", "reccot_embeddings", "reccot_vectors")
+    before = {table: sorted(row["row_key"] for row in rows(folder, table)) for table in generated}
+    write_previous_warehouse(spark, "night", tmp_path)  # as if it had been gone back to for a night
+    for table in generated:
+        again = spark.read.format("delta").load(str(tmp_path / table))
+        again.write.format("delta").mode("append").save(str(folder / "warehouse" / table))
+    assert nightly.main(["--conf", str(folder / "conf.yaml"), "--run-id", "after"]) == 0
+    for table in ("reccots", "reccot_embeddings", "reccot_vectors"):
+        assert sorted(row["row_key"] for row in rows(folder, table)) == before[table], table
+    (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == "after"]
+    assert ledger["generate_rows"] == ledger["encode_rows"] == 0
+
+
 def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark, tmp_path):
     conf = write_conf(
         tmp_path,
@@ -67,6 +82,9 @@ def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark,
     write_csv(tmp_path / "log.csv", log_rows(users=4, events=12))
     write_previous_warehouse(spark, "feedback", tmp_path / "warehouse")
     preferences = rows(tmp_path, "preferences")
+    for table in ("reccots", "reccot_staging"):  # the previous version told engines not apart
+        where = "sample_number = 1 AND run_id = 'candidates-1'"
+        spark.sql(f"UPDATE delta.`{tmp_path}/warehouse/{table}` SET engine = 'transformers' WHERE {where}")
     flags = ["--conf", str(conf), "--run-id", "new"]
     sampling = [part for text in CANDIDATES for part in ("--set", f"generator.sampling.{text}")]
     assert generate_reccot.main([*flags, *sampling]) == 0

@@ -13,7 +13,7 @@ from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.snapshots import rank_events, snapshots_every_n_events
 from trackrec.histories.sources.cleaning import clean_interactions, clean_items
 from trackrec.histories.templates import template_of
-from trackrec.reccots.requests import requests
+from trackrec.reccots.requests import chunks_of, requests
 from trackrec.runtime.settings import HistorySettings, PromptSettings, SamplingSettings, SourceSettings
 
 pytestmark = pytest.mark.spark
@@ -121,3 +121,12 @@ def test_requests_to_v_stay(spark, histories, items):
             "32b21734c2e4f68e0761c8698b8c5aa22d7adc5ef6e6aff309e0fc5a02849f0e",
         ),
     }
+
+
+def test_each_key_stays_in_its_chunk(spark):
+    keys = [f"{first}{'0' * 56}" for first in ("00000000", "00000002", "00000007", "ffffffff")]
+    frame = spark.createDataFrame([(key,) for key in keys], "prompt_key string")
+    chunks = [sorted(row["prompt_key"][:8] for row in chunk.collect()) for chunk in chunks_of(frame, 4, 2)]
+    assert chunks == [["00000000", "00000002"], ["00000007", "ffffffff"]]
+    assert [chunk.count() for chunk in chunks_of(frame, 4, 4)] == [4]
+    assert list(chunks_of(frame, 0, 2)) == []

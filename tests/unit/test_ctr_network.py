@@ -129,7 +129,7 @@ def test_all_arms_of_a_seed_predict_the_same_before_training(samples):
 
 def test_an_arm_learns_from_its_features(samples):
     log = dataclasses.replace(samples, item=np.full(60, 2), item_all=np.zeros(60, dtype=int))
-    answers = Features((np.array([[-1.0], [1.0]], dtype=np.float32),), log.label)
+    answers = Features((np.array([[-1.0], [1.0]], dtype=np.float32),), log.label, linear=True)
     settings = SMALL.model_copy(update={"epochs": 30, "patience": 30, "learning_rate": 0.02})
     fitted = fit(dataset(log, answers), np.arange(48), np.arange(48, 60), settings, seed=1)
     assert fitted.validation_auc == 1.0
@@ -198,9 +198,9 @@ class CrossNet(Backbone):
         return 0.0
 
 
-def test_a_backbone_is_one_file_that_defines_network(samples, monkeypatch):
+def test_a_backbone_is_one_file_that_defines_the_class_of_its_name(samples, monkeypatch):
     module = types.ModuleType("trackrec.ctr.backbones.crossnet")
-    module.Network = CrossNet
+    module.CrossNet = CrossNet
     monkeypatch.setitem(sys.modules, module.__name__, module)
     settings = SMALL.model_copy(update={"backbone": "CrossNet"})
     rows, outputs = torch.arange(60), []

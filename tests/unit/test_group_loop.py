@@ -5,7 +5,7 @@ import torch
 
 from tests.unit.test_answer_objective import SETTINGS, SILENT, weights
 from trackrec.training.answer_objective import AnswerGroup, train_answers
-from trackrec.training.group_loop import linear_schedule
+from trackrec.training.group_loop import first_and_last, linear_schedule
 from trackrec.training.prefix import Group
 
 
@@ -74,3 +74,10 @@ def test_no_step_is_wasted_at_a_learning_rate_of_0_and_one_has_it_in_full(steps,
 def test_a_resumed_schedule_has_the_rates_of_one_that_was_not_interrupted():
     for finished in range(10):
         assert rates(10, 0.3, finished) == rates(10, 0.3)[finished:]
+
+
+def test_the_last_figures_are_means_over_the_last_quarter_of_the_steps():
+    steps = [{"loss": float(loss), "groups": groups} for loss, groups in zip(range(8), [1] * 7 + [3], strict=True)]
+    assert first_and_last(steps, ("loss",)) == {"first_loss": 0.0, "last_loss": 6.5}
+    assert first_and_last(steps, ("loss",), weight="groups") == {"first_loss": 0.0, "last_loss": (6 + 3 * 7) / 4}
+    assert first_and_last(steps[:1], ("loss",)) == {"first_loss": 0.0, "last_loss": 0.0}

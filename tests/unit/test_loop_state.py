@@ -6,6 +6,7 @@ import math
 import pytest
 
 from trackrec.feedback.loop_state import LoopStep, newest_loop, open_loop, settings_digest
+from trackrec.runtime.events import Outcome
 from trackrec.runtime.settings import Settings
 
 DATA = {"samples": "9:1:2", "teacher": "statistics@0"}

@@ -36,7 +36,7 @@ def ask(settings, tmp_path):
     def asked(teacher, rows=ROWS):
         run = Run(name="t", settings=settings, run_id="r")
         stage = Stage("distill", [asked.events.append])
-        return teacher_texts(run, stage, lake, rows, teacher), stage.counts
+        return teacher_texts(run, lake, stage, rows, teacher), stage.counts
 
     asked.lake, asked.events = lake, []
     return asked

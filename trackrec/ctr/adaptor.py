@@ -50,7 +50,7 @@ class Separate(nn.Module):
 class Adaptor(nn.Module):
     """The chosen adaptor, and what stands where there is no vector: zeros and a flag of 0.
 
-    ``kind`` linear, mlp or hea; two numbers instead of vectors (sizes of one entry) always go through linear.
+    ``kind``: linear, mlp or hea; ``sizes``: floats of each vector; ``out``: values that each becomes.
     Output (rows, width): vectors · out projected values, then the 0/1 flag.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Ints = npt.NDArray[np.int64]
+from trackrec.metrics.arrays import Ints
 
 
 def newest_until(user: Ints, time: Ints, event_user: Ints, event_time: Ints) -> Ints:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trackrec.ctr.as_of import Ints, counts_before, own_history
+from trackrec.ctr.as_of import counts_before, own_history
 from trackrec.ctr.features import Features
 from trackrec.ctr.floors import shrunk_share
 from trackrec.ctr.samples import Samples
+from trackrec.metrics.arrays import Ints
 
 # Codes of the label feature that runs along the history. The target's is always MASKED: FuxiCTR's DIN takes history and
 # target as one sequence, target last, so its true label there would be the answer itself.

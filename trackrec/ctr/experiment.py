@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trackrec.ctr.arms import PLAIN, Arms, read_arms
-from trackrec.ctr.as_of import Ints
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.results import ArmResult, GainRow, Sizes
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
-from trackrec.metrics.arrays import Labels, Scores
+from trackrec.metrics.arrays import Ints, Labels, Scores
 from trackrec.metrics.probability import logloss
 from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings

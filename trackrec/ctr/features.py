@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackrec.ctr.as_of import Ints, newest_until
+from trackrec.ctr.as_of import newest_until
 from trackrec.ctr.samples import Samples, microseconds
+from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
 
@@ -24,6 +25,7 @@ class Features:
     vectors: tuple[Floats, ...]
     snapshot: Ints
     version: str | None = None
+    linear: bool = False  # plain numbers, read through a linear layer whatever ``ctr.adaptor`` is
 
     def coverage(self, rows: Ints) -> float:
         """Share of ``rows`` with a vector."""
@@ -64,7 +66,9 @@ def random_features(like: Features, seed: int) -> Features:
     """The control for extra parameters: the same snapshots and sizes, each vector a random direction of unit norm."""
     random = np.random.default_rng(seed)
     drawn = [random.standard_normal(v.shape, dtype=np.float32) for v in like.vectors]
-    return Features(tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in drawn), like.snapshot)
+    return Features(
+        tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in drawn), like.snapshot, linear=like.linear
+    )
 
 
 def two_number_features(lake: Lake, samples: Samples) -> Features:
@@ -76,7 +80,7 @@ def two_number_features(lake: Lake, samples: Samples) -> Features:
     fitted = numbers[np.unique(snapshot[(samples.window == "ctr_train") & (snapshot >= 0)])]
     if fitted.size:
         numbers = (numbers - fitted.mean(axis=0)) / (fitted.std(axis=0) + 1e-6)
-    return Features((numbers.astype(np.float32),), snapshot)
+    return Features((numbers.astype(np.float32),), snapshot, linear=True)
 
 
 def _snapshots(table: pa.Table, samples: Samples) -> Ints:

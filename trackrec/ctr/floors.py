@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trackrec.ctr.as_of import Ints, counts_before
+from trackrec.ctr.as_of import counts_before
 from trackrec.ctr.samples import Samples
-from trackrec.metrics.arrays import Scores
+from trackrec.metrics.arrays import Ints, Scores
 
 SHRINKAGE = 5.0  # how many events of average taste each share is mixed with
 USER_WEIGHT = 0.7  # of the user's share of likes beside the item's mean; chosen on MovieLens-100k, not fitted here

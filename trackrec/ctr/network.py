@@ -22,7 +22,7 @@ class Network(nn.Module):
         torch.manual_seed(seed)
         self.backbone = build_backbone(InputSizes(items, COUNTERS), settings)
         torch.manual_seed(seed)
-        kind = "linear" if len(sizes) == 1 else settings.adaptor
+        kind = "linear" if data.features.linear else settings.adaptor
         self.adaptor = Adaptor(kind, sizes, settings.adaptor_dim) if sizes else None
         if self.adaptor is not None:
             wide = build_backbone(InputSizes(items, COUNTERS + self.adaptor.width), settings)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trackrec.ctr.as_of import Ints
-from trackrec.metrics.arrays import Labels, Scores
+from trackrec.metrics.arrays import Ints, Labels, Scores
 from trackrec.runtime.settings import CtrSettings
 
 

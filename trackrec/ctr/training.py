@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import binary_cross_entropy
 
-from trackrec.ctr.as_of import Ints
 from trackrec.ctr.dataset import Dataset
 from trackrec.ctr.network import Network
+from trackrec.metrics.arrays import Ints
 from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 

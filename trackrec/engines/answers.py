@@ -23,6 +23,15 @@ class Answers:
                 if token not in candidates:
                     candidates.append(token)
 
+    @property
+    def one_token_each(self) -> bool:
+        """Whether every answer is one token, so that only the position behind the prompt is scored."""
+        return all(len(answer) == 1 for answer in self.tokens)
+
+    def scored(self, log_probabilities: Mapping[Tokens, Mapping[int, float]]) -> bool:
+        """Whether ``log_probabilities``, as for ``scores``, hold every beginning."""
+        return log_probabilities.keys() >= self.next_tokens.keys()
+
     def scores(self, log_probabilities: Mapping[Tokens, Mapping[int, float]]) -> tuple[float, ...]:
         """Log-probability (nats) of each answer, from beginning → next token → its log-probability."""
         return tuple(

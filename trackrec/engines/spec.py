@@ -56,12 +56,7 @@ def compute_of(settings: EngineSettings) -> str:
     name = resolved_engine(settings.engine)
     if name == "scripted":
         return name
-    return f"{name}.{arithmetic_of(settings)}"
-
-
-def arithmetic_of(settings: EngineSettings) -> str:
-    """The part of ``compute_of`` behind the engine's name, e.g. ``float32.deterministic``."""
-    return f"{settings.dtype}.deterministic" if settings.deterministic else settings.dtype
+    return ".".join([name, settings.dtype, *(["deterministic"] if settings.deterministic else [])])
 
 
 @cache

@@ -29,7 +29,7 @@ class TransformersScorer(BatchEngine):
         # where answers have several tokens: their positions add up, so each needs its own norm.
         head: torch.Tensor = self._model.get_output_embeddings().weight
         self._rows = {prefix: head[tokens].float() for prefix, tokens in self._answers.next_tokens.items()}
-        self._head = head.float() if len(self._rows) > 1 else None
+        self._head = None if self._answers.one_token_each else head.float()
         causal_lm = self._model.get_base_model() if spec.model.adapter else self._model
         self._body: Any = causal_lm.base_model  # without the head
 

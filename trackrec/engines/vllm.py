@@ -132,13 +132,12 @@ class VllmScorer(VllmEngine):
     def _finish(self, output: Any) -> Finished | None:
         prompt = self._in_flight.pop(output.request_id)
         queued, key = prompt.queued, prompt.queued.request.key
-        next_tokens = self._answers.next_tokens
         logprobs = output.outputs[0].logprobs[0]
         log_probabilities = self._partial.setdefault(key, {})
         log_probabilities[prompt.prefix] = {
-            token: float(logprobs[token].logprob) for token in next_tokens[prompt.prefix]
+            token: float(logprobs[token].logprob) for token in self._answers.next_tokens[prompt.prefix]
         }
-        if len(log_probabilities) < len(next_tokens):
+        if not self._answers.scored(log_probabilities):
             return None
         scores = self._answers.scores(self._partial.pop(key))
         return Finished(key, (), len(queued.prompt_ids), queued.latency_ms(), scores=scores)

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.untrusted import neutralise, title_or_id
-from trackrec.tables.keys import key_of
+from trackrec.tables.keys import bucket_of, key_of
 
 EVENT = ("row_key", "item_id", "event_time")
 QUESTION = (*EVENT, "question_key")
@@ -108,9 +108,8 @@ def answered(requests: DataFrame, validations: DataFrame, validator_version: str
 
 def grouped(requests: DataFrame, engines: int) -> DataFrame:
     """One partition an engine; requests of one history together and in prefix order, so that the cache serves them."""
-    slot = F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint") % engines
     return (
-        requests.withColumn("_slot", slot.cast("int"))
+        requests.withColumn("_slot", bucket_of("prompt_key", engines).cast("int"))
         .repartitionById(engines, F.col("_slot"))
         .sortWithinPartitions("prompt_key", "row_key", "event_time", "item_id")
         .drop("_slot")

@@ -29,7 +29,7 @@ def bootstrap_interval(label: Labels, user: Users, reference: Scores, other: Sco
 class _Ranking:
     """Rows sorted by score once, for AUCs under many weightings.
 
-    scikit-learn's function, ``metrics.ranking.auc``, sorts and checks anew for each: 3.0 ms against 0.18 ms on 10,003
+    scikit-learn's ``roc_auc_score`` sorts and checks anew for each: 3.0 ms against 0.18 ms on 10,003
     rows, 17 times, and an interval takes 2,000 of them (6 s against 0.4 s).
     """
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from trackrec.metrics.arrays import Labels, Scores, Users, Weights
+from trackrec.metrics.arrays import Labels, Scores, Users
 
 
-def auc(label: Labels, score: Scores, weight: Weights | None = None) -> float:
-    """Area under the ROC curve, each row counted ``weight`` times; ties count half; NaN with rows of one class only."""
-    present = label if weight is None else label[weight > 0]
-    if len(np.unique(present)) < 2:
+def auc(label: Labels, score: Scores) -> float:
+    """Area under the ROC curve; ties count half; NaN with rows of one class only."""
+    if len(np.unique(label)) < 2:
         return float("nan")
-    return float(roc_auc_score(label, score, sample_weight=weight))
+    return float(roc_auc_score(label, score))
 
 
 def uauc(label: Labels, score: Scores, user: Users) -> float:

@@ -24,14 +24,16 @@ class TrainedVersion:
     metrics: dict[str, float]
 
 
-def register(run: Run, lake: Lake, role: str, trained: TrainedVersion, number: int | None = None) -> tuple[Model, int]:
+def register(
+    run: Run, tables: Lake, role: str, trained: TrainedVersion, number: int | None = None
+) -> tuple[Model, int]:
     """Insert the row of a version unless it is there; without ``number`` its round is the parent's + 1.
 
     ``role``: generator or validator. Returns the version and its round.
     Raises BadInputError where the weights cannot be had, or ``model_versions`` not be written.
     """
     model = resolve_model(trained.source, run.settings.cache_dir())
-    number = round_of(lake, role, trained.parent) + 1 if number is None else number
+    number = round_of(tables, role, trained.parent) + 1 if number is None else number
     row: dict[str, Any] = {
         "role": role,
         "version": model.version,
@@ -42,13 +44,13 @@ def register(run: Run, lake: Lake, role: str, trained: TrainedVersion, number: i
         "metrics": trained.metrics,
         **run.stamp(),
     }
-    lake.insert_rows("model_versions", [row])
+    tables.insert_rows("model_versions", [row])
     return model, number
 
 
-def round_of(lake: Lake, role: str, version: str) -> int:
+def round_of(tables: Lake, role: str, version: str) -> int:
     """The round of a registered version, the newest where it has several; 0 for one that was never registered."""
-    if not lake.exists("model_versions"):
+    if not tables.exists("model_versions"):
         return 0
-    rows = lake.read_columns("model_versions", ["role", "version", "round"]).to_pylist()
+    rows = tables.read_columns("model_versions", ["role", "version", "round"]).to_pylist()
     return max((row["round"] for row in rows if (row["role"], row["version"]) == (role, version)), default=0)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trackrec.engines.spec import compute_of
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import GeneratorSettings, Settings
+
+
+class GeneratorIdentity(NamedTuple):
+    """Which G, sampled how: columns of the same names in ``reccots``, ``rec_tuning`` and ``preferences``."""
+
+    generator_version: str
+    sampling: str  # canonical JSON
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,19 @@ def feature_spec_of(settings: Settings) -> FeatureSpec:
     return FeatureSpec(
         template_of(settings.prompt, settings.histories),
         generator,
-        generator_version(settings.generator, generator),
-        settings.generator.sampling.canonical(),
+        *generator_identity(settings.generator, generator),
         resolve(settings.encoder.model, settings.cache_dir()),
     )
+
+
+def generator_of(settings: Settings) -> GeneratorIdentity:
+    """The identity of the settings' G; BadInputError where its weights cannot be had."""
+    return generator_identity(settings.generator, resolve(settings.generator.model, settings.cache_dir()))
+
+
+def generator_identity(settings: GeneratorSettings, model: Model) -> GeneratorIdentity:
+    """The identity of G with the weights ``model``, which these settings run and sample."""
+    return GeneratorIdentity(generator_version(settings, model), settings.sampling.canonical())
 
 
 def generator_version(settings: GeneratorSettings, model: Model) -> str:

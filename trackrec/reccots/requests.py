@@ -6,11 +6,13 @@ and "this user did not change" are all one anti-join on it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.runtime.settings import SamplingSettings
-from trackrec.tables.keys import key_of
+from trackrec.tables.keys import bucket_of, key_of
 
 
 def requests(histories: DataFrame, generator_version: str, sampling: SamplingSettings) -> DataFrame:
@@ -73,9 +75,14 @@ def pending_requests(requests: DataFrame, settled: DataFrame) -> DataFrame:
     return requests.join(keys.join(settled, "row_key", "left_anti"), "prompt_key", "left_semi")
 
 
-def with_chunk(requests: DataFrame, chunks: int) -> DataFrame:
-    """Add ``chunk``, 0 … chunks - 1, by a hash of the prompt_key: no global sort, about equal sizes."""
-    return requests.withColumn("chunk", F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint") % chunks)
+def chunks_of(requests: DataFrame, total: int, chunk_rows: int) -> Iterator[DataFrame]:
+    """The ``total`` rows of ``requests`` in chunks of about ``chunk_rows``, those of a prompt_key in the same one.
+
+    Chunks go by a hash of the prompt_key: no global sort. One may be empty; where ``total`` is 0 there is none.
+    """
+    chunks = -(-total // chunk_rows)
+    for chunk in range(chunks):
+        yield requests.where(bucket_of("prompt_key", chunks) == chunk)
 
 
 def balanced(requests: DataFrame, engines: int) -> DataFrame:

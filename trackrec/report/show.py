@@ -11,10 +11,11 @@ from trackrec.tables.lake import Lake
 from trackrec.tables.schemas import TABLES
 
 _WIDTH = 100
+_EXAMPLES = 3
 
 
-def reccots(lake: Lake, count: int = 3) -> str:
-    """``count`` published RecCoTs of different users, each under its history: those of the middle-sized histories.
+def reccots(lake: Lake) -> str:
+    """Three published RecCoTs of different users, each under its history: those of the middle-sized histories.
 
     Raises BadInputError where nothing was published.
     """
@@ -26,8 +27,8 @@ def reccots(lake: Lake, count: int = 3) -> str:
     newest = {row["user_id"]: row for row in sorted(rows, key=lambda row: row["as_of"])}
     pairs = [(row, histories[tuple(row[k] for k in keys)]) for row in newest.values()]
     pairs.sort(key=lambda pair: (pair[1]["n_events"], pair[0]["user_id"]))
-    start = max(0, (len(pairs) - count) // 2)
-    return printable("\n\n".join(_beside(row, history) for row, history in pairs[start : start + count]))
+    start = max(0, (len(pairs) - _EXAMPLES) // 2)
+    return printable("\n\n".join(_beside(row, history) for row, history in pairs[start : start + _EXAMPLES]))
 
 
 def tables(lake: Lake) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,19 @@ from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, resolve
 from trackrec.models.threads import use_threads
-from trackrec.reccots.feature_version import generator_version
+from trackrec.reccots.feature_version import generator_identity
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.new_version import record_version
-from trackrec.tables.lake import Lake
+from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import alignment_digest
 
 if TYPE_CHECKING:
     from trackrec.training.group_loop import Figures
     from trackrec.training.sdpo_objective import Preference
 
-Row = Mapping[str, Any]
 _COLUMNS = ["prompt_key", "generator_version", "validator_version", "sampling", "chosen", "rejected"]
 
 
@@ -40,8 +39,8 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
     with run.stage("align") as stage:
         use_threads(settings.generator.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
-        rows = preference_rows(tables, settings, generator)
-        preferences = _token_groups(tables, settings, generator, rows)
+        rows = preference_rows(settings, tables, generator)
+        preferences = _token_groups(settings, tables, generator, rows)
         digest = alignment_digest(generator.version, settings.generator.dtype, settings.align, rows)
         folder = Path(settings.models).resolve() / "generator" / digest
         adapter, steps = _trained(settings, generator, preferences, folder, stage)
@@ -49,16 +48,16 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
         metrics = {name: float(size) for name, size in sizes.items()} | _first_and_last(steps)
         data = {table: tables.open(table).version() for table in ("preferences", "user_histories")}
         trained = TrainedVersion(f"adapter:{adapter}", generator.version, data, metrics)
-        record_version(run, stage, tables, "generator", trained, number)
+        record_version(run, tables, stage, "generator", trained, number)
     return stage.outcome
 
 
-def preference_rows(tables: Lake, settings: Settings, generator: Model) -> list[Row]:
+def preference_rows(settings: Settings, tables: Lake, generator: Model) -> list[Row]:
     """The rows of ``preferences`` among this generator's candidates of the settings' sampling, in the order of keys.
 
     Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
     """
-    version, sampling = generator_version(settings.generator, generator), settings.generator.sampling.canonical()
+    version, sampling = generator_identity(settings.generator, generator)
     validator = None if settings.validator is None else validator_of(settings).version
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
     rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]
@@ -73,7 +72,7 @@ def preference_rows(tables: Lake, settings: Settings, generator: Model) -> list[
     return sorted(rows, key=lambda row: str(row["prompt_key"]))
 
 
-def _token_groups(tables: Lake, settings: Settings, generator: Model, rows: Sequence[Row]) -> list[Preference]:
+def _token_groups(settings: Settings, tables: Lake, generator: Model, rows: Sequence[Row]) -> list[Preference]:
     from trackrec.training.preference_tokens import preference_groups
 
     opening = template_of(settings.prompt, settings.histories).opening
@@ -108,11 +107,7 @@ def _trained(
 
 
 def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:
-    """Figures of the first step, and their means over the groups of the last quarter: one step may hold one group."""
-    late = steps[-max(1, len(steps) // 4) :]
-    groups = sum(step["groups"] for step in late)
-    figures = {}
-    for name in ("loss", "margin", "accuracy"):
-        figures[f"first_{name}"] = steps[0][name]
-        figures[f"last_{name}"] = sum(step[name] * step["groups"] for step in late) / groups
-    return figures
+    """Weighted by groups, as one step may hold one group."""
+    from trackrec.training.group_loop import first_and_last
+
+    return first_and_last(steps, ("loss", "margin", "accuracy"), weight="groups")

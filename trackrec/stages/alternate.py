@@ -21,20 +21,19 @@ from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
-from trackrec.histories.snapshots import current_histories
-from trackrec.histories.sources.cleaning import clean_items
-from trackrec.histories.sources.reader import read_sources
 from trackrec.histories.templates import template_of
 from trackrec.models.threads import use_threads
+from trackrec.reccots.feature_version import generator_of
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.stages.forecast import forecast_loop
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
-from trackrec.stages.measure import held_out, measure_round
+from trackrec.stages.inputs import holdout_of, item_catalogue, stored_histories
+from trackrec.stages.measure import measure_round
 from trackrec.stages.rec_tuning import build_rec_tuning
-from trackrec.stages.validate import generator_of, validate_reccots
+from trackrec.stages.validate import validate_reccots
 from trackrec.tables.catalog import lake_of
 from trackrec.tables.warehouse import Warehouse
 from trackrec.training.teachers.build import build_teacher
@@ -128,13 +127,12 @@ class _Loop:
 
     def _greedy(self, generator: str) -> Outcome:
         """What V is tuned and measured on: the histories of V's users, and those that the hold-out's events join."""
-        events = held_out(self._settings, self._tables)
+        events = holdout_of(self._settings, self._tables)
         measured = [row["prompt_key"] for row in events.select("prompt_key").distinct().collect()]
         only = self._is_validator_user() | F.col("prompt_key").isin(measured)
         settings = with_generator(self._settings, generator)
         outcome = generate_reccots(self._run.with_settings(settings), self._tables, only=only)
-        version, sampling = generator_of(settings)
-        return replace(outcome, labels={**outcome.labels, "generator_version": version, "sampling": sampling})
+        return replace(outcome, labels={**outcome.labels, **generator_of(settings)._asdict()})
 
     def _candidates(self, judging: Run) -> Outcome:
         return generate_reccots(judging, self._tables, only=~self._is_validator_user())
@@ -177,7 +175,6 @@ def candidate_settings(settings: Settings, generator: str, validator: str) -> Se
 def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     """What besides its settings decides the loop: its data, the boundaries, the teacher's version."""
     template = template_of(settings.prompt, settings.histories)
-    histories = current_histories(tables.read("user_histories"), template.version)
-    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
     return data | {"teacher": build_teacher(settings.distill, template).version}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
@@ -19,13 +17,12 @@ from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.new_version import record_version
 from trackrec.stages.teacher_texts import teacher_texts
-from trackrec.tables.lake import Lake
+from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import distillation_digest
 from trackrec.training.sft import fine_tune
 from trackrec.training.teacher_tokens import teacher_examples
 from trackrec.training.teachers.build import build_teacher
 
-Row = Mapping[str, Any]
 _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
 _SHOWN = ["liked", "disliked", "tallies", "n_liked", "n_events"]
 
@@ -42,8 +39,8 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         use_threads(generator.threads)  # before torch is imported
         base = resolve(generator.model, settings.cache_dir())
         template = template_of(settings.prompt, settings.histories)
-        histories = histories_to_teach(tables, settings, template)
-        texts = teacher_texts(run, stage, tables, histories, build_teacher(settings.distill, template))
+        histories = histories_to_teach(settings, tables, template)
+        texts = teacher_texts(run, tables, stage, histories, build_teacher(settings.distill, template))
         histories = [row for row in histories if row["prompt_key"] in texts]
         chat = Chat(EngineSpec.for_generator(generator, base, template.opening))
         examples = teacher_examples(histories, texts, chat, template.opening)
@@ -56,11 +53,11 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         metrics["users"] = len({row["user_id"] for row in histories})
         data = {name: tables.open(name).version() for name in ("user_histories", "teacher_reccots")}
         trained = TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
-        record_version(run, stage, tables, "generator", trained, number)
+        record_version(run, tables, stage, "generator", trained, number)
     return stage.outcome
 
 
-def histories_to_teach(tables: Lake, settings: Settings, template: Template) -> list[Row]:
+def histories_to_teach(settings: Settings, tables: Lake, template: Template) -> list[Row]:
     """The histories that the teacher writes about, in the order of a hash, at most ``distill.max_examples``.
 
     All are of snapshots before the hold-out's start: a snapshot shows what was known before its as_of, so no label that

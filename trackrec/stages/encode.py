@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from trackrec.histories.snapshots import current_histories
 from trackrec.reccots.feature_version import feature_spec_of
 from trackrec.reccots.features import served_reccots
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
+from trackrec.stages.inputs import stored_histories
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
@@ -22,7 +22,7 @@ def encode_reccots(run: Run, tables: Warehouse) -> Outcome:
     settings = run.settings.encoder
     with run.stage("encode") as stage:
         spec = feature_spec_of(run.settings)
-        histories = current_histories(tables.read("user_histories"), spec.template.version)
+        histories = stored_histories(run.settings, tables)
         prompts = histories.groupBy("prompt_key").agg(F.min("prompt_body").alias("prompt_body"))
         reccots = served_reccots(tables.read("reccots"), spec).join(prompts, "prompt_key")
         stored = tables.read_or_empty("reccot_embeddings")

@@ -6,11 +6,9 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.forecast import MACHINE, LoopSize, minutes_of, work_of
 from trackrec.feedback.user_split import is_validator_user
-from trackrec.histories.snapshots import current_histories
-from trackrec.histories.templates import template_of
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.stages.measure import held_out
+from trackrec.stages.inputs import holdout_of, stored_histories
 from trackrec.tables.warehouse import Warehouse
 
 
@@ -18,10 +16,9 @@ def forecast_loop(run: Run, tables: Warehouse) -> Outcome:
     """Count the loop's work by kind, once histories are there, and estimate its minutes."""
     settings = run.settings
     with run.stage("forecast") as stage:
-        template = template_of(settings.prompt, settings.histories)
-        histories = current_histories(tables.read("user_histories"), template.version)
+        histories = stored_histories(settings, tables)
         of_v = is_validator_user(F.col("user_id"), settings.feedback.validator_share)
-        events = held_out(settings, tables).persist()
+        events = holdout_of(settings, tables).persist()
         try:
             prompts = histories.where(of_v).select("prompt_key").union(events.select("prompt_key")).distinct()
             size = LoopSize(

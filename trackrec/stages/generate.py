@@ -6,15 +6,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
-from trackrec.histories.snapshots import current_histories
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import balanced, exhausted, pending_requests, requests, settled, with_chunk
+from trackrec.reccots.requests import balanced, chunks_of, exhausted, pending_requests, requests, settled
 from trackrec.reccots.sentences import served_text
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
+from trackrec.stages.inputs import stored_histories
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.stamp import stamped
@@ -30,7 +30,7 @@ def generate_reccots(run: Run, tables: Warehouse, only: Column | None = None) ->
     """
     settings = run.settings.generator
     template = template_of(run.settings.prompt, run.settings.histories)
-    histories = current_histories(tables.read("user_histories"), template.version)
+    histories = stored_histories(run.settings, tables)
     if only is not None:
         histories = histories.where(only)
     with run.stage("generate") as stage:
@@ -66,12 +66,10 @@ def _generate_chunks(
     settings = run.settings.generator
     profile = gpu_profile(settings)
     engines: set[str] = set()
-    chunks = -(-requested // settings.chunk_rows)
     with worker_progress(tables.spark, stage, requested * settings.sampling.n, "RecCoTs") as channel:
         udf = generate_udf(spec, version, served_text, channel.sender)
-        for chunk in range(chunks):
-            chunk_requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-            reccots = balanced(chunk_requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
+        for chunk in chunks_of(pending, requested, settings.chunk_rows):
+            reccots = balanced(chunk, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
             stamp = run.stamp()
             tables.append("reccot_staging", stamped(reccots, stamp))
             of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]

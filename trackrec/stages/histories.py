@@ -15,6 +15,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
+from trackrec.stages.inputs import stored_histories
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -105,8 +106,7 @@ def _write(
     finally:
         filled.unpersist()
     if labelled is not None:
-        current = snapshots.current_histories(tables.read("user_histories"), template.version)
-        samples = windows.join_newest_snapshot(labelled, current).join(
+        samples = windows.join_newest_snapshot(labelled, stored_histories(run.settings, tables)).join(
             scope.withColumn("in_scope", F.lit(True)), "user_id", "left"
         )
         rows = stamped(samples.fillna({"in_scope": False}), run.stamp())

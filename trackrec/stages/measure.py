@@ -10,20 +10,15 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
-from trackrec.feedback.holdout import alignment_end, holdout_start
-from trackrec.feedback.holdout_questions import holdout_events, holdout_requests, variants
+from trackrec.feedback.holdout_questions import holdout_requests, variants
 from trackrec.feedback.questions import grouped
 from trackrec.feedback.validator import Validator, validator_of
-from trackrec.histories.snapshots import current_histories
-from trackrec.histories.sources.cleaning import clean_items
-from trackrec.histories.sources.reader import read_sources
-from trackrec.histories.templates import template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.validate import reccots_of
+from trackrec.stages.inputs import holdout_of, item_catalogue, reccots_of, stored_histories
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
 
@@ -41,11 +36,10 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
     names a text, grounded).
     """
     settings, validator = run.settings, validator_of(run.settings)
-    histories = _histories(settings, tables)
-    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     with run.stage("measure") as stage:
         stage.counts = {"rows": 0, "failed": 0}
-        events = held_out(settings, tables).persist()
+        events = holdout_of(settings, tables).persist()
         try:
             reccots = {name: _greedy_reccots(chosen, tables) for name, chosen in generators.items()}
             requests = holdout_requests(
@@ -68,23 +62,6 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
         stage.counts["events"] = len(rows)
         stage.labels["validator"] = validator.version
     return stage.outcome
-
-
-def held_out(settings: Settings, tables: Warehouse) -> DataFrame:
-    """The events of the hold-out that every round is measured on, as from ``holdout_events``."""
-    samples = tables.read("samples")
-    return holdout_events(
-        samples,
-        _histories(settings, tables),
-        start=holdout_start(samples, settings.feedback.holdout_share),
-        end=alignment_end(samples),
-        count=settings.loop.holdout_samples,
-    )
-
-
-def _histories(settings: Settings, tables: Warehouse) -> DataFrame:
-    template = template_of(settings.prompt, settings.histories)
-    return current_histories(tables.read("user_histories"), template.version)
 
 
 def _greedy_reccots(settings: Settings, tables: Warehouse) -> DataFrame:

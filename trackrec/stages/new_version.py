@@ -9,7 +9,7 @@ from trackrec.tables.lake import Lake
 
 
 def record_version(
-    run: Run, stage: Stage, tables: Lake, role: str, trained: TrainedVersion, number: int | None
+    run: Run, tables: Lake, stage: Stage, role: str, trained: TrainedVersion, number: int | None
 ) -> None:
     """Register the version (see ``registry.register``) and give ``stage`` its figures and labels.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from trackrec.histories.snapshots import current_histories
 from trackrec.reccots.feature_version import feature_spec_of
 from trackrec.reccots.features import feature_rows, served_reccots
 from trackrec.reccots.gates import gate_vectors
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
+from trackrec.stages.inputs import stored_histories
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
@@ -19,7 +19,7 @@ def publish_features(run: Run, tables: Warehouse) -> Outcome:
     settings = run.settings
     with run.stage("publish") as stage:
         spec = feature_spec_of(settings)
-        histories = current_histories(tables.read("user_histories"), spec.template.version)
+        histories = stored_histories(settings, tables)
         reccots = served_reccots(tables.read("reccots"), spec)
         embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == spec.encoder.version)
         rows = feature_rows(histories, reccots, embeddings, spec.feature_version)

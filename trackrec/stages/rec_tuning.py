@@ -6,9 +6,10 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_of
+from trackrec.reccots.feature_version import generator_of
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.stages.validate import generator_of, questions_about, reccots_of
+from trackrec.stages.inputs import questions_about, reccots_of
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -23,11 +24,10 @@ def build_rec_tuning(run: Run, tables: Warehouse) -> Outcome:
     settings = run.settings
     with run.stage("rec_tuning") as stage:
         template = validator_of(settings).template
-        generator, sampling = generator_of(settings)
-        names = {"generator_version": generator, "sampling": sampling, "template_version": template.version}
+        names = {**generator_of(settings)._asdict(), "template_version": template.version}
         of_v = is_validator_user(F.col("user_id"), settings.feedback.validator_share)
         reccots = reccots_of(settings, tables).where(of_v)
-        requests = questions_about(reccots, template, settings.tune.next_events, settings, tables)
+        requests = questions_about(settings, tables, reccots, template, settings.tune.next_events)
         rows = requests.drop("request_key", "question_key").withColumns(
             {name: F.lit(value) for name, value in names.items()}
         )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Stage
 from trackrec.runtime.run import Run
-from trackrec.tables.lake import Lake
+from trackrec.tables.lake import Lake, Row
 from trackrec.tables.quarantine import fault_row
 from trackrec.training.teachers.interface import Teacher, TeacherText
 
-Row = Mapping[str, Any]
 _COMMIT = 64  # texts: what a killed job pays for twice at most, besides those in flight
 _HOPELESS = 32  # faults without one text after which the teacher is given up
 
 
-def teacher_texts(run: Run, stage: Stage, tables: Lake, histories: Sequence[Row], teacher: Teacher) -> dict[str, str]:
+def teacher_texts(run: Run, tables: Lake, stage: Stage, histories: Sequence[Row], teacher: Teacher) -> dict[str, str]:
     """prompt_key → text of those of ``histories`` that ``teacher`` has written about, asking it for what is missing.
 
     A history that it cannot write about goes to quarantine, and is tried again by the next run. Counts of ``stage``:

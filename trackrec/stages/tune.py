@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,19 @@ from trackrec.feedback.validator import validator_of
 from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.models.threads import use_threads
-from trackrec.reccots.feature_version import generator_version
+from trackrec.reccots.feature_version import generator_identity
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
 from trackrec.stages.new_version import record_version
-from trackrec.tables.lake import Lake
+from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import rec_tuning_digest
 
 if TYPE_CHECKING:
     from trackrec.training.answer_objective import AnswerGroup
     from trackrec.training.group_loop import Figures
 
-Row = Mapping[str, Any]
 _COLUMNS = ["row_key", "item_id", "event_time", "template_version", "generator_version", "sampling", "label"]
 
 
@@ -42,7 +41,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
         base, template, chosen = base_model(validator.model), validator.template, validator.settings
         use_threads(chosen.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
-        reccots = training_rows(tables, settings, generator, template.version)
+        reccots = training_rows(settings, tables, generator, template.version)
         rows = list(chain.from_iterable(reccots))
         share_liked = _share_liked(rows)
         groups = _token_groups(reccots, chosen, base)
@@ -53,18 +52,18 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
         trained = TrainedVersion(f"adapter:{adapter}", base.version, data, metrics)
-        record_version(run, stage, tables, "validator", trained, number)
+        record_version(run, tables, stage, "validator", trained, number)
     return stage.outcome
 
 
-def training_rows(tables: Lake, settings: Settings, generator: Model, template_version: str) -> list[list[Row]]:
+def training_rows(settings: Settings, tables: Lake, generator: Model, template_version: str) -> list[list[Row]]:
     """The rows that V is tuned on, RecCoT by RecCoT in the order of their keys, which mixes users and times.
 
     Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
     Raises BadInputError where there are none of this generator with the settings' sampling.
     """
-    version = generator_version(settings.generator, generator)
-    identity = (version, settings.generator.sampling.canonical(), template_version)
+    version, sampling = generator_identity(settings.generator, generator)
+    identity = (version, sampling, template_version)
     stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, "prompt_body"]).to_pylist()
     reccots: dict[str, list[Row]] = {}
     for row in sorted(stored, key=lambda row: (row["row_key"], row["event_time"], row["item_id"])):
@@ -131,6 +130,6 @@ def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, floa
 
 
 def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:
-    """The loss of the first step, and its mean over the last quarter: a step is a few RecCoTs, one says little."""
-    late = steps[-max(1, len(steps) // 4) :]
-    return {"first_loss": steps[0]["loss"], "last_loss": sum(step["loss"] for step in late) / len(late)}
+    from trackrec.training.group_loop import first_and_last
+
+    return first_and_last(steps, ("loss",))

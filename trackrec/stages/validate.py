@@ -6,22 +6,17 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences, questions
-from trackrec.feedback.holdout import holdout_start
-from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import Validator, validator_of
 from trackrec.feedback.verdicts import count_name
-from trackrec.histories.snapshots import current_histories
-from trackrec.histories.sources.cleaning import clean_items
-from trackrec.histories.sources.reader import read_sources
-from trackrec.models.resolve import resolve
-from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import with_chunk
+from trackrec.reccots.feature_version import generator_of
+from trackrec.reccots.requests import chunks_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
+from trackrec.stages.inputs import questions_about, reccots_of
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
@@ -29,7 +24,6 @@ from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
 _DECILES = (0.1, 0.5, 0.9)
-_FAULT = ("error", "error_kind")  # what the UDF adds to the columns of validations
 
 
 def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
@@ -42,7 +36,7 @@ def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
     settings, validator = run.settings, validator_of(run.settings)
     with run.stage("validate") as stage:
         candidates = _candidates(settings, tables)
-        requests = questions_about(candidates, validator.template, settings.feedback.next_events, settings, tables)
+        requests = questions_about(settings, tables, candidates, validator.template, settings.feedback.next_events)
         with tables.materialised(requests.drop("prompt_body")) as present:
             _fill_question_keys(tables, present, validator.version)
             pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
@@ -57,36 +51,6 @@ def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
             finally:
                 groups.unpersist()
     return stage.outcome
-
-
-def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
-    """The RecCoTs of the generator and the sampling that the settings name."""
-    generator, sampling = generator_of(settings)
-    return tables.read("reccots").where((F.col("generator_version") == generator) & (F.col("sampling") == sampling))
-
-
-def generator_of(settings: Settings) -> tuple[str, str]:
-    """(generator_version, sampling) as the rows of ``reccots`` have them; BadInputError where weights are missing."""
-    model = resolve(settings.generator.model, settings.cache_dir())
-    return generator_version(settings.generator, model), settings.generator.sampling.canonical()
-
-
-def questions_about(
-    reccots: DataFrame, template: ValidatorTemplate, count: int, settings: Settings, tables: Warehouse
-) -> DataFrame:
-    """What V reads of each RecCoT and its ``count`` next events in the alignment window, before its hold-out.
-
-    Rows as from ``questions.score_requests``; RecCoTs without text have none.
-    """
-    samples = tables.read("samples")
-    before = holdout_start(samples, settings.feedback.holdout_share)
-    events = questions.next_events(reccots, samples, before=before, count=count)
-    histories = current_histories(tables.read("user_histories"), template.facts.version)
-    items = clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
-    with_text = reccots.where("status IN ('ok', 'cut')")
-    return questions.score_requests(
-        with_text, histories, events, items, template, max_title_chars=settings.histories.max_title_chars
-    )
 
 
 def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
@@ -116,12 +80,10 @@ def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame,
     settings, total = validator.settings, pending.count()
     profile = gpu_profile(settings)
     tables.create("validations")
-    chunks = -(-total // settings.chunk_rows)
     with worker_progress(tables.spark, stage, total, "judgements") as channel:
         udf = validate_udf(validator.spec, validator.version, channel.sender)
-        for chunk in range(chunks):
-            requests = with_chunk(pending, chunks).where(F.col("chunk") == chunk).drop("chunk")
-            answers = questions.grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
+        for chunk in chunks_of(pending, total, settings.chunk_rows):
+            answers = questions.grouped(chunk, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
             with tables.materialised(answers) as rows:
                 channel.reset_rows()
                 commit_answers(run, tables, stage, rows)
@@ -133,7 +95,9 @@ def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame
 
     ``answers``: rows of the UDF, materialised. Counts rows, quarantined, failed (transient).
     """
-    good = answers.where("error IS NULL").drop(*_FAULT)
+    from udfs.validate import FAULT_COLUMNS
+
+    good = answers.where("error IS NULL").drop(*FAULT_COLUMNS)
     stage.counts["rows"] += tables.insert_new("validations", stamped(good, run.stamp()))
     faults = answers.where("error_kind = 'permanent'")
     if not faults.isEmpty():
@@ -154,8 +118,7 @@ def _count_groups(stage: Stage, groups: DataFrame) -> None:
 
 def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, validator: Validator) -> int:
     """Make the kept groups the only preferences of this generator, sampling and V; returns rows written and deleted."""
-    generator, sampling = generator_of(run.settings)
-    names = {"generator_version": generator, "validator_version": validator.version, "sampling": sampling}
+    names = {**generator_of(run.settings)._asdict(), "validator_version": validator.version}
     rows = preferences.preferences(groups, run.settings.feedback)
     rows = rows.withColumns({name: F.lit(value) for name, value in names.items()})
     with tables.materialised(stamped(rows, run.stamp())) as kept:

@@ -17,6 +17,13 @@ def key_of(*columns: Column | str) -> Column:
     return F.sha2(F.concat(*parts), 256)
 
 
+def bucket_of(key: Column | str, buckets: int) -> Column:
+    """0 … buckets - 1 by the first 32 bits of ``key`` (hex, as from ``key_of``); a bigint, about as many rows each."""
+    from pyspark.sql import functions as F
+
+    return F.conv(F.substring(key, 1, 8), 16, 10).cast("bigint") % buckets
+
+
 def key_of_values(*values: str) -> str:
     """``key_of`` in Python, of strings."""
     return _hex("".join(_hex(value) for value in values))

@@ -22,6 +22,8 @@ from trackrec.tables.contract import Table
 from trackrec.tables.migration import KEY_PROPERTY, StoredTable, key_text, migration_of
 from trackrec.tables.schemas import TABLES
 
+Row = Mapping[str, Any]  # column -> value
+
 
 class Lake:
     """The tables of a warehouse that is a folder or URL. No Spark is started."""
@@ -71,7 +73,7 @@ class Lake:
             rows = rows.append_column(column, pa.nulls(rows.num_rows, kind))
         return rows.select(columns).combine_chunks()
 
-    def insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]], replacing: str | None = None) -> int:
+    def insert_rows(self, name: str, rows: Sequence[Row], replacing: str | None = None) -> int:
         """Insert the rows (one mapping of column to value each) whose key is not in the table yet, in one commit.
 
         Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. The table is created,

@@ -160,6 +160,13 @@ class Warehouse:
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
         return _affected(merge.whenMatchedUpdate(set=dict(changes)).execute())
 
+    def delete_matching(self, name: str, rows: DataFrame, on: str) -> int:
+        """Delete the stored rows (``old``) that match one of ``rows`` (``new``) by SQL ``on``; returns rows deleted."""
+        if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
+            return 0
+        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
+        return _affected(merge.whenMatchedDelete().execute())
+
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
         """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""

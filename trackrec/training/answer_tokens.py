@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
+from trackrec.tables.lake import Row
 from trackrec.training.answer_objective import AnswerGroup, answer_group
-
-Row = Mapping[str, Any]
 
 
 def answer_groups(reccots: Sequence[Sequence[Row]], chat: Chat) -> list[AnswerGroup]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings
-
-Row = Mapping[str, Any]
+from trackrec.tables.lake import Row
 
 
 def alignment_digest(

@@ -143,6 +143,20 @@ def steps_of(folder: Path) -> list[Figures]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
+def first_and_last(steps: Sequence[Figures], names: Sequence[str], weight: str | None = None) -> Figures:
+    """first_<name>: the first step's figure; last_<name>: its mean over the last quarter, as one step says little.
+
+    ``steps``: rows as from ``train``, one at least. ``weight``: the figure that a step counts by; None: all alike.
+    """
+    late = steps[-max(1, len(steps) // 4) :]
+    weights = [1.0 if weight is None else step[weight] for step in late]
+    figures: Figures = {}
+    for name in names:
+        figures[f"first_{name}"] = steps[0][name]
+        figures[f"last_{name}"] = sum(step[name] * w for step, w in zip(late, weights, strict=True)) / sum(weights)
+    return figures
+
+
 @contextmanager
 def _sums_in_one_order() -> Iterator[None]:
     """By default index_put's gradient adds in the order in which the CPU's threads come.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
+from trackrec.tables.lake import Row
 from trackrec.training.prefix import Group
 from trackrec.training.sdpo_objective import Preference
-
-Row = Mapping[str, Any]
 
 
 def preference_groups(

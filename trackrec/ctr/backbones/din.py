@@ -7,7 +7,7 @@ from trackrec.ctr.backbones.interface import InputSizes
 from trackrec.runtime.settings import CtrSettings
 
 
-class Network(ZooBackbone):
+class DIN(ZooBackbone):
     """FuxiCTR's DIN."""
 
     def __init__(self, sizes: InputSizes, settings: CtrSettings) -> None:

@@ -1,11 +1,10 @@
-"""What a backbone takes and gives. One is one file of this folder, named as in ``ctr.backbone`` but in lower case."""
+"""What a backbone takes and gives. One is a class named as in ``ctr.backbone``, its file has the name in lower case."""
 
 from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -22,11 +21,11 @@ class InputSizes:
 
 
 class Backbone(nn.Module, ABC):
-    """A network from (dense inputs, history and target) to P(label = 1). Its file defines it under the name Network.
+    """A network from (dense inputs, history and target) to P(label = 1).
 
-    Built as ``Network(sizes, settings)``; all its random weights come from torch's global generator. In every weight
-    that reads the dense inputs they stand before everything else, in their order: ``network.widened`` puts the arm's
-    features in there, behind the counters.
+    Built by ``build_backbone`` from (sizes, settings); all its random weights come from torch's global generator. In
+    every weight that reads the dense inputs they stand before everything else, in their order: ``network.widened`` puts
+    the arm's features in there, behind the counters.
     """
 
     @abstractmethod
@@ -43,6 +42,6 @@ class Backbone(nn.Module, ABC):
 
 def build_backbone(sizes: InputSizes, settings: CtrSettings) -> Backbone:
     """The network of ``settings.backbone`` with random weights."""
-    module: Any = importlib.import_module(f"{__package__}.{settings.backbone.lower()}")
-    network: Backbone = module.Network(sizes, settings)
+    module = importlib.import_module(f"{__package__}.{settings.backbone.lower()}")
+    network: Backbone = getattr(module, settings.backbone)(sizes, settings)
     return network

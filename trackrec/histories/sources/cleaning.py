@@ -41,11 +41,6 @@ class Counts:
     placeholders: int  # good items without a title, called "item <id>"
     quarantined: dict[str, int] = field(default_factory=dict)  # reason -> rows
 
-    @property
-    def quarantine_share(self) -> float:
-        """Quarantined rows / rows in; 0 where there was none."""
-        return sum(self.quarantined.values()) / self.rows_in if self.rows_in else 0.0
-
 
 @dataclass(frozen=True)
 class Cleaned:

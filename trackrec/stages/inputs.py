@@ -1,0 +1,70 @@
+"""What several stages read with Spark: histories, items, RecCoTs, what V is asked about them, the hold-out's events."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.feedback.holdout import alignment_end, holdout_start
+from trackrec.feedback.holdout_questions import holdout_events
+from trackrec.feedback.questions import next_events, score_requests
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.snapshots import current_histories
+from trackrec.histories.sources.cleaning import clean_items
+from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.templates import template_of
+from trackrec.reccots.feature_version import generator_of
+from trackrec.runtime.settings import Settings
+from trackrec.tables.warehouse import Warehouse
+
+
+def stored_histories(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The rows of ``user_histories`` under the settings' template, as from ``current_histories``."""
+    template = template_of(settings.prompt, settings.histories)
+    return current_histories(tables.read("user_histories"), template.version)
+
+
+def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The usable items of the source: item_id, title, attributes, neutralised as ``clean_items`` does it.
+
+    Raises BadInputError for a source that cannot be read.
+    """
+    return clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+
+
+def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The RecCoTs of the generator and the sampling that the settings name; BadInputError where weights are missing."""
+    generator, sampling = generator_of(settings)
+    return tables.read("reccots").where((F.col("generator_version") == generator) & (F.col("sampling") == sampling))
+
+
+def questions_about(
+    settings: Settings, tables: Warehouse, reccots: DataFrame, template: ValidatorTemplate, count: int
+) -> DataFrame:
+    """What V reads of each RecCoT and its ``count`` next events in the alignment window, before its hold-out.
+
+    Rows as from ``questions.score_requests``; RecCoTs without text have none.
+    """
+    samples = tables.read("samples")
+    before = holdout_start(samples, settings.feedback.holdout_share)
+    events = next_events(reccots, samples, before=before, count=count)
+    return score_requests(
+        reccots.where("status IN ('ok', 'cut')"),
+        stored_histories(settings, tables),
+        events,
+        item_catalogue(settings, tables),
+        template,
+        max_title_chars=settings.histories.max_title_chars,
+    )
+
+
+def holdout_of(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The events of the hold-out that every round is measured on, as from ``holdout_events``."""
+    samples = tables.read("samples")
+    return holdout_events(
+        samples,
+        stored_histories(settings, tables),
+        start=holdout_start(samples, settings.feedback.holdout_share),
+        end=alignment_end(samples),
+        count=settings.loop.holdout_samples,
+    )
