@@ -113,6 +113,53 @@ def test_a_quote_that_is_never_closed_is_bad_input_and_loses_no_rows_in_silence(
         items.count()
 
 
+def catalogue_with_an_open_quote(lines_behind):
+    rows = [f"{n},title {n},A|B" for n in range(20 + lines_behind)]
+    rows[19] = '19,"title 19,A|B'
+    return "item_id,title,attributes\n" + "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def counted_items(spark, tmp_path):
+    """The counts of a CSV of items with the text given."""
+
+    def count(text):
+        (tmp_path / "items.csv").write_text(text)
+        source = TableSource(format="csv", path=str(tmp_path / "items.csv"), attribute_separator="|")
+        return clean_items(read_table(spark, source, schemas.ITEMS), 80, source).count()
+
+    return count
+
+
+def test_a_quote_that_swallows_rows_without_filling_a_cell_is_bad_input_with_its_lines_and_row(counted_items):
+    with pytest.raises(BadInputError, match=r"table items: a cell of .*title 19.* has 1,0\d\d lines.*never closed"):
+        counted_items(catalogue_with_an_open_quote(1000))
+
+
+def test_a_quote_that_is_opened_in_the_attributes_is_found_behind_their_separator(counted_items):
+    text = catalogue_with_an_open_quote(1000).replace('19,"title 19,A|B', '19,title 19,"A|B')
+    with pytest.raises(BadInputError, match=r"table items: a cell of .* lines"):
+        counted_items(text)
+
+
+def test_a_quote_that_is_never_closed_in_the_interactions_is_bad_input(spark, tmp_path):
+    rows = ["u1,i1,2024-01-01,4", 'u2,i1,"2024-01-01,4', *(f"u{n},i1,2024-01-01,4" for n in range(3, 30))]
+    (tmp_path / "log.csv").write_text("user_id,item_id,event_time,rating\n" + "\n".join(rows) + "\n")
+    source = TableSource(format="csv", path=str(tmp_path / "log.csv"))
+    raw = read_table(spark, source, schemas.INTERACTIONS)
+    with pytest.raises(BadInputError, match=r"table interactions: a cell of .* has 2\d lines"):
+        clean_interactions(raw, SourceSettings(interactions=source)).count()
+
+
+def test_a_title_of_six_lines_is_a_title(counted_items):
+    assert counted_items('item_id,title,attributes\n1,"a\nb\nc\nd\ne\nf",A\n2,b,B\n').good == 2
+
+
+def test_a_long_text_of_a_table_that_is_no_csv_is_a_cell_like_any_other(spark, stored):
+    source = stored([("1", "a\nb\nc\nd\ne\nf\ng\nh")], "item_id string, title string")
+    assert clean_items(read_table(spark, source, schemas.ITEMS), 80, source).count().good == 1
+
+
 def test_ids_are_trimmed(spark, stored):
     source = stored([(" u\t", "profile ")], "user_id string, profile string")
     assert [tuple(r) for r in read_table(spark, source, schemas.USERS).collect()] == [("u", "profile ")]

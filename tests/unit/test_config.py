@@ -151,3 +151,29 @@ def test_sampling_parameters_are_written_as_in_the_keys_of_stored_rows():
     assert sampling.canonical() == (
         r'{"frequency_penalty":0.4,"max_tokens":112,"n":1,"stop":["\u00e4","\n"],"temperature":0.0,"top_p":1.0}'
     )
+
+
+@pytest.mark.parametrize("section", ["generator", "validator"])
+@pytest.mark.parametrize("setting", ["engines=2", "gpu_profile=true"])
+def test_on_a_cluster_the_engine_has_to_be_named(section, setting):
+    model = [f"{section}.model.source=hub:a/b"]
+    with pytest.raises(BadInputError, match=rf"setting {section}\.\w+: engine is auto.*engine: vllm"):
+        load_settings(CONF / "demo.yaml", [*model, f"{section}.{setting}"])
+    named = load_settings(CONF / "demo.yaml", [*model, f"{section}.{setting}", f"{section}.engine=vllm"])
+    assert getattr(named, section).engine == "vllm"
+
+
+def test_auto_is_taken_where_driver_and_worker_are_one_machine():
+    assert load_settings(CONF / "demo.yaml", ["generator.engines=1", "generator.gpu_profile=false"])
+
+
+@pytest.mark.parametrize("day", ["20260131", "'20260131'", "1769817600.0", "2026"])
+def test_a_night_that_is_a_number_is_refused_and_says_how_to_write_a_day(day):
+    with pytest.raises(BadInputError, match=r"setting histories\.as_of: .*number.*Write 2026-01-31"):
+        load_settings(CONF / "demo.yaml", [f"histories.as_of={day}"])
+
+
+@pytest.mark.parametrize("time", ["2026-01-31", "'2026-01-31'", "2026-01-31T00:00:00Z", "2026-01-31 01:00:00+01:00"])
+def test_a_day_or_a_time_in_iso_form_is_a_night(time):
+    night = load_settings(CONF / "demo.yaml", [f"histories.as_of={time}"]).histories.as_of
+    assert night == datetime(2026, 1, 31, tzinfo=UTC)

@@ -1,3 +1,6 @@
+import io
+import re
+import sys
 import time
 
 import pytest
@@ -37,3 +40,51 @@ def test_a_stage_that_takes_long_says_how_far_it_is(show, capsys, monkeypatch):
 def test_escape_sequences_of_a_text_never_reach_the_terminal(show, capsys):
     show(Notice("loop", "user \x1b[31mred\x1b[0m\x07"))
     assert capsys.readouterr().out == "loop       user \\x1b[31mred\\x1b[0m\\x07\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Makes standard output a terminal of 40 characters (called in the test, for pytest sets stdout before that)."""
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "40", "LINES": "20"}.items():
+        monkeypatch.setenv(name, value)
+
+    def terminal():
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        return sys.stdout
+
+    return terminal
+
+
+def test_a_line_to_be_copied_stays_in_one_piece_in_a_narrow_terminal_with_bars(narrow):
+    terminal, show = narrow(), Console().show
+    line = "--set generator.model.source=adapter:/a/folder/that/is/longer/than/the/terminal [bold]/adapter"
+    table = "arm      " + "0.123   " * 8
+    show(Started("loop"))
+    show(Progress("loop", 1, 2, "steps"))
+    show(Notice("loop", line))
+    print(table)
+    show(Outcome("loop", labels={"use": line}))
+    assert f"loop       {line}\n" in terminal.getvalue()
+    assert f"{table}\n" in terminal.getvalue()
+    assert f"use {line} · " in terminal.getvalue()
+
+
+def test_bars_fit_into_a_narrow_terminal(narrow):
+    terminal, show = narrow(), Console().show
+    show(Started("a stage with a long name"))
+    show(Progress("a stage with a long name", 1_000_000, 2_000_000, "judgements"))
+    show(Notice("loop", "short"))
+    show(Stopped("a stage with a long name"))
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= 40
+
+
+def test_figures_that_are_whole_numbers_have_no_decimals_and_shares_have_three(show, capsys):
+    show(Outcome("measure", figures={"groups": 12.0, "big": 12345.0, "coverage": 1.0, "gain": 0.0, "auc": 0.51234}))
+    line = capsys.readouterr().out
+    assert "groups 12 · big 12,345 · coverage 1.000 · gain 0.000 · auc 0.512" in line

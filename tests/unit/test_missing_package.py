@@ -21,6 +21,17 @@ def test_a_python_without_the_packages_ends_with_one_line_that_says_what_to_run(
     assert "make install" in ended.stderr
 
 
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_that_is_run_as_a_script_as_spark_submit_does_finds_its_checkout_from_anywhere(job, tmp_path):
+    script = str(ROOT / "jobs" / f"{job.removeprefix('jobs.')}.py")
+    command = [sys.executable, "-S", script, "--conf", str(ROOT / "conf/local.yaml")]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env={})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: the package ")
+    assert ended.stderr.count("\n") == 1
+    assert "make install" in ended.stderr
+
+
 def test_a_missing_module_of_our_own_is_a_bug_and_no_bad_input(tmp_path, capsys):
     from trackrec.runtime.failure import print_error
 

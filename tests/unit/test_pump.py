@@ -201,6 +201,42 @@ def test_an_engine_that_accepts_nothing_is_an_error_and_blames_no_row():
         run(["a", "b"], Closed(SPEC))
 
 
+def test_an_engine_that_dies_between_submits_is_an_error_and_drains_no_input():
+    class Dying(ScriptedEngine):
+        def submit(self, request):
+            if self.unfinished == 3:
+                self.dead = True
+            if getattr(self, "dead", False):
+                raise RuntimeError("device lost")
+            super().submit(request)
+
+    pulled, finished = [], []
+
+    def batches():
+        for i in range(100):
+            pulled.append(i)
+            yield [Request(str(i), f"prompt {i}", "", i)]
+
+    with pytest.raises(RuntimeError, match="device lost"):
+        finished.extend(pump(batches(), Dying(SPEC), lambda batch: batch, high_water=16))
+    assert pulled == [0, 1, 2, 3]
+    assert not [outcome for outcome in finished if outcome.error]
+
+
+def test_requests_in_flight_keep_their_progress_while_one_cannot_be_submitted():
+    submitted = []
+
+    class Picky(ScriptedEngine):
+        def submit(self, request):
+            submitted.append(request.key)
+            if request.key == "1":
+                raise ValueError("no such prompt")
+            super().submit(request)
+
+    run(["a", "b", "c"], Picky(SPEC))
+    assert submitted.count("0") == 1
+
+
 def test_a_request_that_cannot_be_submitted_is_a_permanent_fault():
     class Picky(ScriptedEngine):
         def submit(self, request):

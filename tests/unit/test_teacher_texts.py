@@ -94,3 +94,30 @@ def test_how_far_the_teacher_is_counts_what_was_stored_and_what_failed(ask, monk
     ask.events.clear()
     ask(Scripted("k1"))
     assert ask.events == [Progress("distill", done, 3, "histories") for done in (2, 3)]
+
+
+def test_a_stage_that_fails_after_it_has_paid_for_texts_leaves_their_count(settings, tmp_path):
+    run = Run(name="t", settings=settings, run_id="r")
+
+    def distil():
+        with run.stage("distill") as stage:
+            teacher_texts(run, stage, Lake(str(tmp_path)), ROWS, Scripted("k1"))
+            stage.figures["loss"] = 1.0
+            raise BadInputError("no text fits.", "Write shorter ones.")
+
+    with pytest.raises(BadInputError):
+        distil()
+    assert run.counts == {"distill_texts": 2, "distill_faults": 1}
+
+
+def test_a_stage_that_fails_before_it_has_written_anything_leaves_no_count(settings):
+    run = Run(name="t", settings=settings, run_id="r")
+
+    def build():
+        with run.stage("histories") as stage:
+            stage.counts = {"rows": 0, "unchanged": 7, "quarantined": 0}
+            raise BadInputError("none is usable.", "Check it.")
+
+    with pytest.raises(BadInputError):
+        build()
+    assert run.counts == {}

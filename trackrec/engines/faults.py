@@ -22,7 +22,7 @@ def isolate(engine: Engine, suspects: list[Request], error: Exception) -> list[F
     ``error`` is raised. Else groups run apart, log2(n) times halved, until the requests that raise stand alone; before
     one is blamed a canary shows that the engine outlived it. Out of memory, a group is halved like any other.
     """
-    _release_frames(error)
+    release_frames(error)
     _require_alive(engine, error)
     outcomes: list[Finished] = []
     groups = deque([suspects])
@@ -39,11 +39,11 @@ def isolate(engine: Engine, suspects: list[Request], error: Exception) -> list[F
             groups.extend(part for part in (left[:half], left[half:]) if part)
         else:
             _require_alive(engine, error)
-            outcomes += [fault_of(request, failure) for request in left]
+            outcomes += [_fault_of(request, failure) for request in left]
     return outcomes
 
 
-def fault_of(request: Request, error: Exception) -> Finished:
+def _fault_of(request: Request, error: Exception) -> Finished:
     """The outcome of a request that failed alone: a permanent fault, or a transient one where memory ran out."""
     if _is_out_of_memory(error):
         return Finished.failed(request.key, f"{OUT_OF_MEMORY}: {_described(error)}", "transient")
@@ -68,12 +68,12 @@ def _run_alone(engine: Engine, group: list[Request]) -> tuple[list[Finished], Ex
         while engine.unfinished:
             finished += engine.step()
     except Exception as error:
-        _release_frames(error)
+        release_frames(error)
         return finished, error
     return finished, None
 
 
-def _release_frames(error: Exception) -> None:
+def release_frames(error: Exception) -> None:
     """Free what a failed step's local variables hold, on a GPU its tensors, while the error itself is kept."""
     for link in _chain(error):
         traceback.clear_frames(link.__traceback__)

@@ -65,9 +65,14 @@ def summary(outcome: Outcome) -> str:
         parts.append(f"{outcome.rate('rows'):.1f} rows/s")
     if outcome.counts.get("tokens"):
         parts.append(f"{outcome.rate('tokens'):,.0f} tokens/s")
-    parts += [f"{name} {value:.3f}" for name, value in outcome.figures.items()]
+    parts += [f"{name} {_figure(value)}" for name, value in outcome.figures.items()]
     parts += [f"{name} {text}" for name, text in outcome.labels.items()]
     return " · ".join([*parts, f"{outcome.seconds:.1f} s"])
+
+
+def _figure(value: float) -> str:
+    """A number of groups or users without decimals; shares, 0 and 1 among them, with three."""
+    return f"{value:,.0f}" if value >= 2 and float(value).is_integer() else f"{value:.3f}"
 
 
 def _figures(step: Step) -> str:
@@ -131,12 +136,17 @@ class _Bars:
     """Bars of rich, gone when their stage has ended; what is printed meanwhile stands above them."""
 
     def __init__(self) -> None:
+        from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         units = TextColumn("{task.fields[unit]}", markup=False)
-        self._bars = RichProgress(*columns, units, TimeElapsedColumn(), TimeRemainingColumn(), transient=True)
+        times = (TimeElapsedColumn(), TimeRemainingColumn())
+        # Whatever is printed meanwhile goes through this console: soft_wrap leaves a long line, which may be a setting
+        # to copy or a table's row, in one piece.
+        console = RichConsole(soft_wrap=True)
+        self._bars = RichProgress(*columns, units, *times, console=console, transient=True)
         self._tasks: dict[str, TaskID] = {}
 
     def begin(self, stage: str) -> None:

@@ -13,6 +13,8 @@ from trackrec.runtime.events import Listener, Stage, Started, Stopped
 if TYPE_CHECKING:
     from trackrec.runtime.settings import Settings
 
+_WRITTEN = ("rows", "texts", "faults")  # counts that a stage raises when it has committed what they count
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -28,13 +30,16 @@ class Run:
     def stage(self, name: str) -> Iterator[Stage]:
         """Run a block as a stage; when it ends well its outcome is emitted, and added to ``counts``.
 
-        Counts under ``<name>_<count>``, figures under their own names: of two stages with one figure the later's stays.
+        Of one that ends by an error only what it had written stays in ``counts``: rows, texts and faults, where there
+        are any. Counts under ``<name>_<count>``, figures under their own names: of two stages with one figure the
+        later's stays.
         """
         stage = Stage(name, self.listeners)
         stage.emit(Started(name))
         try:
             yield stage
         except BaseException:
+            self.counts.update({f"{name}_{word}": stage.counts[word] for word in _WRITTEN if stage.counts.get(word)})
             stage.emit(Stopped(name))
             raise
         outcome = stage.outcome

@@ -37,7 +37,7 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
     with run.stage("histories") as stage:
         sources = read_sources(tables.spark, settings)
         interactions = clean_interactions(sources.interactions, settings.source)
-        items = clean_items(sources.items, settings.histories.max_title_chars)
+        items = clean_items(sources.items, settings.histories.max_title_chars, settings.source.items)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
         item_counts = _set_aside(run, tables, stage, "items", items)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import SourceSettings
+from trackrec.runtime.settings import SourceSettings, TableSource
 from trackrec.tables import schemas
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.spark_errors import error_condition
@@ -23,6 +23,10 @@ _LEAST_EPOCH_SECONDS = 366 * 24 * 3600
 # A cast of '12:30' or 'now' to a timestamp gives today's date: a date has to be there.
 _ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ]|$)"
 _MAX_ATTRIBUTES = 50  # an item
+# No id, title, time or list of attributes has more line breaks. A cell of a CSV that has swallowed the lines behind a
+# quote that is never closed does: up to the reader's 100,000 characters, about 2,000 lines of a catalogue.
+_MAX_LINE_BREAKS = 5
+_SHOWN_ROW_CHARS = 80  # of a row with such a cell: where to look for the quote
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,15 @@ class Cleaned:
     good: DataFrame
     bad: DataFrame
     _table: str
-    _keys: DataFrame  # one row a reason and key: n rows, `same` of them like the kept one; late, placeholder: flags
+    # One row a reason and key: n rows, `same` of them like the kept one; flags late, placeholder; most line_breaks.
+    _keys: DataFrame
+    _rows: DataFrame  # row (JSON) and line_breaks (of its longest cell; 0 where the source is no CSV)
 
     def count(self) -> Counts:
-        """Count everything in one pass over the source; BadInputError where a file of it cannot be read to its end."""
+        """Count everything in one pass over the source.
+
+        Raises BadInputError where a file of it cannot be read to its end, or a quote in a CSV swallowed rows.
+        """
         by_reason = self._keys.groupBy("reason").agg(
             F.sum("n").alias("n"),
             F.count("*").alias("keys"),
@@ -60,8 +69,12 @@ class Cleaned:
             F.sum(F.col("n") - F.col("same")).alias("conflicting"),
             F.count_if("late").alias("late"),
             F.count_if("placeholder").alias("placeholders"),
+            F.max("line_breaks").alias("line_breaks"),
         )
         rows = self._collected(by_reason)
+        line_breaks = max((r["line_breaks"] for r in rows), default=0)
+        if line_breaks > _MAX_LINE_BREAKS:
+            raise self._open_quote(line_breaks)
         quarantined = {r["reason"]: r["n"] for r in rows if r["reason"]}
         good: dict[str, int] = next((r.asDict() for r in rows if not r["reason"]), {})
         return Counts(
@@ -72,6 +85,15 @@ class Cleaned:
             late=good.get("late", 0),
             placeholders=good.get("placeholders", 0),
             quarantined=quarantined,
+        )
+
+    def _open_quote(self, line_breaks: int) -> BadInputError:
+        (example,) = self._rows.where(F.col("line_breaks") == line_breaks).select("row").take(1)
+        return BadInputError(
+            f"table {self._table}: a cell of the row {example['row'][:_SHOWN_ROW_CHARS]}… has {line_breaks + 1:,} "
+            "lines: a quote is opened there and never closed, and the rows behind it are lost.",
+            f"Close the quote in the file, or where quotes mean nothing set source.{self._table}.options.quote to ''. "
+            "A table that does have such cells can be read from Parquet or Delta.",
         )
 
     def _collected(self, frame: DataFrame) -> list[Row]:
@@ -103,6 +125,7 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
         F.count("*").alias("n"),
         F.sum("label").alias("likes"),
         F.min(F.unix_micros("known_time") * 2 + F.col("label")).alias("first"),
+        F.max("line_breaks").alias("line_breaks"),
     )
     label, known_time = F.col("first").bitwiseAND(F.lit(1)), F.timestamp_micros(F.shiftright("first", 1))
     good = keys.where(ok).select(
@@ -110,17 +133,19 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     )
     same = F.when(label == 1, F.col("likes")).otherwise(F.col("n") - F.col("likes"))
     late = known_time > F.col("event_time")
-    counted = keys.select("reason", "n", same.alias("same"), late.alias("late"), F.lit(False).alias("placeholder"))
+    counted = keys.select(
+        "reason", "n", same.alias("same"), late.alias("late"), F.lit(False).alias("placeholder"), "line_breaks"
+    )
     bad = _set_aside(checked, schemas.INTERACTIONS.name)
-    return Cleaned(good, bad, schemas.INTERACTIONS.name, counted)
+    return Cleaned(good, bad, schemas.INTERACTIONS.name, counted, checked.select("row", "line_breaks"))
 
 
-def clean_items(raw: DataFrame, max_title_chars: int) -> Cleaned:
+def clean_items(raw: DataFrame, max_title_chars: int, source: TableSource | None = None) -> Cleaned:
     """Items as ``read_table`` gives them -> good (item_id, title, attributes: neutralised, none NULL), and bad.
 
     Of rows with one item_id the one with a title is kept, of those the alphabetically first (title, then attributes).
     An item without a title is called "item <id>". Attributes are distinct, at most 50, each cut like a title. Reason:
-    null_item_id.
+    null_item_id. With ``source``, ``count`` looks for an open quote where that is a CSV.
     """
     title = neutralise(F.col("title"), max_title_chars)
     checked = raw.select(
@@ -129,10 +154,12 @@ def clean_items(raw: DataFrame, max_title_chars: int) -> Cleaned:
         _attributes(F.col("attributes"), max_title_chars).alias("attributes"),
         F.lit(None).cast("string").alias("user_id"),
         _as_json(raw),
+        _line_breaks(raw, source),
     ).withColumn("reason", F.when(F.col("item_id").isNull(), "null_item_id"))
     keys = checked.groupBy("reason", "item_id").agg(
         F.count("*").alias("n"),
         F.min(F.struct(F.col("title").isNull(), "title", "attributes")).alias("kept"),
+        F.max("line_breaks").alias("line_breaks"),
     )
     good = keys.where(F.col("reason").isNull()).select(
         "item_id",
@@ -140,10 +167,10 @@ def clean_items(raw: DataFrame, max_title_chars: int) -> Cleaned:
         F.col("kept.attributes").alias("attributes"),
     )
     untitled = F.col("kept.title").isNull()
-    counted = keys.select(
-        "reason", "n", F.col("n").alias("same"), F.lit(False).alias("late"), untitled.alias("placeholder")
-    )
-    return Cleaned(good, _set_aside(checked, schemas.ITEMS.name), schemas.ITEMS.name, counted)
+    late, same = F.lit(False).alias("late"), F.col("n").alias("same")
+    counted = keys.select("reason", "n", same, late, untitled.alias("placeholder"), "line_breaks")
+    bad = _set_aside(checked, schemas.ITEMS.name)
+    return Cleaned(good, bad, schemas.ITEMS.name, counted, checked.select("row", "line_breaks"))
 
 
 def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
@@ -171,6 +198,7 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         F.coalesce(given, (rating >= source.like_threshold).cast("double")).try_cast("int").alias("label"),
         reason.alias("reason"),
         _as_json(raw),
+        _line_breaks(raw, source.interactions),
     )
 
 
@@ -198,6 +226,15 @@ def _attributes(attributes: Column, max_chars: int) -> Column:
     harmless = F.transform(attributes, lambda a: neutralise(a, max_chars))
     kept = F.slice(F.array_distinct(F.filter(harmless, lambda a: a != "")), 1, _MAX_ATTRIBUTES)
     return F.coalesce(kept, F.array().cast("array<string>"))
+
+
+def _line_breaks(raw: DataFrame, source: TableSource | None) -> Column:
+    """Line breaks in the cell of a row that has most; 0 where the source is no CSV: only there a quote opens a cell."""
+    if source is None or source.format != "csv":
+        return F.lit(0).alias("line_breaks")
+    cells = [F.concat_ws("", F.col(name)) for name, kind in raw.dtypes if kind in ("string", "array<string>")]
+    breaks = [F.length(cell) - F.length(F.replace(cell, F.lit("\n"))) for cell in cells]
+    return F.greatest(F.lit(0), F.lit(0), *breaks).alias("line_breaks")
 
 
 def _as_json(raw: DataFrame) -> Column:

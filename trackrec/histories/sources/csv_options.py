@@ -24,7 +24,8 @@ def csv_options(given: Mapping[str, str]) -> dict[str, str]:
     if quote:
         # Cells of several lines cost the splitting of a file: each file is one task, whatever its size. One task reads
         # 154 MB, 6 million events, in 2.6 s; for more, give a folder of files, or multiLine: false. The limit is for a
-        # quote that is opened and never closed: it swallows the rows behind it, and Spark fails instead of losing them.
+        # quote that is opened and never closed: it swallows the rows behind it. Spark fails where they are more than
+        # that; where they are fewer, cleaning.py finds the cell by its lines.
         quoting = {"escape": quote, "multiline": "true", "maxcharspercolumn": str(_MAX_CELL_CHARS)}
     # Column types that are guessed change from night to night.
     return {"header": "true"} | quoting | options | {"inferschema": "false"}

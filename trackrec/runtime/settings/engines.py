@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from trackrec.runtime.settings.section import Section
+
+T = TypeVar("T", int, bool)
 
 _SOURCE = re.compile(r"pypi:[A-Za-z0-9][\w.-]*==[\w.+!]+|(hub|path|adapter):.+")
 
@@ -50,7 +52,7 @@ class SamplingSettings(Section):
 class EngineSettings(Section):
     """An LLM on the executors: one engine a GPU, or one on the CPU."""
 
-    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"
+    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"  # auto: what the driver has; one machine only
     dtype: str = "bfloat16"
     deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
@@ -61,6 +63,19 @@ class EngineSettings(Section):
     gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
     kv_cache_gb: int = Field(2, ge=1)  # CPU only
     threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
+
+    @field_validator("engines", "gpu_profile")
+    @classmethod
+    def _engine_is_named(cls, value: T, info: ValidationInfo) -> T:
+        """On a cluster a driver without vLLM would choose transformers for executors that have it.
+
+        The engine is part of the version of every text, so all of them would be written anew.
+        """
+        is_cluster = value > 1 if info.field_name == "engines" else bool(value)
+        if is_cluster and info.data.get("engine") == "auto":
+            remedy = "Name the engine of the executors in the same section: engine: vllm, or engine: transformers."
+            raise PydanticCustomError("auto_engine", "engine is auto, which is for one machine", {"remedy": remedy})
+        return value
 
 
 class GeneratorSettings(EngineSettings):
