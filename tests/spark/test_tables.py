@@ -11,7 +11,7 @@ from trackrec.runtime.ledger import Tables
 from trackrec.tables.catalog import CatalogLake
 from trackrec.tables.contract import Column
 from trackrec.tables.ddl import _current_catalog
-from trackrec.tables.keys import key_of, key_of_values
+from trackrec.tables.keys import bucket_of, key_of, key_of_values
 from trackrec.tables.lake import Lake
 from trackrec.tables.migration import KEY_PROPERTY
 from trackrec.tables.schemas import FEATURE_GAIN, QUARANTINE, SAMPLES, TABLES
@@ -358,3 +358,10 @@ def test_keys_of_shifted_parts_differ(spark):
     assert len(x) == 64
     assert x != y
     assert x == key_of_values("a", "bc")
+
+
+def test_buckets_within_buckets_take_other_bits_so_that_none_stays_empty(spark):
+    keys = spark.range(64).select(key_of("id").alias("key"))
+    first = keys.where(bucket_of("key", 2) == 0)
+    within = [row[0] for row in first.select(bucket_of("key", 2, part=1)).distinct().collect()]
+    assert sorted(within) == [0, 1]

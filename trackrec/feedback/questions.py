@@ -109,7 +109,7 @@ def answered(requests: DataFrame, validations: DataFrame, validator_version: str
 def grouped(requests: DataFrame, engines: int) -> DataFrame:
     """One partition an engine; requests of one history together and in prefix order, so that the cache serves them."""
     return (
-        requests.withColumn("_slot", bucket_of("prompt_key", engines).cast("int"))
+        requests.withColumn("_slot", bucket_of("prompt_key", engines, part=1).cast("int"))
         .repartitionById(engines, F.col("_slot"))
         .sortWithinPartitions("prompt_key", "row_key", "event_time", "item_id")
         .drop("_slot")

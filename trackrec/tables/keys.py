@@ -17,11 +17,14 @@ def key_of(*columns: Column | str) -> Column:
     return F.sha2(F.concat(*parts), 256)
 
 
-def bucket_of(key: Column | str, buckets: int) -> Column:
-    """0 … buckets - 1 by the first 32 bits of ``key`` (hex, as from ``key_of``); a bigint, about as many rows each."""
+def bucket_of(key: Column | str, buckets: int, *, part: int = 0) -> Column:
+    """0 … buckets - 1 by 32 bits of ``key`` (hex, as from ``key_of``); a bigint, about as many rows each.
+
+    ``part``: which 32 bits. Buckets within buckets take other bits than those around them, else some stay empty.
+    """
     from pyspark.sql import functions as F
 
-    return F.conv(F.substring(key, 1, 8), 16, 10).cast("bigint") % buckets
+    return F.conv(F.substring(key, 1 + 8 * part, 8), 16, 10).cast("bigint") % buckets
 
 
 def key_of_values(*values: str) -> str:
