@@ -101,7 +101,7 @@ def test_a_stage_that_fails_after_it_has_paid_for_texts_leaves_their_count(setti
 
     def distil():
         with run.stage("distill") as stage:
-            teacher_texts(run, stage, Lake(str(tmp_path)), ROWS, Scripted("k1"))
+            teacher_texts(run, Lake(str(tmp_path)), stage, ROWS, Scripted("k1"))
             stage.figures["loss"] = 1.0
             raise BadInputError("no text fits.", "Write shorter ones.")
 
