@@ -127,3 +127,12 @@ def test_a_log_that_cannot_be_written_puts_the_traceback_on_stderr(ended, tmp_pa
     assert "in spoil" in error
     assert "cannot be written (Is a directory)" in error.splitlines()[-1]
     assert [status for _, _, status, _ in ledger] == ["failed"]
+
+
+def test_an_interrupted_job_ends_with_130_and_one_line_that_says_how_to_go_on(ended):
+    def interrupted(run, tables):
+        raise KeyboardInterrupt
+
+    code, error, ledger = ended(counted, interrupted)
+    assert (code, ledger) == (130, [])
+    assert error == "error: interrupted. What was committed stays; run it again, and it goes on.\n"

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from trackrec.runtime.errors import BadInputError
 
 JOBS = sorted(f"jobs.{path.stem}" for path in (ROOT / "jobs").glob("[a-z]*.py"))
 
@@ -37,3 +38,13 @@ def test_a_missing_module_of_our_own_is_a_bug_and_no_bad_input(tmp_path, capsys)
 
     error = ModuleNotFoundError("No module named 'trackrec.gone'", name="trackrec.gone")
     assert print_error(error, str(tmp_path / "log")) == 70
+
+
+def test_a_folder_without_spark_defaults_is_bad_input_before_spark_starts(settings, tmp_path, monkeypatch):
+    from trackrec.runtime.session import spark_session
+
+    for name in ("SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)
+    with pytest.raises(BadInputError, match=r"where there is no spark-defaults\.conf"):
+        spark_session(settings.model_copy(update={"spark_conf": str(tmp_path)}), "tests")

@@ -5,6 +5,7 @@ from __future__ import annotations
 EXIT_DONE = 0
 EXIT_QUALITY_GATE = 1
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 EXIT_FAILED = 70  # EX_SOFTWARE of sysexits.h: an error nobody foresaw; Python's own 1 would read as a quality gate
 
 

@@ -11,6 +11,7 @@ Imports the standard library alone until the flags are parsed, so that a missing
 from __future__ import annotations
 
 import argparse
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.command_line import flags
-from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_QUALITY_GATE
+from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_QUALITY_GATE
 from trackrec.runtime.failure import DEFAULT_LOG, keep_traceback, print_error
 from trackrec.runtime.run import Run
 
@@ -53,8 +54,8 @@ def recorded_run(name: str, description: str | None, argv: Sequence[str] | None)
 class RecordedRun:
     """A ``with`` block in which a job works; whatever it raises becomes one line on stderr and an ``exit_code``.
 
-    The row of ``runs`` is written when the block ends, through the tables given to ``record_in``. Interrupts
-    (KeyboardInterrupt and other non-errors) pass through.
+    The row of ``runs`` is written when the block ends, through the tables given to ``record_in``; not after Ctrl-C,
+    whose code is 130. What is no error (SystemExit) passes through.
     """
 
     def __init__(self, name: str, arguments: argparse.Namespace) -> None:
@@ -86,6 +87,10 @@ class RecordedRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
+        if isinstance(error, KeyboardInterrupt):
+            self.exit_code = EXIT_INTERRUPTED  # the JVM has got the signal too, so nothing can be recorded
+            print("error: interrupted. What was committed stays; run it again, and it goes on.", file=sys.stderr)
+            return True
         if error is not None and not isinstance(error, Exception):
             return False
         if error is not None:

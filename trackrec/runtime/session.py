@@ -18,12 +18,22 @@ from trackrec.runtime.console import stderr_to
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 
+# In the environment of a Spark that is configured elsewhere: by its folder, by spark-submit, by Spark Connect.
+_CONFIGURED = {"SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"}
+
 
 def spark_session(settings: Settings, app_name: str) -> SparkSession:
     """Start (or join) the session; Spark's and its workers' output goes to ``settings.log``.
 
-    Raises BadInputError when Java is missing or Delta is not on the classpath.
+    Raises BadInputError when Java or the folder of spark-defaults.conf is missing, or Delta not on the classpath.
     """
+    defaults = Path(settings.spark_conf) / "spark-defaults.conf"
+    starts_here = _CONFIGURED.isdisjoint(os.environ) and SparkSession.getActiveSession() is None
+    if starts_here and not defaults.is_file():
+        raise BadInputError(
+            f"the setting spark_conf names {settings.spark_conf}, where there is no spark-defaults.conf.",
+            "Copy conf/local of the checkout there, or set spark_conf or SPARK_CONF_DIR to such a folder.",
+        )
     log = Path(settings.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_CONF_DIR", settings.spark_conf)
