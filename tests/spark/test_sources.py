@@ -103,7 +103,7 @@ def test_without_quoting_a_quote_in_a_csv_is_a_character_like_any_other(csv_item
 
 
 def test_a_quote_that_is_never_closed_is_bad_input_and_loses_no_rows_in_silence(spark, tmp_path):
-    titles = [f"title {n} of a long catalogue" for n in range(5000)]
+    titles = [f"title {n} of a long catalogue" for n in range(60_000)]
     titles[100] = '"' + titles[100]
     lines = "".join(f"{n},{title},A\n" for n, title in enumerate(titles))
     (tmp_path / "items.csv").write_text("item_id,title,attributes\n" + lines)

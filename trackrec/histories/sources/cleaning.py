@@ -24,7 +24,7 @@ _LEAST_EPOCH_SECONDS = 366 * 24 * 3600
 _ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ]|$)"
 _MAX_ATTRIBUTES = 50  # an item
 # No id, title, time or list of attributes has more line breaks. A cell of a CSV that has swallowed the lines behind a
-# quote that is never closed does: up to the reader's 100,000 characters, about 2,000 lines of a catalogue.
+# quote that is never closed does: up to the reader's 2 million characters, about 40,000 lines of a catalogue.
 _MAX_LINE_BREAKS = 5
 _SHOWN_ROW_CHARS = 80  # of a row with such a cell: where to look for the quote
 
