@@ -2,7 +2,13 @@
 
 from trackrec.histories.sources.csv_options import csv_options
 
-STANDARD = {"header": "true", "escape": '"', "multiline": "true", "maxcharspercolumn": "2000000", "inferschema": "false"}
+STANDARD = {
+    "header": "true",
+    "escape": '"',
+    "multiline": "true",
+    "maxcharspercolumn": "2000000",
+    "inferschema": "false",
+}
 
 
 def test_quoting_is_standard_where_nothing_is_given():

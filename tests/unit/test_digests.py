@@ -75,7 +75,7 @@ def test_a_rec_tuning_on_rekeyed_rows_has_the_name_and_the_order_of_before(setti
         return rec_tuning_digest("base@0", "float32", ("Yes", "No"), settings.tune, "t", rows)
 
     before = sorted(rows(G.version), key=lambda row: row["row_key"])
-    after = [row for (row,) in training_rows(lake_of(rows(REKEYED)), settings, G, "t")]
+    after = [row for (row,) in training_rows(settings, lake_of(rows(REKEYED)), G, "t")]
     assert [row["prompt_key"] for row in after] == [row["prompt_key"] for row in before]
     assert name(with_earlier_keys(after, earlier_row_keys(settings.generator, G, after))) == name(before)
     assert name(after) != name(before)
@@ -95,7 +95,7 @@ def test_an_alignment_on_rekeyed_rows_has_the_name_of_before(settings):
     def name(rows):
         return alignment_digest(G.version, "float32", settings.align, rows)
 
-    after = preference_rows(lake_of(list(rows(REKEYED))), settings, G)
+    after = preference_rows(settings, lake_of(list(rows(REKEYED))), G)
     assert name(with_earlier_candidates(after, earlier_row_keys(settings.generator, G, after))) == name(rows(G.version))
 
 
