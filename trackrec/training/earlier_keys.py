@@ -9,14 +9,12 @@ computed of any row. Once nobody has such models any more, this file can go and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from trackrec.models.resolve import Model
 from trackrec.reccots.feature_version import generator_version
 from trackrec.runtime.settings import GeneratorSettings
 from trackrec.tables.keys import key_of_values
-
-Row = Mapping[str, Any]
+from trackrec.tables.lake import Row
 
 
 def earlier_row_keys(settings: GeneratorSettings, generator: Model, rows: Iterable[Row]) -> dict[str, str]:
