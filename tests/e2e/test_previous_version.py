@@ -17,6 +17,18 @@ def rows(folder, table):
     return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
+def write_feedback(spark, folder):
+    """The settings, the log and the tables of candidates and their judgements; returns the settings file."""
+    conf = write_conf(
+        folder,
+        histories={"every_n": 3, "windows": ["alignment"]},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+    )
+    write_csv(folder / "log.csv", log_rows(users=4, events=12))
+    write_previous_warehouse(spark, "feedback", folder / "warehouse")
+    return conf
+
+
 @pytest.fixture(scope="module")
 def night(spark, tmp_path_factory):
     """(folder, what the same night again printed)."""
@@ -74,13 +86,7 @@ def test_rows_that_the_previous_version_writes_again_become_no_second_ones(night
 
 
 def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark, tmp_path):
-    conf = write_conf(
-        tmp_path,
-        histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
-    )
-    write_csv(tmp_path / "log.csv", log_rows(users=4, events=12))
-    write_previous_warehouse(spark, "feedback", tmp_path / "warehouse")
+    conf = write_feedback(spark, tmp_path)
     preferences = rows(tmp_path, "preferences")
     for table in ("reccots", "reccot_staging"):  # the previous version told engines not apart
         where = "sample_number = 1 AND run_id = 'candidates-1'"
@@ -102,13 +108,7 @@ def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark,
 
 
 def test_the_rows_that_v_was_tuned_on_stay_as_they_are(spark, tmp_path, monkeypatch):
-    conf = write_conf(
-        tmp_path,
-        histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
-    )
-    write_csv(tmp_path / "log.csv", log_rows(users=4, events=12))
-    write_previous_warehouse(spark, "feedback", tmp_path / "warehouse")
+    conf = write_feedback(spark, tmp_path)
     before = rows(tmp_path, "rec_tuning")
     monkeypatch.setattr("trackrec.stages.tune.tune_validator", lambda run, tables, **_: None)  # only the rows matter
     assert tune_validator.main(["--conf", str(conf), "--run-id", "new", "--set", "tune.next_events=2"]) == 0
