@@ -25,6 +25,7 @@ MODULES = (
     "trackrec.models.gguf",
     "trackrec.models.lora",
     "trackrec.models.manifest",
+    "trackrec.models.parts",
     "trackrec.models.registry",
     "trackrec.models.resolve",
     "trackrec.models.threads",
