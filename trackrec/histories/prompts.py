@@ -28,7 +28,7 @@ def prompt_body(template: Template) -> Column:
         _line(f"{template.attribute_noun.capitalize()}, liked / disliked: ", tallies),
         F.concat(*share, F.lit(f" {template.item_noun}.")),
         F.lit(">>>"),
-        F.lit(template.question.format(items=template.item_noun)),
+        F.lit(template.asked),
     )
 
 

