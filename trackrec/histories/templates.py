@@ -59,8 +59,8 @@ def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
 # For models of a billion parameters and more, which know something about the items: what they have in common beyond
 # their attributes, always as a liked sentence, an avoided one and an outlook, which reccots.parts tells apart.
 _FORM = (
-    "Answer in one paragraph of three short sentences. The first says what the user is drawn to, the second begins with "
-    '"They avoid", the third begins with "Next, they should enjoy".'
+    "Answer in one paragraph of three short sentences: the first says what the user is drawn to, the second begins "
+    'with "They avoid", the third with "Next, they should enjoy".'
 )
 _WORDS: dict[str, dict[str, str]] = {
     "preference_v1": {},
@@ -99,3 +99,4 @@ _WORDS: dict[str, dict[str, str]] = {
         )
     },
 }
+NAMES = tuple(_WORDS)
