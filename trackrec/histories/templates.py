@@ -56,8 +56,9 @@ def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
     return Template(prompt.template, shape, prompt.item_noun, prompt.attribute_noun, **words)
 
 
-# For models of a billion parameters and more, which know something about the items: what they have in common beyond
-# their attributes, always as a liked sentence, an avoided one and an outlook, which reccots.parts tells apart.
+# For models of a billion parameters and more, which know something about the items: what these have in common beyond
+# their attributes, always as a liked sentence, an avoided one and an outlook. No example stands in them: of 16 answers to
+# questions with one, about novels, a 1.5 B model copied 15 word for word (docs/experiments.md).
 _FORM = (
     "Answer in one paragraph of three short sentences: the first says what the user is drawn to, the second begins "
     'with "They avoid", the third with "Next, they should enjoy".'
@@ -71,15 +72,11 @@ _WORDS: dict[str, dict[str, str]] = {
             f"And the disliked ones? {_FORM} Name no {{attributes}} and no numbers."
         )
     },
-    # One example, of another field so that nothing of it fits: conclusions first, each with its evidence.
+    # What the model knows about single items first, so that the conclusion has something to rest on.
     "evidence_v1": {
         "question": (
-            "Conclude from these {items} what the user looks for beyond {attributes}, and support it with facts about "
-            "them. Write as in this example, which is about recipes:\n"
-            "The user is drawn to slow country cooking that feeds a whole table, as in Cassoulet and Lamb Tagine, both "
-            "simmered for hours. They avoid fussy plates for show, like Lobster Foam. Next, they should enjoy rustic "
-            "stews and breads with a family story behind them.\n"
-            "Now about the {items} above, in three sentences of one paragraph:"
+            "Recall who or what each of these {items} is about. Name two liked ones and one disliked one with what is "
+            f"special about each, then conclude what the user looks for. {_FORM} Name no {{attributes}} and no numbers."
         )
     },
     # Liked against disliked: what tells them apart.
@@ -93,9 +90,8 @@ _WORDS: dict[str, dict[str, str]] = {
     # The prediction decides, the past explains it.
     "outlook_v1": {
         "question": (
-            "A friend asks which {items} to give this user next. Describe three kinds that should suit them and one "
-            f"that should not, by subject, mood and makers and not by {{attributes}}, each drawn from what they liked "
-            f"or disliked. {_FORM}"
+            "Which subjects, moods and settings should this user meet next in {items}, and which not? Draw it from "
+            f"what they liked and disliked. {_FORM} Name no {{attributes}}, no titles and no numbers."
         )
     },
 }
