@@ -57,8 +57,8 @@ def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
 
 
 # For models of a billion parameters and more, which know something about the items: what these have in common beyond
-# their attributes, always as a liked sentence, an avoided one and an outlook. No example stands in them: of 16 answers to
-# questions with one, about novels, a 1.5 B model copied 15 word for word (docs/experiments.md).
+# their attributes, always as a liked sentence, an avoided one and an outlook. No example stands in them: of 12 answers
+# to questions with one, about novels, a 1.5 B model copied 11 word for word (docs/experiments.md).
 _FORM = (
     "Answer in one paragraph of three short sentences: the first says what the user is drawn to, the second begins "
     'with "They avoid", the third with "Next, they should enjoy".'
@@ -72,11 +72,13 @@ _WORDS: dict[str, dict[str, str]] = {
             f"And the disliked ones? {_FORM} Name no {{attributes}} and no numbers."
         )
     },
-    # What the model knows about single items first, so that the conclusion has something to rest on.
+    # What the model knows about single items, so that the conclusion has something to rest on.
     "evidence_v1": {
         "question": (
-            "Recall who or what each of these {items} is about. Name two liked ones and one disliked one with what is "
-            f"special about each, then conclude what the user looks for. {_FORM} Name no {{attributes}} and no numbers."
+            "Recall the story behind each of these {items}. Answer in one paragraph of three short sentences: the "
+            "first names two liked ones and says after each, in brackets, who or what it is about; the second begins with "
+            '"They avoid" and does the same for one disliked one; the third begins with "Next, they should enjoy" and '
+            "says what those should be about. Name no {attributes} and no numbers."
         )
     },
     # Liked against disliked: what tells them apart.
@@ -87,11 +89,11 @@ _WORDS: dict[str, dict[str, str]] = {
             "{attributes} and no numbers."
         )
     },
-    # The prediction decides, the past explains it.
+    # The prediction first, the past as its reason.
     "outlook_v1": {
         "question": (
-            "Which subjects, moods and settings should this user meet next in {items}, and which not? Draw it from "
-            f"what they liked and disliked. {_FORM} Name no {{attributes}}, no titles and no numbers."
+            "What should the {items} that this user meets next be like, beyond {attributes}: subject, mood, style, "
+            f"period, makers? And what should they not be like? {_FORM} Name no {{attributes}} and no numbers."
         )
     },
 }
