@@ -11,8 +11,6 @@ from trackrec.ctr.results import GainRow, SliceGain
 from trackrec.ctr.roles import PLAIN
 
 ALL = "all"  # the slice of all test rows
-TWO_SIDED_5 = 1.96  # standard errors to each side make an interval of 95 %
-_POWER_80 = 0.84  # standard errors by which 80 % of the repetitions exceed their own threshold
 FOUND = 0.6  # share of a planted signal's worth that must come out
 
 
@@ -22,7 +20,8 @@ class Gain:
 
     arm: str
     differences: tuple[float, ...]
-    interval: tuple[float, float]  # 95 %, ``comparison`` says of what; NaN where there is none
+    interval: tuple[float, float]  # 95 %; how it is made stands in ``comparison``
+    minimum_detectable: float = float("nan")  # the smallest true gain that 80 % of such tests would have shown
     planted_worth: float | None = None  # of the planted arm: the AUC that there was to find
 
     @property
@@ -34,16 +33,6 @@ class Gain:
     def spread(self) -> float:
         """Standard deviation of the difference over seeds (n − 1); NaN with one seed."""
         return float(np.std(self.differences, ddof=1)) if len(self.differences) > 1 else float("nan")
-
-    @property
-    def minimum_detectable(self) -> float:
-        """The smallest true gain that this design would have shown with 80 % power, two-sided at 5 %.
-
-        (1.96 + 0.84) × standard error. Where the seeds' spread, which a gain must exceed too, is larger than 1.96
-        standard errors, spread + 0.84 × standard error. NaN with one seed or without an interval.
-        """
-        error = (self.interval[1] - self.interval[0]) / (2 * TWO_SIDED_5)
-        return float(np.maximum(TWO_SIDED_5 * error, self.spread) + _POWER_80 * error)
 
     @property
     def is_gain(self) -> bool:
@@ -79,17 +68,16 @@ class Gain:
 def gains_of(rows: Sequence[GainRow], slices: Sequence[SliceGain]) -> dict[str, Gain]:
     """Gains by arm out of the rows of ``feature_gain`` and ``gain_slices`` of one run and backbone.
 
-    The interval of an arm without a row of the slice ``all`` is NaN.
+    Of an arm without a row of the slice ``all`` the interval and what could be detected are NaN.
     """
-    intervals = {row.arm: (row.low, row.high) for row in slices if row.slice == ALL}
+    of_all = {row.arm: row for row in slices if row.slice == ALL}
     gains = {}
     for arm in dict.fromkeys(row.arm for row in rows if row.auc_gain is not None and row.arm != PLAIN):
         of_arm = [row for row in rows if row.arm == arm]
+        differences = tuple(row.auc_gain for row in of_arm if row.auc_gain is not None)
         worths = [row.planted_worth for row in of_arm if row.planted_worth is not None]
-        gains[arm] = Gain(
-            arm,
-            tuple(row.auc_gain for row in of_arm if row.auc_gain is not None),
-            intervals.get(arm, (float("nan"), float("nan"))),
-            float(np.mean(worths)) if worths else None,
-        )
+        worth = float(np.mean(worths)) if worths else None
+        nan = float("nan")
+        low, high, smallest = (s.low, s.high, s.minimum_detectable) if (s := of_all.get(arm)) else (nan, nan, nan)
+        gains[arm] = Gain(arm, differences, (low, high), smallest, worth)
     return gains

@@ -24,9 +24,10 @@ class Resamples:
         self._label, self._user = label, user
         _, self._code = np.unique(user, return_inverse=True)
         users = int(self._code.max(initial=-1)) + 1
-        shares = np.full(users, 1 / max(users, 1))
-        draws = np.random.default_rng(0).multinomial(users, shares, size=RESAMPLES).astype(np.float64)
-        self._draws = draws if users > 1 else np.full((RESAMPLES, users), np.nan)  # how often each user is drawn
+        self._draws = np.full((RESAMPLES, users), np.nan)  # how often each user is drawn
+        if users > 1:
+            shares = np.full(users, 1 / users)
+            self._draws[:] = np.random.default_rng(0).multinomial(users, shares, size=RESAMPLES)
 
     def auc(self, score: Scores) -> Scores:
         """Area under the ROC curve of each draw."""
