@@ -24,7 +24,7 @@ warehouse: {warehouse}
 generator: {{model: {{source: "path:none"}}}}
 encoder: {{model: {{source: "path:none"}}}}
 ctr: {{item_texts: false, seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32,
-  threads: 1}}
+  components: 2, threads: 1}}
 """
 
 
