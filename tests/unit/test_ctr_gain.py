@@ -261,7 +261,7 @@ def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
     lines = table(measurement()).splitlines()
     assert lines[:2] == [
         "DIN, adaptor linear, 2 seeds, features v1",
-        "train 9 rows of all users; validation 5 and test 4 rows of users in scope (2 in test)",
+        "train 9 rows of all users; validation 5 rows of all users; test 4 rows of 2 users in scope",
     ]
     head, floor, _, plain, reccot = lines[3:8]
     at = head.index("gain on plain")
