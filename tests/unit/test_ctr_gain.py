@@ -39,7 +39,7 @@ def test_a_gain_is_called_by_its_name(differences, interval, words):
 
 def test_a_loss_without_the_items_words_speaks_for_them():
     verdict = Gain("without_item_text", (-0.011, -0.010, -0.012), (-0.02, -0.002)).verdict()
-    assert verdict.endswith(": a loss, what the catalogue says of the items helps every other arm")
+    assert verdict.endswith(": a loss, what the catalogue says of the items helps plain")
 
 
 def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
