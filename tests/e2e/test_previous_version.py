@@ -49,6 +49,11 @@ def test_the_same_night_generates_encodes_and_publishes_nothing(night):
     }  # fmt: skip
 
 
+def test_its_items_are_encoded_with_the_first_night(night):
+    folder, _ = night
+    assert len(rows(folder, "item_vectors")) == 9
+
+
 def test_texts_and_vectors_stay_and_only_keys_and_versions_change(night):
     folder, before = night
     keys = {"row_key", "generator_version", "feature_version"}

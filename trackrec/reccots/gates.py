@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,13 +21,10 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
     Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``histories``, their number;
     duplicate share = rows that repeat another row's text. Returns coverage and duplicate_share. One pass.
     """
-    both = ("reccot_vector", "prompt_vector")
     row = vectors.agg(
         F.count("*").alias("rows"),
         F.count_distinct("reccot").alias("texts"),
-        F.count_if(_any(both, lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
-        F.count_if(_any(both, _not_finite)).alias("vectors with NaN or infinity"),
-        F.count_if(_any(both, lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
+        *_vector_faults(("reccot_vector", "prompt_vector"), vector_size),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
     assert row is not None  # an aggregate without groups has one row
@@ -54,8 +53,33 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
     return shares
 
 
-def _any(columns: tuple[str, ...], faulty: Callable[[Column], Column]) -> Column:
-    return faulty(F.col(columns[0])) | faulty(F.col(columns[1]))
+def gate_item_vectors(vectors: DataFrame, vector_size: int) -> None:
+    """Check the rows that are to be written as ``item_vectors``; QualityGateError names every check that failed.
+
+    Finite, unit norm, ``vector_size`` floats. One pass.
+    """
+    row = vectors.agg(*_vector_faults(("item_vector",), vector_size)).first()
+    assert row is not None  # an aggregate without groups has one row
+    faults = [f"{count:,} {fault}" for fault, count in row.asDict().items() if count]
+    if faults:
+        raise QualityGateError(
+            f"item_vectors not written: {'; '.join(faults)}.",
+            "Set encoder.vector_size to what the encoder gives, or name another encoder.model.source.",
+        )
+
+
+def _vector_faults(columns: tuple[str, ...], vector_size: int) -> list[Column]:
+    """How many rows have a faulty vector among ``columns``, a count for each fault, named after it."""
+    checks: dict[str, Callable[[Column], Column]] = {
+        "vectors of the wrong length": lambda v: F.size(v) != vector_size,
+        "vectors with NaN or infinity": _not_finite,
+        "vectors not of unit norm": lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE,
+    }
+
+    def any_of(faulty: Callable[[Column], Column]) -> Column:
+        return reduce(or_, (faulty(F.col(name)) for name in columns))
+
+    return [F.count_if(any_of(faulty)).alias(fault) for fault, faulty in checks.items()]
 
 
 def _not_finite(vector: Column) -> Column:

@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from trackrec.histories import snapshots, windows
 from trackrec.histories.contents import fill_snapshots
-from trackrec.histories.sources.cleaning import Cleaned, Counts, clean_interactions, clean_items
+from trackrec.histories.sources.cleaned import Cleaned, Counts
+from trackrec.histories.sources.cleaning import clean_interactions, clean_items
 from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import Template, template_of

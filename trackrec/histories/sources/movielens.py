@@ -63,7 +63,12 @@ def movielens_source(folder: Path) -> SourceSettings:
         ),
         items=table(
             "ml-100k.item",
-            {"item_id": "item_id:token", "title": "movie_title:token_seq", "attributes": "class:token_seq"},
+            {
+                "item_id": "item_id:token",
+                "title": "movie_title:token_seq",
+                "attributes": "class:token_seq",
+                "year": "release_year:token",
+            },
         ),
         users=table("ml-100k.user", {"user_id": "user_id:token", "profile": "occupation:token"}),
     )

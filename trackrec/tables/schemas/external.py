@@ -27,6 +27,8 @@ ITEMS = Table(
         Column("item_id", "string", "the item"),
         Column("title", "string", "its name, untrusted text", nullable=True),
         Column("attributes", "array<string>", "genres, categories, brands, …", nullable=True),
+        Column("year", "int", "when it came out, 1000 to 2100; anything else counts as none", nullable=True),
+        Column("description", "string", "what the team says about it, untrusted text", nullable=True),
     ),
     key=("item_id",),
     writer="the team",
