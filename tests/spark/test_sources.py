@@ -159,7 +159,7 @@ def test_a_description_may_have_a_hundred_lines_and_one_that_swallowed_rows_is_b
     head = "item_id,title,attributes,description\n"
     assert counted_items(f'{head}1,a,A,"{"line" + chr(10) * 90}"\n2,b,B,\n').descriptions == 1
     open_quote = head + '1,a,A,"open\n' + "".join(f"{n},title {n},A,text {n}\n" for n in range(2, 400))
-    with pytest.raises(BadInputError, match=r"table items: a cell of .* has 399 lines.*never closed"):
+    with pytest.raises(BadInputError, match=r"table items: a cell of .* has 400 lines.*never closed"):
         counted_items(open_quote)
 
 
