@@ -43,9 +43,14 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     done = run(warehouse, [sys.executable, "-m", "jobs.nightly"])
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert [line.split()[0] for line in done.stdout.splitlines() if "…" not in line] == [
-        "models", "histories", "generate", "encode", "publish",
-    ]  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if "…" not in line]
+    outcomes = [line for line in lines if line.endswith(" s")]
+    assert [line.split()[0] for line in outcomes] == ["models", "histories", "generate", "encode", "publish"]
+    notices = [line.split(maxsplit=1) for line in lines if line not in outcomes]
+    assert notices == [
+        ["histories", "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title"],
+        ["generate", "an engine is starting in a Python worker"],
+    ]
     written = rows(warehouse, "reccots")
     assert {r["engine"] for r in written} == {"vllm"}
     assert len({r["engine_id"] for r in written}) == 1, "one engine start a worker and job"
