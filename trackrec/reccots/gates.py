@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.reccots.features import VECTORS
 from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.settings import QualitySettings
 
@@ -16,16 +17,16 @@ _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encode
 def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
     """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
 
-    Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``histories``, their number;
-    duplicate share = rows that repeat another row's text. Returns coverage and duplicate_share. One pass.
+    Finite, unit norm, ``vector_size`` floats, of the parts those that are there; source_max_time < as_of; coverage =
+    rows / ``histories``, their number; duplicate share = rows that repeat another row's text. Returns coverage and
+    duplicate_share. One pass.
     """
-    both = ("reccot_vector", "prompt_vector")
     row = vectors.agg(
         F.count("*").alias("rows"),
         F.count_distinct("reccot").alias("texts"),
-        F.count_if(_any(both, lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
-        F.count_if(_any(both, _not_finite)).alias("vectors with NaN or infinity"),
-        F.count_if(_any(both, lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
+        F.count_if(_any(lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
+        F.count_if(_any(_not_finite)).alias("vectors with NaN or infinity"),
+        F.count_if(_any(lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
     assert row is not None  # an aggregate without groups has one row
@@ -54,8 +55,9 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
     return shares
 
 
-def _any(columns: tuple[str, ...], faulty: Callable[[Column], Column]) -> Column:
-    return faulty(F.col(columns[0])) | faulty(F.col(columns[1]))
+def _any(faulty: Callable[[Column], Column]) -> Column:
+    """Whether one of a row's vectors is ``faulty``; one that is NULL, a part that its RecCoT does not have, is not."""
+    return F.greatest(*[F.col(name).isNotNull() & faulty(F.col(name)) for name in VECTORS])
 
 
 def _not_finite(vector: Column) -> Column:

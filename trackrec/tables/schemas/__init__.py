@@ -12,6 +12,7 @@ from trackrec.tables.schemas.external import INTERACTIONS, ITEMS, USERS
 from trackrec.tables.schemas.feedback import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
 from trackrec.tables.schemas.operations import FEATURE_GAIN, QUARANTINE, RUNS
 from trackrec.tables.schemas.pipeline import (
+    PART_VECTORS,
     RECCOT_EMBEDDINGS,
     RECCOT_STAGING,
     RECCOT_VECTORS,
@@ -22,7 +23,7 @@ from trackrec.tables.schemas.pipeline import (
 )
 
 __all__ = [
-    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "MODEL_VERSIONS", "PREFERENCES", "QUARANTINE", "RECCOTS",
+    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "MODEL_VERSIONS", "PART_VECTORS", "PREFERENCES", "QUARANTINE", "RECCOTS",
     "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING", "RUNS", "SAMPLES", "TABLES",
     "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
 ]  # fmt: skip
