@@ -14,6 +14,7 @@ from trackrec.ctr.samples import Samples, microseconds
 from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
+from trackrec.tables.writers import is_teacher
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,13 +41,13 @@ def no_features(samples: Samples) -> Features:
 def reccot_features(lake: Lake, samples: Samples, version: str | None) -> Features:
     """``reccot_vectors`` (prompt and RecCoT) of the newest snapshot with as_of <= the event's time.
 
-    ``version`` None takes the feature_version that was published last. BadInputError: no table, no such version, or
-    vectors that differ in size or are not finite.
+    ``version`` None takes the feature_version of G that was published last. BadInputError: no table, no such version,
+    or vectors that differ in size or are not finite.
     """
     columns = ["user_id", "as_of", "feature_version", "prompt_vector", "reccot_vector", "created_time"]
-    table = lake.read_columns("reccot_vectors", columns)
+    table = lake.read_columns("reccot_vectors", [*columns, "generator_version"])
     if version is None:
-        version = str(table["feature_version"][int(np.argmax(microseconds(table["created_time"])))])
+        version = newest_of_generator(table)
     table = table.filter(pc.equal(table["feature_version"], version))
     if table.num_rows == 0:
         raise BadInputError(
@@ -60,6 +61,21 @@ def reccot_features(lake: Lake, samples: Samples, version: str | None) -> Featur
             "Encode both with one encoder: run jobs/encode_reccot.py again.",
         )
     return Features((prompt, reccot), _snapshots(table, samples), version)
+
+
+def newest_of_generator(vectors: pa.Table) -> str:
+    """The feature_version that was published last of those whose RecCoTs G wrote; BadInputError where there is none.
+
+    ``vectors``: feature_version, generator_version and created_time of ``reccot_vectors``.
+    """
+    of_g = pa.array([not is_teacher(version) for version in vectors["generator_version"].to_pylist()], pa.bool_())
+    table = vectors.filter(of_g)
+    if table.num_rows == 0:
+        raise BadInputError(
+            "table reccot_vectors has no RecCoT of G, only a teacher's.",
+            "Run jobs/nightly.py over the CTR windows first.",
+        )
+    return str(table["feature_version"][int(np.argmax(microseconds(table["created_time"])))])
 
 
 def random_features(like: Features, seed: int) -> Features:

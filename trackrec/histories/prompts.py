@@ -29,8 +29,8 @@ def prompt_body(template: Template) -> Column:
 def facts(template: Template) -> Column:
     """The facts of the prompt alone (string), for the encoder: tallies, then counts, then titles; columns as above.
 
-    all-MiniLM-L6-v2 reads 256 tokens. Of the prompt body the first 20 or so are the same for every user and the tallies
-    come last; of this text the end, that is the newest titles of a long list, is what may not be seen.
+    all-MiniLM-L6-v2 reads 256 tokens. A prompt body of the demo has 139 (median); 44 of them are the same for every user,
+    27 stand first, and the tallies come last: long titles push them out. Here (95 tokens) only titles may be unseen.
     """
     return F.concat_ws("\n", _tallies(template), _counts(template), *_titles(template))
 

@@ -1,8 +1,8 @@
 """The parts of a RecCoT: what its user likes, what they avoid, and what should suit them next.
 
 One vector of a RecCoT blurs "drawn to X" and "cooler on Y": its cosine with an item told liked items from others with
-AUC .50, that of its liked minus its avoided sentence with .57 (MovieLens-100k, true texts). So clauses are told apart by
-the words that say which way they point (preference_words.py), without a model. A sentence is cut in three steps: at
+AUC .50, that of its liked minus its avoided sentence with .57 (MovieLens-100k, true texts). So clauses are told apart
+by the words that say which way they point (preference_words.py), without a model. A sentence is cut in three steps: at
 contrasts (``;``, but, while, so …), at ", and", at commas and "and". A clause without such a word belongs with the one
 before it in the same step, else with the one after.
 
@@ -49,12 +49,14 @@ _QUOTED = re.compile(
     r"""[\"“][^\"“”\n]{1,90}?(?P<double>[.!?,]?[\"”])"""
     r"""|(?<![\w'’])['‘](?=[A-Z]|\d+ [A-Z])[^\n]{1,90}?(?P<single>[.!?,]?['’])(?!\w)"""
 )
-_COUNTED = re.compile(r"\([^()]*\d[^()]*\)")
-_ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|Nr|No|Jr|Sr|Vol|Pt|vs|e\.g|i\.e|cf)\.|\b[A-Z]\.(?=[\s\w])")
+_COUNTED = re.compile(r"\([^()]{0,80}?\d[^()]{0,80}\)")
+_ABBREVIATED = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|St|Nr|No|Jr|Sr|Vol|Pt|vs|e\.g|i\.e|cf)\.|(?<!, )(?<![^\s.(])(?:[A-HJ-Z]|(?<=\.)I)\.(?=[\s\w])"
+)
 _NEW_SUBJECT = re.compile(r"[.!?]\s+(?:They|Their|He|She|The user|This user|However|But|Overall)\b")
 _TITLED = re.compile(r"(?:No|Not|Never|But|So|Less)(?: (?:of|for|the|a|an|in|to))* (?:[A-Z0-9]|I['’])")
 
-_SENTENCE = re.compile(r"[.!?…]+[\"')\]”’]*\s+(?=[A-Z0-9\"'“‘(X])|\s*\n\s*(?![-*•\s])")
+_SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"')\]”’]))\s+(?=[A-Z0-9\"'“‘(])|\s*\n\s*(?![-*•\s])")
 _CONTRAST = re.compile(
     r"\s*;\s*|\s+[–—]\s+"
     r"|,?\s+(?=(?:but|while|whilst|whereas|although|though|yet|however|unlike|except|apart from)\b)"

@@ -32,9 +32,9 @@ AVOIDED = _any(
 )  # fmt: skip
 
 OUTLOOK = _any(
-    r"should", r"will", r"would", r"(?:they|he|she|it)['’](?:d|ll)", r"expect\w*", r"likely(?! (?:because|due|as|since))",
+    r"should", r"will", r"would", r"(?:they|he|she|it)['’](?:d|ll)", r"expect\w*", r"probably", r"next", r"future",
     r"(?:might|may|could) (?:also |well |even )?(?:enjoy|like|love|appeal|suit|please|appreciate|find|prefer|be)",
-    r"probably", r"next", r"future", r"suits?", r"recommend\w*", r"predict\w*", r"anticipat\w+", r"promising",
+    r"likely(?! (?:because|due|as|since))", r"suits?", r"recommend\w*", r"predict\w*", r"anticipat\w+", r"promising",
     r"worth (?:trying|a try)", r"(?:good|safe) (?:bet|choice)",
 )  # fmt: skip
 
