@@ -24,6 +24,7 @@ from trackrec.reccots.parts import Parts, parts_of
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.lake import Lake
+from trackrec.tables.writers import is_teacher
 from trackrec.training.teachers.statistics import History, Tally, reccot
 
 _WORDINGS = 10  # of the teacher, a history
@@ -93,8 +94,12 @@ def in_place(mention: tuple[str, str], parts: Parts) -> bool:
 
 def demo_figures(lake: Lake, histories: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """reccots (G's, with a text), and the share of them that has each part."""
-    rows = lake.read_columns("reccots", ["prompt_key", "engine", "text"]).to_pylist()
-    rows = [row for row in rows if row["text"] and row["engine"] != "teacher" and row["prompt_key"] in histories]
+    rows = lake.read_columns("reccots", ["prompt_key", "generator_version", "text"]).to_pylist()
+    rows = [
+        row
+        for row in rows
+        if row["text"] and not is_teacher(row["generator_version"]) and row["prompt_key"] in histories
+    ]
     shown = [histories[row["prompt_key"]] for row in rows]
     parts = [parts_of(row["text"], [*h["liked"], *h["disliked"]]) for row, h in zip(rows, shown, strict=True)]
     present = {name: sum(bool(getattr(of_text, name)) for of_text in parts) for name in Parts._fields}

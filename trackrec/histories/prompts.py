@@ -27,10 +27,10 @@ def prompt_body(template: Template) -> Column:
 
 
 def facts(template: Template) -> Column:
-    """The facts of the prompt alone (string), for the encoder: tallies, then counts, then titles; columns as above.
+    """The facts of the prompt alone (string), for the encoder: tallies, counts, titles, of columns as ``prompt_body``.
 
-    all-MiniLM-L6-v2 reads 256 tokens. A prompt body of the demo has 139 (median); 44 of them are the same for every user,
-    27 stand first, and the tallies come last: long titles push them out. Here (95 tokens) only titles may be unseen.
+    all-MiniLM-L6-v2 reads 256 tokens. A prompt body of the demo has 139 (median), 44 the same for every user, 27
+    of those at its start; the tallies come last, and long titles push them out. Here only titles may stay unseen.
     """
     return F.concat_ws("\n", _tallies(template), _counts(template), *_titles(template))
 

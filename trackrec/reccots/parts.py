@@ -125,7 +125,7 @@ def _without_its_words(quotation: re.Match[str]) -> str:
 
 def _smoothed(sentence: str) -> str:
     """A sentence in which its first letter is no capital and a concession ends with ``;``; its length stays."""
-    if not _TITLED.match(sentence):
+    if sentence[:1].isascii() and not _TITLED.match(sentence):  # "İ" in small letters is two characters
         sentence = sentence[:1].lower() + sentence[1:]
     sentence = _hidden(_DESCRIBED, _hidden(IDIOMS, sentence))
     sentence = _ASIDE.sub(lambda match: " " * len(match[0]), sentence)

@@ -34,11 +34,13 @@ def encode_reccots(run: Run, tables: Warehouse, spec: FeatureSpec | None = None)
             histories.select("prompt_key", "shown.*"), "prompt_key"
         )
         stored = tables.read_or_empty("reccot_embeddings")
-        encoded = stored.where(F.col("encoder_version") == spec.encoder_version)
-        pending = reccots.join(encoded, "row_key", "left_anti").select(*_READ)
+        is_current = F.col("encoder_version") == spec.encoder_version
+        pending = reccots.join(stored.where(is_current), "row_key", "left_anti").select(*_READ)
         total = reccots.count()
         stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():
+            if not stored.where(~is_current).join(pending, "row_key", "left_semi").isEmpty():
+                stage.notice("RecCoTs with vectors of an earlier version are encoded anew: another feature_version")
             udf = encode_udf(spec.encoder, spec.encoder_version, parts_of, settings.batch_size, settings.threads)
             vectors = pending.repartition(settings.partitions).mapInPandas(udf, OUTPUT_SCHEMA)
             with tables.materialised(vectors) as rows:
