@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from trackrec.ctr.features import newest_of_generator
+from trackrec.ctr.reccots import _newest_version
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.writers import is_teacher
 from trackrec.training.teachers.statistics import StatisticsTeacher
@@ -19,22 +19,18 @@ def published(*rows):
 
 
 def test_a_teacher_is_known_by_its_version():
-    versions = [
-        StatisticsTeacher.version,
-        "openai:gpt@0a1b2c3d4e5f",
-        "llm@0a1b2c3d4e5f+vllm.float32",
-        "x@1+scripted",
-        None,
-    ]
-    assert [is_teacher(version) for version in versions] == [True, True, False, False, False]
+    versions = [StatisticsTeacher.version, "llm@0a1b2c3d4e5f", "llm@0a1b2c3d4e5f+vllm.float32", None]
+    assert [is_teacher(version) for version in versions] == [True, False, False, False]
 
 
 def test_the_newest_features_are_those_of_g_though_a_teachers_are_newer():
     g = "llm@0a1b2c3d4e5f+vllm.float32"
-    assert newest_of_generator(published(("old", None), ("of G", g), ("teacher's", "statistics@2"))) == "of G"
-    assert newest_of_generator(published(("old", None), ("teacher's", "statistics@2"))) == "old"
+    by_both = published(("old", None), ("teacher's", "statistics@2"), ("of G", g), ("its next", "statistics@3"))
+    assert _newest_version(by_both, by_teacher=False) == "of G"
+    assert _newest_version(by_both, by_teacher=True) == "its next"
+    assert _newest_version(published(("old", None), ("its", "statistics@2")), by_teacher=False) == "old"
 
 
 def test_features_of_a_teacher_alone_are_bad_input():
-    with pytest.raises(BadInputError, match="only a teacher's"):
-        newest_of_generator(published(("teacher's", "statistics@2")))
+    with pytest.raises(BadInputError, match="no row written by an LLM"):
+        _newest_version(published(("teacher's", "statistics@2")), by_teacher=False)

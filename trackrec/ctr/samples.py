@@ -31,6 +31,7 @@ class Samples:
     window: npt.NDArray[np.object_]
     in_scope: npt.NDArray[np.bool_]
     users: pa.Array  # user_id of each code
+    items: pa.Array  # item_id of each code of item_all
     n_items: int  # item codes, PADDING and UNSEEN included
 
     def rows(self, window: str, in_scope_only: bool) -> Ints:
@@ -80,6 +81,7 @@ def load_samples(lake: Lake) -> Samples:
         window=window,
         in_scope=np.asarray(table["in_scope"].to_numpy()),
         users=users,
+        items=items,
         n_items=len(trained) + UNSEEN + 1,
     )
     _check_windows(samples)
