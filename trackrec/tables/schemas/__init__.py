@@ -13,6 +13,7 @@ from trackrec.tables.schemas.feedback import MODEL_VERSIONS, PREFERENCES, REC_TU
 from trackrec.tables.schemas.items import ITEM_VECTORS
 from trackrec.tables.schemas.operations import FEATURE_GAIN, QUARANTINE, RUNS
 from trackrec.tables.schemas.pipeline import (
+    PART_VECTORS,
     RECCOT_EMBEDDINGS,
     RECCOT_STAGING,
     RECCOT_VECTORS,
@@ -23,7 +24,8 @@ from trackrec.tables.schemas.pipeline import (
 )
 
 __all__ = [
-    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "ITEM_VECTORS", "MODEL_VERSIONS", "PREFERENCES", "QUARANTINE", "RECCOTS",
+    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "ITEM_VECTORS", "MODEL_VERSIONS", "PART_VECTORS", "PREFERENCES",
+    "QUARANTINE", "RECCOTS",
     "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING", "RUNS", "SAMPLES", "TABLES",
     "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
 ]  # fmt: skip
