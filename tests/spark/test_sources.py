@@ -266,3 +266,16 @@ def test_movielens_is_read_by_the_ordinary_reader(spark, tmp_path):
     assert (items.count().good, items.count().placeholders, sources.users.count()) == (1682, 0, 943)
     film = items.good.where("item_id = '1'").first()
     assert (film.title, film.attributes) == ("Toy Story", ["Animation", "Children's", "Comedy"])
+
+
+def test_movielens_1m_is_read_by_the_ordinary_reader_up_to_its_cut(spark, tmp_path):
+    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens-1m")))
+    interactions = clean_interactions(sources.interactions, SourceSettings())
+    counts = interactions.count()
+    assert (counts.rows_in, counts.good, counts.quarantined, counts.late) == (947_090, 947_090, {}, 0)
+    assert interactions.good.agg({"event_time": "max"}).first()[0] < datetime(2001, 6, 1)
+    items = clean_items(sources.items, 80)
+    assert (items.count().good, items.count().placeholders, sources.users.count()) == (3883, 0, 6040)
+    film = items.good.where("item_id = 'Toy Story (1995)'").first()
+    assert (film.title, film.attributes) == ("Toy Story", ["Animation", "Children's", "Comedy"])
+    assert interactions.good.join(items.good, "item_id", "left_anti").isEmpty()
