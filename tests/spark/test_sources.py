@@ -42,7 +42,7 @@ def test_columns_are_renamed_and_unknown_ones_dropped(spark, stored, format):
     )  # fmt: skip
     frame = read_table(spark, source, schemas.INTERACTIONS)
     assert frame.columns == schemas.INTERACTIONS.column_names
-    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None, None)]
 
 
 def test_absent_nullable_columns_are_null_of_their_type(spark, stored):
@@ -54,7 +54,7 @@ def test_a_csv_is_read_as_strings_whatever_its_options_say(spark, tmp_path):
     (tmp_path / "t.csv").write_text("user_id|item_id|event_time|rating\n007|01|2024-01-01|4\n")
     source = TableSource(format="csv", path=str(tmp_path / "t.csv"), options={"sep": "|", "inferSchema": "true"})
     frame = read_table(spark, source, schemas.INTERACTIONS)
-    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None, None)]
 
 
 @pytest.fixture
