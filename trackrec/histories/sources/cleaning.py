@@ -198,7 +198,7 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         .when(has_rating & ~rated, "rating_out_of_range")
         .when(has_label & ~binary, "label_not_binary")
         .when(~has_rating & ~has_label, "no_label")
-        .when(_split_number().isNull(), "unknown_split")
+        .when(_split_number(raw).isNull(), "unknown_split")
     )
     return raw.select(
         user_id,
@@ -206,7 +206,7 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         event_time.alias("event_time"),
         F.greatest(event_time, F.coalesce(available_time, event_time)).alias("known_time"),
         F.coalesce(given, (rating >= source.like_threshold).cast("double")).try_cast("int").alias("label"),
-        _split_number().alias("split"),
+        _split_number(raw).alias("split"),
         reason.alias("reason"),
         _as_json(raw),
         _line_breaks(raw, source.interactions),
@@ -219,8 +219,10 @@ def _identity(name: str) -> Column:
     return F.when(F.is_valid_utf8(given) & (given != ""), given).alias(name)
 
 
-def _split_number() -> Column:
+def _split_number(raw: DataFrame) -> Column:
     """0 where a row names no split, else 1 + the split's place in SPLITS; NULL where it is none of them."""
+    if "split" not in raw.columns:
+        return F.lit(0)
     given = F.lower(F.btrim(F.coalesce("split", F.lit("")), F.lit(" \t\r\n")))
     return F.when(given == "", 0).otherwise(F.nullif(F.array_position(F.array(*map(F.lit, SPLITS)), given), F.lit(0)))
 
