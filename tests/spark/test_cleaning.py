@@ -89,9 +89,18 @@ def test_an_id_that_is_not_utf8_is_set_aside(spark, tmp_path):
 
 
 def test_a_quarantined_row_shows_the_value_that_could_not_be_read(spark):
-    bad = cleaned(spark, row(rating="five stars")).bad.collect()[0]
-    assert json.loads(bad.row) == dict(zip(INTERACTIONS.column_names, row(rating="five stars"), strict=True))
+    faulty = row(rating="five stars", split="test")
+    bad = cleaned(spark, faulty).bad.collect()[0]
+    assert json.loads(bad.row) == dict(zip(INTERACTIONS.column_names, faulty, strict=True))
     assert (bad.source_table, bad.user_id) == ("interactions", "u")
+
+
+def test_a_faulty_row_without_a_split_is_known_by_the_same_text_as_before_there_were_splits(spark):
+    columns = dict(zip(INTERACTIONS.column_names, row(user=None), strict=True))
+    del columns["split"]
+    before = cleaned(spark, tuple(columns.values()), schema=", ".join(f"{name} string" for name in columns))
+    now = cleaned(spark, row(user=None))
+    assert [(r.fault_key, r.row) for r in now.bad.collect()] == [(r.fault_key, r.row) for r in before.bad.collect()]
 
 
 def test_a_quarantined_row_has_the_columns_of_the_quarantine_table(spark):

@@ -208,7 +208,7 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         F.coalesce(given, (rating >= source.like_threshold).cast("double")).try_cast("int").alias("label"),
         _split_number(raw).alias("split"),
         reason.alias("reason"),
-        _as_json(raw),
+        _event_as_json(raw),
         _line_breaks(raw, source.interactions),
     )
 
@@ -260,6 +260,14 @@ def _as_json(raw: DataFrame) -> Column:
     """The row as it came, every value as a string: what could not be cast is what a person wants to see."""
     shown = F.struct(*(F.col(c).cast("string").alias(c) for c in raw.columns))
     return F.to_json(shown, {"ignoreNullFields": "false"}).alias("row")
+
+
+def _event_as_json(raw: DataFrame) -> Column:
+    """As ``_as_json``, without ``split`` where there is none, as before logs had any: a fault is known by this text."""
+    without = _as_json(raw.drop("split"))
+    if "split" not in raw.columns:
+        return without
+    return F.when(F.col("split").isNull(), without).otherwise(_as_json(raw)).alias("row")
 
 
 def _set_aside(checked: DataFrame, table: str) -> DataFrame:
