@@ -12,7 +12,7 @@ EXPERT_HIDDEN = 32
 
 
 class Mixture(nn.Module):
-    """HEA: every vector (prompt, RecCoT) has a gate over the shared experts and its own specific ones.
+    """HEA: every vector (prompt, liked, …) has a gate over the shared experts and its own specific ones.
 
     Input: one tensor (rows, size) a vector, all of one size since experts are shared; output (rows, vectors · out).
     A gate is a softmax of one linear layer over the vector itself.
@@ -48,26 +48,26 @@ class Separate(nn.Module):
 
 
 class Adaptor(nn.Module):
-    """The chosen adaptor, and what stands where there is no vector: zeros and a flag of 0.
+    """The chosen adaptor behind one LayerNorm a vector, and what stands where there is no vector: zeros, a flag of 0.
 
     ``kind``: linear, mlp or hea; ``sizes``: floats of each vector; ``out``: values that each becomes.
-    Output (rows, width): vectors · out projected values, then the 0/1 flag.
+    Output (rows, width): vectors · out projected values, then a 0/1 flag a vector.
     """
 
     def __init__(self, kind: str, sizes: Sequence[int], out: int) -> None:
         super().__init__()
-        self.width = len(sizes) * out + 1
+        self.width = len(sizes) * (out + 1)
+        self.out = out
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes)
         if kind == "hea":
             self.project: nn.Module = Mixture(sizes, out)
         else:
             self.project = Separate([nn.Linear(s, out) if kind == "linear" else _mlp(s, out) for s in sizes])
 
-    def forward(self, vectors: Sequence[Tensor], present: Tensor) -> Tensor:
-        """``vectors`` hold only the rows that are ``present`` (rows,) boolean, in order."""
-        values: Tensor = self.project(vectors)
-        out = values.new_zeros(len(present), self.width)
-        out[present] = torch.cat([values, values.new_ones(len(values), 1)], dim=-1)
-        return out
+    def forward(self, vectors: Sequence[Tensor], flags: Tensor) -> Tensor:
+        """``vectors``: each (rows, size); ``flags``: (rows, vectors), 1 where the row has that vector."""
+        values: Tensor = self.project([norm(vector) for norm, vector in zip(self.norms, vectors, strict=True)])
+        return torch.cat([values * flags.repeat_interleave(self.out, dim=1), flags], dim=1)
 
 
 def _mlp(size: int, out: int) -> nn.Module:

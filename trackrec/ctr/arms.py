@@ -1,52 +1,147 @@
-"""The arms of the experiment: which features each one puts beside the same backbone."""
+"""The arms of the experiment: which features each one puts beside the same backbone and the same common inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from trackrec.ctr.features import Features, no_features, random_features, reccot_features, two_number_features
+import numpy as np
+
+from trackrec.ctr.controls import permuted, planted, user_signal
+from trackrec.ctr.dataset import CommonInputs
+from trackrec.ctr.features import Features, SnapshotVectors, Vectors, no_features, scaled, whitened
+from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
+from trackrec.ctr.matching import centroid_matches
+from trackrec.ctr.reccots import item_cosines, read_reccots
 from trackrec.ctr.samples import Samples
+from trackrec.ctr.tallies import read_tallies
+from trackrec.ctr.whitening import Floats
+from trackrec.metrics.arrays import Ints, Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 from trackrec.tables.lake import Lake
 
 PLAIN = "plain"  # no features; the others' gains are measured against it
-CONTROLS = ("random_vector", "two_numbers")  # what RecCoTs must beat for their texts to count
+WITHOUT_ITEM_TEXT = "without_item_text"  # plain without the catalogue: what the item side is worth
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What an arm may depend on besides its data: the seed, and what plain predicted for it."""
+
+    number: int
+    plain: Scores | None  # (samples,) of all samples in the windows that are used; None before plain is fitted
 
 
 @dataclass(frozen=True)
 class Arms:
-    """The arms of one run, plain first, and the features that were read for them."""
+    """The arms of one run, plain first, and how the features of each are made."""
 
     names: tuple[str, ...]
-    stored: Mapping[str, Features]
+    makers: Mapping[str, Callable[[Seed], Features]]
 
-    def features(self, arm: str, seed: int) -> Features:
-        """Features of an arm; only the random vector's depend on the seed."""
-        if arm == "random_vector":
-            return random_features(self.stored["reccot"], seed)
-        return self.stored[arm]
+    def features(self, arm: str, seed: Seed) -> Features:
+        """Features of an arm; only the controls' depend on the seed."""
+        return self.makers[arm](seed)
 
 
-def read_arms(settings: CtrSettings, lake: Lake, samples: Samples) -> Arms:
-    """The arms of ``settings``. BadInputError: plain is missing, or a table, or features that no training row joins."""
+@dataclass(frozen=True)
+class ArmInputs:
+    """What all makers need."""
+
+    settings: CtrSettings
+    lake: Lake
+    samples: Samples
+    items: ItemTexts
+    common: CommonInputs
+    train: Ints
+    test: Ints
+
+
+def read_arms(inputs: ArmInputs) -> Arms:
+    """The arms of the settings. BadInputError: plain is missing, a table, or features that no training row joins."""
+    settings = inputs.settings
     if PLAIN not in settings.arms:
         raise BadInputError("ctr.arms lacks plain, and gains are measured against it.", "Add plain to ctr.arms.")
-    names = tuple(dict.fromkeys((PLAIN, *settings.arms)))
-    stored: dict[str, Features] = {PLAIN: no_features(samples)}
-    if {"reccot", "random_vector"} & set(names):
-        stored["reccot"] = reccot_features(lake, samples, settings.feature_version)
-        _check_coverage("reccot_vectors", stored["reccot"], samples)
-    if "two_numbers" in names:
-        stored["two_numbers"] = two_number_features(lake, samples)
-        _check_coverage("user_histories", stored["two_numbers"], samples)
-    return Arms(names, stored)
+    names = tuple(dict.fromkeys((PLAIN, *settings.arms, *settings.feature_versions)))
+    nothing = no_features(inputs.samples)
+    makers: dict[str, Callable[[Seed], Features]] = dict.fromkeys((PLAIN, WITHOUT_ITEM_TEXT), lambda _: nothing)
+    reccots = None
+    if {"reccot", "permuted", "planted"} & set(names):
+        reccots = _checked(
+            read_reccots(inputs.lake, inputs.samples, settings.feature_version), "reccot_vectors", inputs
+        )
+        makers |= _reccot_makers(inputs, reccots)
+    if "teacher" in names:
+        by_teacher = read_reccots(inputs.lake, inputs.samples, None, by_teacher=True)
+        makers["teacher"] = _fixed(_reccot_features(inputs, _checked(by_teacher, "reccot_vectors", inputs)))
+    for name, version in settings.feature_versions.items():
+        named = _checked(read_reccots(inputs.lake, inputs.samples, version), "reccot_vectors", inputs)
+        makers[name] = _fixed(_reccot_features(inputs, named))
+    if "tallies" in names:
+        tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
+        makers["tallies"] = _fixed(_vector_features(inputs, tallies, "user_histories"))
+    if "item_description" in names:
+        makers["item_description"] = _fixed(_description_features(inputs))
+    return Arms(names, makers)
 
 
-def _check_coverage(table: str, features: Features, samples: Samples) -> None:
-    if features.coverage(samples.rows("ctr_train", in_scope_only=True)) == 0:
+def _fixed(features: Features) -> Callable[[Seed], Features]:
+    return lambda _: features
+
+
+def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Callable[[Seed], Features]]:
+    reccot = _reccot_features(inputs, reccots)
+    carrier = next(name for name in (*_CARRIERS, *reccots.vectors) if name in reccots.vectors)
+
+    def planted_features(seed: Seed) -> Features:
+        assert seed.plain is not None, "plain is the first arm of a seed"
+        signal = user_signal(inputs.samples, seed.plain, inputs.train, inputs.test, seed.number)
+        with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
+        return replace(with_signal, planted_worth=signal.worth)
+
+    return {
+        "reccot": _fixed(reccot),
+        "permuted": lambda seed: _reccot_features(inputs, permuted(reccots, seed.number)),
+        "planted": planted_features,
+    }
+
+
+_CARRIERS = ("liked", "reccot")  # the vector that carries the planted signal: the first that there is
+
+
+def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
+    """Whitened vectors of the snapshots, and the cosines of their parts with the sample's item."""
+    features = _vector_features(inputs, snapshots, "reccot_vectors")
+    cosines = item_cosines(snapshots, inputs.samples, inputs.items)
+    return replace(features, numbers=scaled(cosines, inputs.train))
+
+
+def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) -> Features:
+    fitted = snapshots.fitted(inputs.train)
+    components = inputs.settings.components
+    values, flags, projections = whitened(snapshots.vectors, fitted, components, table)
+    numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
+    return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections)
+
+
+def _description_features(inputs: ArmInputs) -> Features:
+    """What the text of another writer than the catalogue says of the target: its vector, and how it matches."""
+    samples, settings = inputs.samples, inputs.settings
+    source = settings.description_source or newest_description(inputs.lake)
+    texts = read_item_texts(inputs.lake, samples, source)
+    row = np.where(texts.described, np.arange(len(texts.described)), -1)[samples.item_all]
+    fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
+    vectors = {"description": Vectors(texts.vectors, texts.described)}
+    values, flags, projections = whitened(vectors, fitted, settings.components, "item_vectors")
+    matches: Floats = centroid_matches(samples, inputs.common.history.numpy(), texts.vectors)
+    return Features(values, flags, row, scaled(matches, inputs.train), source, projections)
+
+
+def _checked(snapshots: SnapshotVectors, table: str, inputs: ArmInputs) -> SnapshotVectors:
+    if not len(snapshots.fitted(inputs.samples.rows("ctr_train", in_scope_only=True))):
         raise BadInputError(
             f"table {table} has no snapshot at or before any CTR training row of users in scope.",
             "Run jobs/nightly.py over the CTR windows first, or take the arm out of ctr.arms.",
         )
+    return snapshots

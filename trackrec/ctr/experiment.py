@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trackrec.ctr.arms import PLAIN, Arms, read_arms
+from trackrec.ctr.arms import PLAIN, WITHOUT_ITEM_TEXT, ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
+from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
 from trackrec.ctr.results import ArmResult, GainRow, Sizes
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
@@ -25,17 +26,22 @@ from trackrec.tables.lake import Lake
 class Experiment:
     """Inputs of one run of the CTR job.
 
-    Training and both floors use the CTR train window of all users (``ctr.train_users``), validation and test only users
-    in scope, as only they have features.
+    Training and both floors use the CTR train window of all users (``ctr.train_users``), early stopping all rows of the
+    validation window, test only users in scope, as only they have features.
     """
 
     settings: CtrSettings
     samples: Samples
     common: CommonInputs
+    without_item_text: CommonInputs | None  # what that arm reads instead, where there is one
     arms: Arms
     train: Ints  # row numbers
     validation: Ints
     test: Ints
+
+    def common_of(self, arm: str) -> CommonInputs:
+        """What ``arm`` reads besides its features: the same for all arms but the one that goes without the catalogue."""
+        return self.without_item_text if arm == WITHOUT_ITEM_TEXT and self.without_item_text else self.common
 
     @property
     def test_label(self) -> Labels:
@@ -51,7 +57,7 @@ class Experiment:
     def sizes(self) -> Sizes:
         """How many rows each part uses, and leaves out."""
         late = self.samples.late_rows("ctr_train", _in_scope_only(self.settings))
-        late += self.samples.late_rows("ctr_validation", in_scope_only=True)
+        late += self.samples.late_rows("ctr_validation", in_scope_only=False)
         users = len(np.unique(self.test_user))
         return Sizes(len(self.train), len(self.validation), len(self.test), users, late)
 
@@ -59,15 +65,26 @@ class Experiment:
 def read_experiment(settings: CtrSettings, lake: Lake) -> Experiment:
     """Read all inputs; raises BadInputError where they do not allow a measurement."""
     samples = load_samples(lake)
+    train = samples.rows("ctr_train", _in_scope_only(settings))
+    test = samples.rows("ctr_test", in_scope_only=True)
+    nothing = no_item_texts(samples)
+    texts = read_item_texts(lake, samples) if settings.item_texts else nothing
+    common = _common(settings, samples, texts, train)
+    bare = _common(settings, samples, nothing, train) if WITHOUT_ITEM_TEXT in settings.arms else None
     return Experiment(
         settings=settings,
         samples=samples,
-        arms=read_arms(settings, lake, samples),
-        common=CommonInputs.of(samples, settings.history),
-        train=samples.rows("ctr_train", _in_scope_only(settings)),
-        validation=samples.rows("ctr_validation", in_scope_only=True),
-        test=samples.rows("ctr_test", in_scope_only=True),
+        common=common,
+        without_item_text=bare,
+        arms=read_arms(ArmInputs(settings, lake, samples, texts, common, train, test)),
+        train=train,
+        validation=samples.rows("ctr_validation", in_scope_only=False),
+        test=test,
     )
+
+
+def _common(settings: CtrSettings, samples: Samples, texts: ItemTexts, train: Ints) -> CommonInputs:
+    return CommonInputs.of(samples, texts, settings.history, settings.components, train)
 
 
 def measure_floors(experiment: Experiment) -> list[GainRow]:
@@ -81,26 +98,47 @@ def measure_floors(experiment: Experiment) -> list[GainRow]:
     return rows
 
 
-def measure_seed(experiment: Experiment, seed: int) -> Iterator[ArmResult]:
-    """Fit every arm with ``seed``, plain first, and read test once for each."""
-    plain_auc = float("nan")
+def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Iterator[ArmResult]:
+    """Fit every arm with seed ``number``, plain first, and read test once for each.
+
+    ``share``: of the training rows, drawn by the seed, the same for every arm.
+    """
+    plain_auc, seed = float("nan"), Seed(number, None)
+    train = _share_of(experiment.train, share, number)
     for arm in experiment.arms.names:
         began = time.perf_counter()
         features = experiment.arms.features(arm, seed)
-        data = Dataset(experiment.common, features)
-        fitted = fit(data, experiment.train, experiment.validation, experiment.settings, seed)
+        data = Dataset(experiment.common_of(arm), features)
+        fitted = fit(data, train, experiment.validation, experiment.settings, number)
         seconds = time.perf_counter() - began
         predicted = predict(fitted.model, data, experiment.test)
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)
-        plain_auc = row.test_auc if arm == PLAIN else plain_auc
+        if arm == PLAIN:
+            plain_auc = row.test_auc
+            seed = Seed(number, _of_all_samples(experiment, predict(fitted.model, data, train), train, predicted))
         row = replace(
             row,
-            seed=seed,
+            seed=number,
             feature_version=features.version,
             auc_gain=row.test_auc - plain_auc,
+            train_rows=len(train),
             coverage=features.coverage(experiment.test),
+            planted_worth=features.planted_worth,
         )
         yield ArmResult(row, predicted, fitted.epoch, seconds)
+
+
+def _of_all_samples(experiment: Experiment, of_train: Scores, train: Ints, of_test: Scores) -> Scores:
+    """Predictions by sample; .5 in rows that are neither trained on nor tested."""
+    plain = np.full(len(experiment.samples.user), 0.5)
+    plain[train], plain[experiment.test] = of_train, of_test
+    return plain
+
+
+def _share_of(rows: Ints, share: float, seed: int) -> Ints:
+    if share >= 1:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, round(share * len(rows)), replace=False))
 
 
 def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, validation_auc: float) -> GainRow:

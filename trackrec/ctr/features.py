@@ -1,100 +1,88 @@
-"""What each arm adds to the backbone: vectors joined to samples by user and time, and which samples have none."""
+"""What an arm puts beside the backbone: vectors of the newest snapshot of each sample's user, and numbers of a sample."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from trackrec.ctr.as_of import newest_until
-from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.samples import Samples
+from trackrec.ctr.whitening import Floats, Whitening, fit_whitening
 from trackrec.metrics.arrays import Ints
-from trackrec.runtime.errors import BadInputError
-from trackrec.tables.lake import Lake
 
-Floats = npt.NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Vectors:
+    """One vector of every row (a snapshot, or an item), as it was encoded."""
+
+    values: Floats  # (rows, size)
+    present: npt.NDArray[np.bool_]  # (rows,) whether the row has one; its values are 0 where not
+
+    def taken(self, rows: Ints) -> Vectors:
+        """The vectors of ``rows``, in their order."""
+        return Vectors(self.values[rows], self.present[rows])
+
+
+@dataclass(frozen=True)
+class SnapshotVectors:
+    """Vectors of snapshots by name (prompt, liked, …), whose snapshot each is, and which one each sample joins."""
+
+    vectors: Mapping[str, Vectors]
+    user: Ints  # (snapshots,) code of the user; users without a sample share one code
+    snapshot: Ints  # (samples,) row number of the newest snapshot with as_of <= the event's time; -1: none
+    version: str | None = None  # feature_version
+
+    def fitted(self, rows: Ints) -> Ints:
+        """The snapshots that ``rows`` of the samples join, each once: what may be fitted on where these are training
+        rows."""
+        joined = np.unique(self.snapshot[rows])
+        return joined[joined >= 0]
 
 
 @dataclass(frozen=True)
 class Features:
-    """Vectors of the snapshots, each (snapshots, size), and the snapshot of every sample (-1: none)."""
+    """What the network reads of an arm. ``vectors``: each (rows, k), rows of snapshots or of items; 0 where it has none."""
 
     vectors: tuple[Floats, ...]
-    snapshot: Ints
-    version: str | None = None
-    linear: bool = False  # plain numbers, read through a linear layer whatever ``ctr.adaptor`` is
+    flags: Floats  # (rows of it, vectors) 1 where the row has that vector
+    row: Ints  # (samples,) row of the vectors; -1: none
+    numbers: Floats  # (samples, n) of a sample itself, scaled
+    version: str | None = None  # feature_version
+    projections: Mapping[str, Whitening] = field(default_factory=dict)
+    planted_worth: float | None = None  # AUC that a planted signal adds to plain, read without any network
 
     def coverage(self, rows: Ints) -> float:
-        """Share of ``rows`` with a vector."""
-        return float(np.mean(self.snapshot[rows] >= 0))
+        """Share of the samples ``rows`` with a vector."""
+        return float(np.mean(self.row[rows] >= 0)) if self.vectors else float(self.numbers.shape[1] > 0)
 
 
 def no_features(samples: Samples) -> Features:
     """The plain arm."""
-    return Features((), np.full(len(samples.user), -1))
+    rows = len(samples.user)
+    nothing = np.zeros((rows, 0), np.float32)
+    return Features((), nothing, np.full(rows, -1), nothing)
 
 
-def reccot_features(lake: Lake, samples: Samples, version: str | None) -> Features:
-    """``reccot_vectors`` (prompt and RecCoT) of the newest snapshot with as_of <= the event's time.
+def whitened(
+    vectors: Mapping[str, Vectors], fitted: Ints, components: int, table: str
+) -> tuple[tuple[Floats, ...], Floats, dict[str, Whitening]]:
+    """Whitened values, flags and the maps of ``vectors``, fitted on those of the rows ``fitted`` that are present.
 
-    ``version`` None takes the feature_version that was published last. BadInputError: no table, no such version, or
-    vectors that differ in size or are not finite.
+    ``table``: where they come from, for errors. Raises BadInputError as ``fit_whitening``.
     """
-    columns = ["user_id", "as_of", "feature_version", "prompt_vector", "reccot_vector", "created_time"]
-    table = lake.read_columns("reccot_vectors", columns)
-    if version is None:
-        version = str(table["feature_version"][int(np.argmax(microseconds(table["created_time"])))])
-    table = table.filter(pc.equal(table["feature_version"], version))
-    if table.num_rows == 0:
-        raise BadInputError(
-            f"table reccot_vectors has no row of feature_version {version}.",
-            "Correct ctr.feature_version, or leave it out to take the newest.",
-        )
-    prompt, reccot = (_matrix(table[name], name) for name in ("prompt_vector", "reccot_vector"))
-    if prompt.shape != reccot.shape:
-        raise BadInputError(
-            f"table reccot_vectors: prompt_vector has {prompt.shape[1]} floats, reccot_vector {reccot.shape[1]}.",
-            "Encode both with one encoder: run jobs/encode_reccot.py again.",
-        )
-    return Features((prompt, reccot), _snapshots(table, samples), version)
+    values, flags, maps = [], [], {}
+    for column, vector in vectors.items():
+        present = fitted[vector.present[fitted]]
+        size = min(components, vector.values.shape[1])
+        maps[column] = fit_whitening(vector.values[present], size, f"table {table}, {column}_vector")
+        values.append(np.where(vector.present[:, None], maps[column].apply(vector.values), np.float32(0)))
+        flags.append(vector.present)
+    return tuple(values), np.stack(flags, axis=1).astype(np.float32), maps
 
 
-def random_features(like: Features, seed: int) -> Features:
-    """The control for extra parameters: the same snapshots and sizes, each vector a random direction of unit norm."""
-    random = np.random.default_rng(seed)
-    drawn = [random.standard_normal(v.shape, dtype=np.float32) for v in like.vectors]
-    return Features(
-        tuple(v / np.linalg.norm(v, axis=1, keepdims=True) for v in drawn), like.snapshot, linear=like.linear
-    )
-
-
-def two_number_features(lake: Lake, samples: Samples) -> Features:
-    """Share of likes and log(1 + events) of the newest snapshot in ``user_histories``, scaled to mean 0, sd 1."""
-    table = lake.read_columns("user_histories", ["user_id", "as_of", "n_events", "n_liked"])
-    events = table["n_events"].to_numpy().astype(np.float64)
-    numbers = np.stack([table["n_liked"].to_numpy() / np.maximum(events, 1), np.log1p(events)], axis=1)
-    snapshot = _snapshots(table, samples)
-    fitted = numbers[np.unique(snapshot[(samples.window == "ctr_train") & (snapshot >= 0)])]
-    if fitted.size:
-        numbers = (numbers - fitted.mean(axis=0)) / (fitted.std(axis=0) + 1e-6)
-    return Features((numbers.astype(np.float32),), snapshot, linear=True)
-
-
-def _snapshots(table: pa.Table, samples: Samples) -> Ints:
-    user = pc.fill_null(pc.index_in(table["user_id"], value_set=samples.users), len(samples.users))
-    codes = user.to_numpy().astype(np.int64)  # users without a sample share one code, which no event has
-    return newest_until(codes, microseconds(table["as_of"]), samples.user, samples.event_time)
-
-
-def _matrix(column: pa.ChunkedArray, name: str) -> Floats:
-    sizes = np.unique(pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(float))
-    flat = pc.list_flatten(column).to_numpy(zero_copy_only=False).astype(np.float32)
-    if len(sizes) != 1 or not sizes[0] > 0 or not np.isfinite(flat).all():
-        raise BadInputError(
-            f"table reccot_vectors: {name} must be finite floats of one size, found sizes {sizes.tolist()}.",
-            "Run jobs/encode_reccot.py and jobs/publish_features.py again.",
-        )
-    return np.ascontiguousarray(flat.reshape(len(column), -1))
+def scaled(numbers: Floats, fitted: Ints) -> Floats:
+    """``numbers`` (samples, n) with mean 0 and standard deviation 1 on the rows ``fitted``; constants become 0."""
+    mean, deviation = numbers[fitted].mean(axis=0), numbers[fitted].std(axis=0)
+    return np.asarray((numbers - mean) / np.where(deviation > 1e-6, deviation, np.inf), dtype=np.float32)

@@ -31,6 +31,7 @@ class Samples:
     window: npt.NDArray[np.object_]
     in_scope: npt.NDArray[np.bool_]
     users: pa.Array  # user_id of each code
+    items: pa.Array  # item_id of each code of item_all
     n_items: int  # item codes, PADDING and UNSEEN included
     by_split: bool = False  # windows follow the log's own split, and none of them ends at a time
 
@@ -83,6 +84,7 @@ def load_samples(lake: Lake) -> Samples:
         window=window,
         in_scope=np.asarray(table["in_scope"].to_numpy()),
         users=users,
+        items=items,
         n_items=len(trained) + UNSEEN + 1,
         by_split=table["split"].null_count < table.num_rows,
     )

@@ -1,9 +1,10 @@
-"""Fit one network: early stop on validation AUC, best weights kept, the test window never touched here."""
+"""Fit one network: early stop on validation log-loss, best weights kept, the test window never touched here."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy
 from trackrec.ctr.dataset import Dataset
 from trackrec.ctr.network import Network
 from trackrec.metrics.arrays import Ints
+from trackrec.metrics.probability import logloss
 from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 
@@ -24,30 +26,32 @@ class Fit:
     """A fitted network and how it did on validation at the epoch that was kept (1 = first)."""
 
     model: Network
+    validation_logloss: float
     validation_auc: float
     epoch: int
 
 
 def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
-    """Train on ``train`` until validation AUC did not rise for ``patience`` epochs; the best epoch's weights return.
+    """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; the best epoch's weights return.
 
-    Of epochs with the same AUC the first is kept: later ones only fitted the training rows further. Initial weights,
+    Of epochs with the same log-loss the first is kept: later ones only fitted the training rows further. Initial weights,
     order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
     """
     model = Network(data, settings, seed)
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
+    optimizer = torch.optim.Adam(_parameter_groups(model, settings))
     shuffle = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    best, weights, epoch_kept = -1.0, model.state_dict(), 0
+    label = data.common.samples.label[validation]
+    best, weights, epoch_kept = float("inf"), model.state_dict(), 0
     for epoch in range(1, settings.epochs + 1):
         _train_epoch(model, data, train, settings.batch_size, optimizer, shuffle)
-        score = auc(data.common.samples.label[validation], predict(model, data, validation))
-        if score > best:
-            best, weights, epoch_kept = score, copy.deepcopy(model.state_dict()), epoch
+        loss = logloss(label, predict(model, data, validation))
+        if loss < best:
+            best, weights, epoch_kept = loss, copy.deepcopy(model.state_dict()), epoch
         elif epoch - epoch_kept >= settings.patience:
             break
     model.load_state_dict(weights)
-    return Fit(model, best, epoch_kept)
+    return Fit(model, best, auc(label, predict(model, data, validation)), epoch_kept)
 
 
 def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64]:
@@ -73,3 +77,10 @@ def _train_epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
+
+
+def _parameter_groups(model: Network, settings: CtrSettings) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = [{"params": model.backbone.parameters(), "lr": settings.learning_rate}]
+    if model.adaptor is not None:
+        groups.append({"params": model.adaptor.parameters(), "lr": settings.adaptor_learning_rate})
+    return groups

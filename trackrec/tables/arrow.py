@@ -57,5 +57,15 @@ def spark_type(kind: Any) -> str:
 
 def without_views(table: pa.Table) -> pa.Table:
     """Strings as Arrow's ordinary type: few of its functions take the string views that a query returns."""
-    types = [pa.string() if pa.types.is_string_view(field.type) else field.type for field in table.schema]
-    return table.cast(pa.schema([field.with_type(kind) for field, kind in zip(table.schema, types, strict=True)]))
+    return table.cast(pa.schema([field.with_type(_without_views(field.type)) for field in table.schema]))
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """``kind`` with strings in the place of string views, in lists and structs too."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_views(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    return kind

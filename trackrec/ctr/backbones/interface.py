@@ -17,7 +17,8 @@ class InputSizes:
     """Sizes that a backbone is built for."""
 
     items: int  # item codes, samples.PADDING among them
-    dense: int  # dense inputs of a row: the counters, behind them what the arm's adaptor gives
+    dense: int  # dense inputs of a row: what all arms share, behind it the arm's own
+    item_inputs: int  # numbers that the catalogue gives of each item; 0: items are known by their code alone
 
 
 class Backbone(nn.Module, ABC):
@@ -25,14 +26,14 @@ class Backbone(nn.Module, ABC):
 
     Built by ``build_backbone`` from (sizes, settings); all its random weights come from torch's global generator. In
     every weight that reads the dense inputs they stand before everything else, in their order: ``network.widened`` puts
-    the arm's features in there, behind the counters.
+    the arm's own in there, behind those that all arms share.
     """
 
     @abstractmethod
     def forward(self, dense: Tensor, batch: Batch) -> Tensor:
         """Probabilities, shape (rows,).
 
-        ``dense``: (rows, sizes.dense). Of ``batch`` a backbone reads items, labels and mask, never target.
+        ``dense``: (rows, sizes.dense). Of ``batch`` a backbone reads items, labels, mask and item_inputs, never target.
         """
 
     @abstractmethod

@@ -9,6 +9,18 @@ from pydantic import Field
 from trackrec.runtime.settings.section import Section
 
 
+Arm = Literal[
+    "plain",
+    "without_item_text",  # plain without what the catalogue says of the items
+    "planted",  # a signal of known worth, which the instrument must find
+    "permuted",  # RecCoTs of other users, which must bring nothing
+    "tallies",  # what the RecCoTs were written from, as numbers
+    "teacher",  # texts that are true by construction (jobs/teach_reccots.py)
+    "reccot",
+    "item_description",  # what G wrote about the items (jobs/describe_items.py)
+]
+
+
 class CtrSettings(Section):
     """The CTR job that measures the gain.
 
@@ -18,12 +30,16 @@ class CtrSettings(Section):
     """
 
     backbone: Literal["DIN"] = "DIN"
-    arms: tuple[Literal["plain", "random_vector", "two_numbers", "reccot"], ...] = (
-        "plain", "random_vector", "two_numbers", "reccot",
-    )  # fmt: skip
+    arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "reccot")
+    feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
     seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
-    adaptor: Literal["linear", "mlp", "hea"] = "hea"
-    adaptor_dim: int = Field(8, ge=1)  # inputs of the backbone made of each vector
+    # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051.
+    adaptor: Literal["linear", "mlp", "hea"] = "linear"
+    adaptor_dim: int = Field(4, ge=1)  # inputs of the backbone made of each vector
+    components: int = Field(16, ge=1)  # principal components of each vector, whitened
+    item_texts: bool = True  # every arm reads what item_vectors says of the items: text, attributes, matches
+    item_dim: int = Field(8, ge=1)  # inputs of the backbone made of an item's text and attributes
+    description_source: str | None = None  # text_source in item_vectors; None: what was written last
     feature_version: str | None = None  # which reccot_vectors; None: the version published last
     # Validation AUC of users in scope: .755 trained on all users' rows (30,001), .750 on their own alone (4,367).
     train_users: Literal["all", "in_scope"] = "all"
@@ -33,7 +49,8 @@ class CtrSettings(Section):
     hidden_units: tuple[int, ...] = Field((64, 32), min_length=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     epochs: int = Field(8, ge=1)
-    patience: int = Field(2, ge=1)  # epochs without a better validation AUC
+    patience: int = Field(2, ge=1)  # epochs without a lower validation log-loss
     batch_size: int = Field(512, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
+    adaptor_learning_rate: float = Field(3e-3, gt=0)  # the planted signal by 1e-3 / 3e-3 / 1e-2: .0056 / .0063 / .0044
     threads: int = Field(1, ge=1)  # two on a busy 2-core machine wait for each other: 10-140 s an arm instead of 8

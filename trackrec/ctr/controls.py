@@ -1,0 +1,119 @@
+"""Two controls that go through the same path as the RecCoTs: one that must bring nothing, one that must be seen.
+
+Permuted: every snapshot's vectors are another user's, so geometry, coverage and parameters are the same and nothing is
+true. Planted: the permuted vectors carry, in a tenth of their variance, a signal of a user's labels that no honest
+feature could have; its worth is measured without a network, and what the network gains of it says what it would gain of
+an honest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from trackrec.ctr.features import SnapshotVectors, Vectors
+from trackrec.ctr.samples import Samples
+from trackrec.ctr.whitening import Floats
+from trackrec.metrics.arrays import Ints, Labels, Scores
+from trackrec.metrics.ranking import auc
+
+PLANTED_WORTH = 0.010  # AUC on plain
+PLANTED_SHARE = 0.1  # of the vector's variance
+_STEPS = 30  # of bisection: AUC is a step function of 1e-8
+
+
+def permuted(snapshots: SnapshotVectors, seed: int) -> SnapshotVectors:
+    """Each user's snapshots get those of another user, drawn anew for each seed, the j-th the j-th or the last.
+
+    No user keeps their own where there are two or more.
+    """
+    users, count = np.unique(snapshots.user, return_counts=True)
+    order = np.argsort(snapshots.user, kind="stable")
+    start = np.concatenate([[0], np.cumsum(count)[:-1]])
+    place = np.random.default_rng(seed).permutation(len(users))
+    other = np.empty_like(place)
+    other[place] = np.roll(place, 1)  # one cycle through all users: nobody is mapped to themselves
+    position = np.arange(len(order)) - np.repeat(start, count)
+    partner = np.repeat(other, count)
+    source = order[start[partner] + np.minimum(position, count[partner] - 1)]
+    row = np.empty_like(order)
+    row[order] = source
+    vectors = {name: vector.taken(row) for name, vector in snapshots.vectors.items()}
+    return replace(snapshots, vectors=vectors, version=None)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A number a user, mean 0 and standard deviation 1, and the AUC that it adds to plain on the test rows."""
+
+    of_user: npt.NDArray[np.float64]  # (users,)
+    worth: float
+
+
+def user_signal(
+    samples: Samples, plain: Scores, train: Ints, test: Ints, seed: int, worth: float = PLANTED_WORTH
+) -> Signal:
+    """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
+
+    ``plain``: P(label = 1) of all samples, shape (samples,), read on the rows ``train`` and ``test``. Noise is added until
+    plain's logit plus the signal, with a weight fitted on ``train`` only, has a test AUC ``worth`` above plain's. Where
+    even without noise it brings less, the worth says so.
+    """
+    rows = np.concatenate([train, test])
+    residual = samples.label[rows] - plain[rows]
+    users = len(samples.users)
+    total = np.bincount(samples.user[rows], weights=residual, minlength=users)
+    # Shrunk by ten rows of no surprise: else the users of one or two rows have the largest residuals.
+    surprise = _standard(total / (np.bincount(samples.user[rows], minlength=users) + 10))
+    noise = np.random.default_rng(seed).standard_normal(users)
+    low, high = 0.0, 1.0  # share of the surprise
+    for _ in range(_STEPS):
+        share = (low + high) / 2
+        signal = _standard(share * surprise + (1 - share) * noise)
+        low, high = (share, high) if _worth(signal, samples, plain, train, test) < worth else (low, share)
+    signal = _standard(high * surprise + (1 - high) * noise)
+    return Signal(signal, _worth(signal, samples, plain, train, test))
+
+
+def planted(snapshots: SnapshotVectors, signal: Signal, column: str, seed: int) -> SnapshotVectors:
+    """``snapshots`` permuted, with each one's own user's ``signal`` along a random direction of the vector ``column``."""
+    carrier = permuted(snapshots, seed)
+    vector = carrier.vectors[column]
+    of_snapshot = np.append(signal.of_user, 0.0)[np.minimum(snapshots.user, len(signal.of_user))]
+    changed = Vectors(_with_signal(vector, of_snapshot, seed), vector.present)
+    return replace(carrier, vectors={**carrier.vectors, column: changed})
+
+
+def _with_signal(vector: Vectors, signal: npt.NDArray[np.float64], seed: int) -> Floats:
+    values = vector.values[vector.present].astype(np.float64)
+    mean, variance = values.mean(axis=0), float(values.var(axis=0).sum())
+    direction = np.random.default_rng(seed).standard_normal(values.shape[1])
+    direction = direction / float(np.linalg.norm(direction))
+    centred = np.sqrt(1 - PLANTED_SHARE) * (values - mean)
+    added = np.sqrt(PLANTED_SHARE * variance) * signal[vector.present, None] * direction
+    changed = np.zeros_like(vector.values)
+    changed[vector.present] = mean + centred + added
+    return changed
+
+
+def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-12))
+
+
+def _worth(signal: npt.NDArray[np.float64], samples: Samples, plain: Scores, train: Ints, test: Ints) -> float:
+    logit = np.log(plain) - np.log1p(-plain)
+    weight = _fitted_weight(signal[samples.user[train]], logit[train], samples.label[train])
+    label = samples.label[test]
+    with_signal = logit[test] + weight * signal[samples.user[test]]
+    return auc(label, with_signal) - auc(label, logit[test])
+
+
+def _fitted_weight(signal: npt.NDArray[np.float64], logit: Scores, label: Labels) -> float:
+    """The maximum-likelihood weight of ``signal`` beside ``logit``, by Newton's steps."""
+    weight = 0.0
+    for _ in range(8):
+        p = 1 / (1 + np.exp(-(logit + weight * signal)))
+        weight += float(((label - p) * signal).sum() / max(float((p * (1 - p) * signal**2).sum()), 1e-9))
+    return weight

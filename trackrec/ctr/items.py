@@ -1,0 +1,99 @@
+"""The items' own words and attributes, from ``item_vectors``: what every arm knows of an item besides its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.whitening import Floats
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake
+
+CATALOGUE = "catalogue"  # text_source of the item's own text; a description's is its generator_version
+_COLUMNS = ("item_id", "encoder_version", "text_source", "attributes", "item_vector", "created_time")
+
+
+@dataclass(frozen=True)
+class ItemTexts:
+    """A row for each code of ``Samples.item_all``."""
+
+    vectors: Floats  # (items, size) of unit norm; zeros where the item has no text
+    described: npt.NDArray[np.bool_]  # (items,) it has one
+    attributes: Floats  # (items, attributes) 0 or 1
+    encoder_version: str
+
+    def coverage(self) -> float:
+        """Share of the items with a text."""
+        return float(self.described.mean())
+
+
+def no_item_texts(samples: Samples) -> ItemTexts:
+    """For arms that know an item by its number alone."""
+    items = len(samples.items)
+    return ItemTexts(np.zeros((items, 0), np.float32), np.zeros(items, bool), np.zeros((items, 0), np.float32), "")
+
+
+def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE) -> ItemTexts:
+    """The vectors of ``source``, of the encoder that wrote last. BadInputError: no table, no vector of these items."""
+    table = lake.read_columns("item_vectors", _COLUMNS)
+    of_source = table.filter(pc.equal(table["text_source"], source))
+    if of_source.num_rows == 0:
+        present = ", ".join(sorted(map(str, pc.unique(table["text_source"]).to_pylist())))
+        raise BadInputError(
+            f"table item_vectors has no row of text_source {source}. Present: {present}.",
+            "Run jobs/encode_items.py, and for descriptions jobs/describe_items.py before it.",
+        )
+    version = str(of_source["encoder_version"][int(np.argmax(microseconds(of_source["created_time"])))])
+    rows = of_source.filter(pc.equal(of_source["encoder_version"], version)).sort_by("created_time")
+    code = pc.index_in(rows["item_id"], value_set=samples.items)
+    rows, code = rows.filter(pc.is_valid(code)), pc.drop_null(code).to_numpy()
+    if not len(code):
+        raise BadInputError(
+            f"table item_vectors: none of its {of_source.num_rows:,} items of text_source {source} is in samples.",
+            "Are item_id of the log and of the catalogue the same ids? Then run jobs/encode_items.py again.",
+        )
+    read = vector_matrix(rows["item_vector"], "item_vectors", "item_vector")
+    vectors = np.zeros((len(samples.items), read.shape[1]), np.float32)
+    vectors[code] = read
+    described = np.zeros(len(samples.items), bool)
+    described[code] = True
+    return ItemTexts(vectors, described, _attributes(rows["attributes"], code, len(samples.items)), version)
+
+
+def newest_description(lake: Lake) -> str:
+    """The text_source, other than the catalogue, that was written last. BadInputError: there is none."""
+    table = lake.read_columns("item_vectors", ["text_source", "created_time"])
+    described = table.filter(pc.not_equal(table["text_source"], CATALOGUE))
+    if described.num_rows == 0:
+        raise BadInputError(
+            "table item_vectors has no description of an item, only the catalogue's own text.",
+            "Run jobs/describe_items.py first, or take item_description out of ctr.arms.",
+        )
+    return str(described["text_source"][int(np.argmax(microseconds(described["created_time"])))])
+
+
+def vector_matrix(column: pa.ChunkedArray, table: str, name: str) -> Floats:
+    """A column of vectors without NULL as (rows, size). BadInputError: sizes differ, or not finite."""
+    sizes = np.unique(pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(float))
+    flat = pc.list_flatten(column).to_numpy(zero_copy_only=False).astype(np.float32)
+    if len(sizes) != 1 or not sizes[0] > 0 or not np.isfinite(flat).all():
+        raise BadInputError(
+            f"table {table}: {name} must be finite floats of one size, present sizes {sizes.tolist()}.",
+            "Encode all rows again with one encoder.",
+        )
+    return np.ascontiguousarray(flat.reshape(len(column), -1))
+
+
+def _attributes(column: pa.ChunkedArray, code: npt.NDArray[np.int64], items: int) -> Floats:
+    """Attributes as 0 and 1, in alphabetical order of their names."""
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
+    values = pc.list_flatten(column)
+    names = pc.unique(values).sort() if len(values) else pa.array([], pa.string())
+    matrix = np.zeros((items, len(names)), np.float32)
+    matrix[np.repeat(code, lengths), pc.index_in(values, value_set=names).to_numpy().astype(np.int64)] = 1
+    return matrix

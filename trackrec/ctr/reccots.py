@@ -1,0 +1,97 @@
+"""Published RecCoT vectors as what arms are made of: the newest snapshot of each sample's user, part by part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackrec.ctr.as_of import newest_until
+from trackrec.ctr.features import SnapshotVectors, Vectors
+from trackrec.ctr.items import ItemTexts, vector_matrix
+from trackrec.ctr.matching import cosine
+from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.whitening import Floats
+from trackrec.metrics.arrays import Ints
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake
+
+TEACHER = "statistics@"  # how the generator_version of the teacher that counts begins
+PARTS = ("liked", "avoided", "outlook")
+_MATCHED = ("liked", "avoided")  # parts whose cosine with the target item is a number of its own
+
+
+def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
+    """``reccot_vectors`` of one feature_version: prompt, and liked, avoided, outlook, or the whole RecCoT without parts.
+
+    ``version`` None takes what was published last, by the teacher or by anyone else. BadInputError: no table, no such
+    version, or vectors that differ in size or are not finite.
+    """
+    names = ["prompt_vector", "reccot_vector", *(f"{part}_vector" for part in PARTS)]
+    columns = ["user_id", "as_of", "feature_version", "generator_version", "created_time", *names]
+    table = lake.read_columns("reccot_vectors", columns)
+    version = version or _newest_version(table, by_teacher=by_teacher)
+    table = table.filter(pc.equal(table["feature_version"], version))
+    if table.num_rows == 0:
+        raise BadInputError(
+            f"table reccot_vectors has no row of feature_version {version}.",
+            "Correct ctr.feature_version, or leave it out to take the newest.",
+        )
+    vectors = {name.removesuffix("_vector"): _vectors(table[name], name) for name in names}
+    written = [name for name in vectors if vectors[name].present.any()]
+    has_parts = any(part in written for part in PARTS)
+    chosen = [name for name in written if name != "reccot" or not has_parts]
+    user = user_codes(table["user_id"], samples)
+    snapshot = newest_until(user, microseconds(table["as_of"]), samples.user, samples.event_time)
+    return SnapshotVectors({name: vectors[name] for name in chosen}, user, snapshot, version)
+
+
+def user_codes(column: pa.ChunkedArray, samples: Samples) -> Ints:
+    """Codes of users, shape (rows,); those without a sample share one code, which no event has."""
+    code = pc.fill_null(pc.index_in(column, value_set=samples.users), len(samples.users))
+    return np.asarray(code.to_numpy().astype(np.int64))
+
+
+def item_cosines(snapshots: SnapshotVectors, samples: Samples, items: ItemTexts) -> Floats:
+    """Cosine of the liked and of the avoided part with the sample's item, (samples, 2); 0 where one is missing.
+
+    BadInputError where parts and items were encoded by different encoders.
+    """
+    columns = []
+    for part in _MATCHED:
+        vector = snapshots.vectors.get(part)
+        if vector is None or not items.vectors.shape[1]:
+            columns.append(np.zeros(len(samples.user), np.float32))
+            continue
+        if vector.values.shape[1] != items.vectors.shape[1]:
+            raise BadInputError(
+                f"table reccot_vectors: {part}_vector has {vector.values.shape[1]} floats, item_vector of item_vectors "
+                f"{items.vectors.shape[1]}: two encoders.",
+                "Run jobs/encode_items.py and jobs/encode_reccot.py with the same encoder.",
+            )
+        values = np.concatenate([vector.values, np.zeros((1, vector.values.shape[1]), np.float32)])
+        columns.append(cosine(values[snapshots.snapshot], items.vectors[samples.item_all]))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _newest_version(table: pa.Table, *, by_teacher: bool) -> str:
+    written_by_teacher = pc.fill_null(pc.starts_with(table["generator_version"], TEACHER), False)
+    rows = table.filter(written_by_teacher if by_teacher else pc.invert(written_by_teacher))
+    if rows.num_rows == 0:
+        writer = "the teacher" if by_teacher else "an LLM"
+        raise BadInputError(
+            f"table reccot_vectors has no row written by {writer}.",
+            "Run jobs/teach_reccots.py first." if by_teacher else "Run jobs/nightly.py first.",
+        )
+    return str(rows["feature_version"][int(np.argmax(microseconds(rows["created_time"])))])
+
+
+def _vectors(column: pa.ChunkedArray, name: str) -> Vectors:
+    """The column as a matrix, zeros where it is NULL."""
+    present = np.asarray(pc.is_valid(column).to_numpy())
+    if not present.any():
+        return Vectors(np.zeros((len(present), 0), np.float32), present)
+    read = vector_matrix(column.drop_null(), "reccot_vectors", name)
+    values = np.zeros((len(present), read.shape[1]), np.float32)
+    values[present] = read
+    return Vectors(values, present)
