@@ -13,8 +13,8 @@ from trackrec.ctr.samples import Samples, microseconds
 from trackrec.ctr.whitening import Floats
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
+from trackrec.tables.schemas.items import CATALOGUE
 
-CATALOGUE = "catalogue"  # text_source of the item's own text; a description's is its generator_version
 _COLUMNS = ("item_id", "encoder_version", "text_source", "attributes", "item_vector", "created_time")
 
 
