@@ -103,6 +103,66 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
     assert out.count("validation AUC") == 8  # one progress line an arm and seed
 
 
+def test_the_intervals_of_all_rows_and_of_slices_become_rows(warehouse):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", run_id="r1") == 0
+    rows = {row["slice"]: row for row in DeltaTable(warehouse / "gain_slices").to_pyarrow_table().to_pylist()}
+    assert list(rows) == ["all", "items < 10", "items < 50", "users < 20", "users >= 100"]
+    gains = [row["auc_gain"] for row in gained(warehouse) if row["arm"] == "reccot"]
+    whole = rows["all"]
+    assert (whole["run_id"], whole["backbone"], whole["arm"], whole["reason"]) == ("r1", "DIN", "reccot", None)
+    assert (whole["rows"], whole["users"], whole["gain"]) == (24, 8, pytest.approx(np.mean(gains)))
+    assert whole["low"] < whole["gain"] < whole["high"]
+    assert whole["minimum_detectable"] > 0
+    assert (rows["items < 50"]["gain"], rows["users < 20"]["rows"]) == (whole["gain"], 24)  # 60 rows train, 20 a user
+    nobody = rows["users >= 100"]
+    assert (nobody["rows"], nobody["reason"]) == (0, "no rows")
+    assert {nobody[name] for name in ("reference_auc", "gain", "low", "high", "logloss_change")} == {None}
+
+
+def test_the_report_prints_the_stored_gains_and_plots_them_again(warehouse, capsys):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1", run_id="r1") == 0
+    printed = capsys.readouterr().out.split("\n\n", 1)[1].splitlines()
+    plots = [warehouse / "plots" / name for name in ("gain.png", "gain.svg")]
+    drawn = [plot.read_bytes() for plot in plots]
+    for plot in plots:
+        plot.unlink()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert again[0] == "DIN, 2 seeds, features v1"
+    assert again[1].startswith("train 60 rows, test 24 rows; run r1 of 20")
+    assert [line for line in again if line][2:] == [line for line in printed if line][2:]
+    assert [plot.read_bytes() for plot in plots] == drawn
+
+
+def test_the_report_shows_the_newest_run_with_its_floors(warehouse, capsys):
+    small = ("ctr.arms=[plain,reccot]", "ctr.epochs=1")
+    assert run(warehouse, "ctr.seeds=[1,2]", *small, run_id="r1") == 0
+    assert run(warehouse, "ctr.seeds=[3]", *small, run_id="r2") == 0
+    capsys.readouterr()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "DIN, 1 seeds" in out
+    assert "run r2 of" in out
+    assert "r1" not in out
+
+
+def test_gains_of_an_earlier_version_are_shown_without_intervals(warehouse, capsys):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1") == 0
+    table = DeltaTable(warehouse / "feature_gain").to_pyarrow_table()
+    new = ["test_uauc", "test_uauc_unweighted", "test_ece", "planted_worth"]
+    write_deltalake(warehouse / "feature_gain", table.drop_columns(new), mode="overwrite", schema_mode="overwrite")
+    (warehouse / "gain_slices").rename(warehouse / "elsewhere")
+    capsys.readouterr()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reccot  "))
+    assert re.search(r"[+-]0\.\d{4} ± 0\.\d{4}  -  +-  ", line)
+
+
+def test_a_warehouse_without_gains_is_named_with_its_remedy(warehouse, capsys):
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 2
+    assert "table feature_gain does not exist" in capsys.readouterr().err
+
+
 def test_spark_finds_the_types_of_the_schema_in_feature_gain(warehouse):
     assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1") == 0
     delta = DeltaTable(warehouse / "feature_gain")
