@@ -59,7 +59,7 @@ def attribute_match(samples: Samples, attributes: Floats) -> Floats:
     lift = shrunk_share(liked, events, own[row]) - own[row]
     counted = np.maximum(np.bincount(row, minlength=len(own)), 1)
     match = np.bincount(row, weights=lift, minlength=len(own)) / counted
-    return match.astype(np.float32).reshape(-1, 1)
+    return np.asarray(match.reshape(-1, 1), dtype=np.float32)
 
 
 def _own_share(samples: Samples) -> Scores:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from trackrec.runtime.settings.section import Section
 
-
 Arm = Literal[
     "plain",
     "without_item_text",  # plain without what the catalogue says of the items
