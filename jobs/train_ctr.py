@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcome = train_ctr(run, tables)
         figures = measured_figures(outcome.measurement, outcome.slices)
         print(f"\n{gain_table(figures)}")
-        print(*save_plot([figures], plot_folder(run.settings.warehouse)), sep="\n")
+        for line in save_plot([figures], plot_folder(run.settings.warehouse)):
+            print(line)
     return job.exit_code
 
 

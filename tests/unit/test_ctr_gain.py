@@ -37,6 +37,11 @@ def test_a_gain_is_called_by_its_name(differences, interval, words):
     assert words in verdict
 
 
+def test_a_loss_without_the_items_words_speaks_for_them():
+    verdict = Gain("without_item_text", (-0.011, -0.010, -0.012), (-0.02, -0.002)).verdict()
+    assert verdict.endswith(": a loss, what the catalogue says of the items helps every other arm")
+
+
 def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
     floors = {"item_mean": 0.69, "item_mean_user_share": 0.738}
     assert floor_verdicts({"plain": [0.715, 0.725], "reccot": [0.75]}, floors) == [
@@ -88,7 +93,10 @@ def by_arm(*gains):
 @pytest.mark.parametrize(
     ("mean", "words"),
     [
-        (0.0096, "the instrument finds +0.0096 of +0.0100 planted (95 % interval +0.0076 to +0.0116)"),
+        (
+            0.0096,
+            "finds +0.0096 of +0.0100 planted at 10 % of a vector's variance (95 % interval +0.0076 to +0.0116)",
+        ),
         (
             0.0059,
             "No other row of this table can be trusted",
@@ -172,6 +180,7 @@ def log():
         window=np.array(["alignment", "ctr_train", "ctr_train", "ctr_train", "ctr_test", "ctr_test"], dtype=object),
         in_scope=np.ones(6, dtype=bool),
         users=pa.array(["u"]),
+        items=pa.array(["i", "j", "k"]),
         n_items=4,
     )
 
@@ -251,7 +260,7 @@ def test_arms_of_other_rows_or_seeds_than_plains_are_refused():
 def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
     lines = table(measurement()).splitlines()
     assert lines[:2] == [
-        "DIN, adaptor hea, 2 seeds, features v1",
+        "DIN, adaptor linear, 2 seeds, features v1",
         "train 9 rows of all users; validation 5 and test 4 rows of users in scope (2 in test)",
     ]
     head, floor, _, plain, reccot = lines[3:8]

@@ -23,7 +23,8 @@ CONF = """
 warehouse: {warehouse}
 generator: {{model: {{source: "path:none"}}}}
 encoder: {{model: {{source: "path:none"}}}}
-ctr: {{seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32, threads: 1}}
+ctr: {{item_texts: false, seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32,
+  components: 2, threads: 1}}
 """
 
 

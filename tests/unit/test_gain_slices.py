@@ -7,7 +7,7 @@ import pytest
 from trackrec.ctr.comparison import compare
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes
 from trackrec.ctr.samples import Samples
-from trackrec.ctr.slices import measure_slices, slice_masks
+from trackrec.ctr.slices import measure_share, measure_slices, slice_masks
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 
@@ -25,6 +25,7 @@ def log(user, item, known=None):
         window=np.full(len(user), "ctr_test", dtype=object),
         in_scope=np.ones(len(user), dtype=bool),
         users=pa.array(["u", "v"]),
+        items=pa.array([str(i) for i in range(max(item) + 1)]),
         n_items=9,
     )
 
@@ -94,14 +95,14 @@ def result(arm, seed, predicted):
     return ArmResult(GainRow(arm=arm, seed=seed, backbone="DIN", auc_gain=0.0, **figures), predicted, 1, 1.0)
 
 
+def measurement(**predicted):
+    """Each arm's predictions (seeds, rows)."""
+    arms = [result(arm, seed, of_seeds[seed]) for seed in (0, 1) for arm, of_seeds in predicted.items()]
+    return Measurement(CtrSettings(seeds=(0, 1)), Sizes(9, 9, 6, 3, 0), LABEL, USER, (), tuple(arms))
+
+
 def test_every_arm_is_measured_on_every_slice_and_what_is_under_test_against_its_rivals():
-    arms = [
-        result(arm, seed, predicted[seed])
-        for seed in (0, 1)
-        for arm, predicted in {"plain": PLAIN, "tallies": PLAIN, "reccot": RIGHT}.items()
-    ]
-    measurement = Measurement(CtrSettings(seeds=(0, 1)), Sizes(9, 9, 6, 3, 0), LABEL, USER, (), tuple(arms))
-    rows = measure_slices(measurement, {"users < 20": USER < 2})
+    rows = measure_slices(measurement(plain=PLAIN, tallies=PLAIN, reccot=RIGHT), {"users < 20": USER < 2})
     assert [(row.slice, row.arm, row.rows) for row in rows] == [
         ("all", "tallies", 6),
         ("all", "reccot", 6),
@@ -110,3 +111,8 @@ def test_every_arm_is_measured_on_every_slice_and_what_is_under_test_against_its
         ("against tallies", "reccot", 6),
     ]
     assert [row.gain for row in rows[::4]] == [0.0, rows[1].gain]  # tallies predict as plain does here
+
+
+def test_a_point_of_the_learning_curve_is_a_slice_of_all_test_rows():
+    (row,) = measure_share(measurement(plain=PLAIN, reccot=RIGHT), 0.1)
+    assert (row.slice, row.arm, row.rows, row.arm_auc) == ("train 10 %", "reccot", 6, 1.0)

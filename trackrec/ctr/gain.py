@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trackrec.ctr.results import GainRow, SliceGain
-from trackrec.ctr.roles import PLAIN
+from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 
 ALL = "all"  # the slice of all test rows
 FOUND = 0.6  # share of a planted signal's worth that must come out
@@ -58,6 +58,8 @@ class Gain:
         figures += f" (95 % interval over users and seeds {self.interval[0]:+.4f} to {self.interval[1]:+.4f})"
         if self.is_gain:
             return f"{figures}: a gain"
+        if self.is_loss and self.arm == WITHOUT_ITEM_TEXT:
+            return f"{figures}: a loss, what the catalogue says of the items helps every other arm"
         if self.is_loss:
             return f"{figures}: a loss, the features make the model worse"
         if self.mean < 0:

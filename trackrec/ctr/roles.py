@@ -7,10 +7,11 @@ PLANTED = "planted"  # positive control: a signal of known worth, which the inst
 PERMUTED = "permuted"  # negative control: RecCoTs of other users, the same geometry without the user's content
 TALLIES = "tallies"  # the counts that a RecCoT is written from, as numbers
 TEACHER = "teacher"  # true texts of the statistics teacher, written without an LLM
+WITHOUT_ITEM_TEXT = "without_item_text"  # plain without the catalogue: what the item side is worth
 RECCOT = "reccot"
 ITEM_DESCRIPTION = "item_description"
 
-CONTROLS = (PLANTED, PERMUTED, TALLIES, TEACHER)
+CONTROLS = (WITHOUT_ITEM_TEXT, PLANTED, PERMUTED, TALLIES, TEACHER)
 RIVALS = (PERMUTED, TALLIES)  # what RecCoTs must beat for their texts to count
 ORDER = (PLAIN, *CONTROLS, RECCOT, ITEM_DESCRIPTION)  # as tables and plots list them; feature versions after these
 

@@ -58,3 +58,11 @@ def measure_slices(measurement: Measurement, masks: Mapping[str, Mask]) -> list[
         if rival in arms and tested:
             rows += compare(against(rival), label, user, arms[rival], tested, backbone)
     return rows
+
+
+def measure_share(measurement: Measurement, share: float) -> list[SliceGain]:
+    """A point of the learning curve: every arm against plain on all test rows, all fitted on this share of the rows."""
+    predictions = measurement.predictions()
+    plain = predictions.pop(PLAIN)
+    name, backbone = f"train {100 * share:.0f} %", measurement.settings.backbone
+    return compare(name, measurement.label, measurement.user, plain, predictions, backbone)

@@ -24,8 +24,8 @@ def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
     vectors, as the counts vary more: on MovieLens-100k 15 of the first 16 components of one vector were made of them.
     BadInputError: no table.
     """
-    table = lake.read_columns("user_histories", ["user_id", "as_of", "prompt_key", "n_events", "n_liked", "tallies"])
-    table = table.sort_by([(name, "ascending") for name in ("as_of", "user_id", "prompt_key")])
+    table = lake.read_columns("user_histories", ["user_id", "as_of", "n_events", "n_liked", "tallies"])
+    table = table.sort_by([(name, "ascending") for name in ("as_of", "user_id")])
     events, liked = (table[name].to_numpy().astype(np.float64) for name in ("n_events", "n_liked"))
     # Shrunk to the share of all snapshots until then: what became known later must not reach an earlier one.
     share = shrunk_share(liked, events, (liked.cumsum() + 1) / (events.cumsum() + 2))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from trackrec.ctr.controls import PLANTED_SHARE
 from trackrec.ctr.gain import FOUND, Gain
 from trackrec.ctr.results import SliceGain
 from trackrec.ctr.roles import CONTROLS, ITEM_DESCRIPTION, PERMUTED, PLANTED, RECCOT, RIVALS, TALLIES
@@ -21,14 +22,17 @@ def planted_verdict(gains: Mapping[str, Gain]) -> str:
     planted = gains.get(PLANTED)
     if planted is None:
         return f"no signal was planted (arm {PLANTED}): whether this instrument would find one is unknown"
-    worth = f"{planted.planted_worth:+.4f} planted" if planted.planted_worth is not None else "a planted signal"
+    worth = f"{planted.planted_worth:+.4f}" if planted.planted_worth is not None else "a signal"
     low, high = planted.interval
-    figures = f"{planted.mean:+.4f} of {worth} (95 % interval {low:+.4f} to {high:+.4f})"
+    figures = (
+        f"{planted.mean:+.4f} of {worth} planted at {100 * PLANTED_SHARE:.0f} % of a vector's variance (95 % interval "
+        f"{low:+.4f} to {high:+.4f})"
+    )
     if planted.planted_found:
         return f"the instrument finds {figures}"
     return (
-        f"the instrument does not find what was planted: {figures}; found is an interval above 0 and {FOUND:.0%} of "
-        "the worth. No other row of this table can be trusted"
+        f"the instrument does not find what was planted: {figures}; found means {100 * FOUND:.0f} % of the worth, "
+        "and the interval above 0. No other row of this table can be trusted"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.gain import ALL, Gain, gains_of
 from trackrec.ctr.results import GainRow, Measurement, SliceGain
-from trackrec.ctr.roles import CONTROLS, PLAIN, PLANTED, ordered
+from trackrec.ctr.roles import CONTROLS, PLAIN, PLANTED, RECCOT, ordered
 from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict
 from trackrec.runtime.terminal import printable
 
@@ -63,6 +63,12 @@ def by_arm(rows: Sequence[GainRow]) -> dict[str, list[GainRow]]:
     return {arm: [row for row in rows if row.arm == arm] for arm in (*FLOORS, *arms)}
 
 
+def feature_version(rows: Sequence[GainRow]) -> str | None:
+    """That of the RecCoTs, else of the first arm that has one."""
+    versions = {row.arm: row.feature_version for row in rows if row.feature_version is not None}
+    return versions.get(RECCOT, next(iter(versions.values()), None))
+
+
 def gain_table(figures: GainFigures) -> str:
     """Aligned plain text of at most 120 columns: the verdict for everybody, floors and arms, slices, all verdicts."""
     gains = figures.gains
@@ -82,11 +88,10 @@ def gain_table(figures: GainFigures) -> str:
 
 def _heading(measurement: Measurement) -> list[str]:
     settings, sizes = measurement.settings, measurement.sizes
-    versions = [result.row.feature_version for result in measurement.arms if result.row.feature_version is not None]
+    version = feature_version(measurement.rows)
     users = "all users" if settings.train_users == "all" else "users in scope"
     lines = [
-        f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, "
-        f"features {versions[0] if versions else 'none'}",
+        f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, features {version or 'none'}",
         f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} and test {sizes.test:,} rows of "
         f"users in scope ({sizes.test_users} in test)",
     ]

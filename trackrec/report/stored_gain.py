@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.results import GainRow, SliceGain
 from trackrec.ctr.roles import PLAIN
-from trackrec.report.gain import GainFigures, by_arm
+from trackrec.report.gain import GainFigures, by_arm, feature_version
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake, Row
 
@@ -46,11 +46,10 @@ def _figures(last: Row, rows: Sequence[Row], slices: Sequence[Row]) -> GainFigur
 
 
 def _heading(last: Row, rows: Sequence[GainRow]) -> tuple[str, ...]:
-    versions = [row.feature_version for row in rows if row.feature_version is not None]
     seeds = len({row.seed for row in rows if row.seed is not None})
     created: datetime = last["created_time"]
     return (
-        f"{last['backbone']}, {seeds} seeds, features {versions[0] if versions else 'none'}",
+        f"{last['backbone']}, {seeds} seeds, features {feature_version(rows) or 'none'}",
         f"train {last['train_rows']:,} rows, test {last['test_rows']:,} rows; run {last['run_id']} of "
         f"{created:%Y-%m-%d %H:%M} UTC",
     )
