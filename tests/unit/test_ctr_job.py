@@ -58,7 +58,9 @@ def snapshot_tables():
     keys = {"user_id": [f"u{u}" for u in user], "as_of": as_of}
     vectors = np.random.default_rng(1).standard_normal((2, len(user), SIZE)).astype(np.float32)
     prompt, reccot = (pa.array(list(v), type=pa.list_(pa.float32())) for v in vectors)
-    histories = pa.table({**keys, "n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7})
+    tallies = [[{"attribute": "Drama", "liked": n % 7, "disliked": 9 - n % 7}] for n in range(14)]
+    counts = {"n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7, "tallies": tallies}
+    histories = pa.table({**keys, **counts})
     published = {"feature_version": ["v1"] * 14, "created_time": as_of}
     return histories, pa.table({**keys, **published, "prompt_vector": prompt, "reccot_vector": reccot})
 
@@ -86,7 +88,7 @@ def gained(warehouse):
 def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
     assert run(warehouse) == 0
     rows = gained(warehouse)
-    arms = ["plain", "random_vector", "two_numbers", "reccot"]
+    arms = ["plain", "planted", "permuted", "tallies", "reccot"]
     expected = {(arm, seed) for arm in arms for seed in (1, 2)} | {("item_mean", None), ("item_mean_user_share", None)}
     assert len(rows) == len(expected)
     assert {(row["arm"], row["seed"]) for row in rows} == expected
@@ -97,11 +99,12 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
         assert (row["backbone"], row["train_rows"], row["test_rows"]) == ("floor" if floor else "DIN", 60, 24)
         assert row["coverage"] == (0 if floor or row["arm"] == "plain" else 7 / 8)
         assert row["feature_version"] == ("v1" if row["arm"] == "reccot" else None)
+        assert (row["planted_worth"] is not None) == (row["arm"] == "planted")
     out = capsys.readouterr().out
     for arm in (*arms, "item_mean", "item_mean_user_share"):
         assert re.search(rf"^{arm} +0\.\d{{4}}", out, re.MULTILINE), arm
-    assert "train 60 rows of all users; validation 16 and test 24 rows of users in scope (8 in test)" in out
-    assert out.count("validation AUC") == 8  # one progress line an arm and seed
+    assert "train 60 rows of all users; validation 24 rows of all users; test 24 rows of 8 users in scope" in out
+    assert out.count("validation AUC") == 10  # one progress line an arm and seed
 
 
 def test_the_intervals_of_all_rows_and_of_slices_become_rows(warehouse):
@@ -199,7 +202,7 @@ def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
 
 
 LATE, END = {"ctr_train": 14, "ctr_validation": 15}, {"ctr_train": 1500, "ctr_validation": 1700}
-LEFT_OUT = {"ctr_train": USERS, "ctr_validation": 8}  # one a user; validation is of users in scope
+LEFT_OUT = {"ctr_train": USERS, "ctr_validation": USERS}  # one a user
 
 
 def numbered(*numbers):
@@ -265,7 +268,7 @@ def test_a_missing_table_is_named_with_its_remedy(warehouse, capsys, table, reme
 
 def test_the_plain_arm_needs_no_features(warehouse):
     (warehouse / "reccot_vectors").rename(warehouse / "elsewhere")
-    assert run(warehouse, "ctr.arms=[plain,two_numbers]", "ctr.seeds=[1]") == 0
+    assert run(warehouse, "ctr.arms=[plain,tallies]", "ctr.seeds=[1]") == 0
 
 
 def test_a_missing_column_is_named(warehouse, capsys):
