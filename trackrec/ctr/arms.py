@@ -13,12 +13,11 @@ from trackrec.ctr.dataset import CommonInputs
 from trackrec.ctr.features import Features, SnapshotVectors, Vectors, no_features, scaled, whitened
 from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
-from trackrec.ctr.matching import centroid_matches
+from trackrec.ctr.matching import centroid_matches, scaled_matches
 from trackrec.ctr.reccots import item_cosines, read_reccots
 from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
-from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints, Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
@@ -145,8 +144,8 @@ def _description_features(inputs: ArmInputs) -> Features:
     fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
     vectors = {"description": Vectors(texts.vectors, texts.described)}
     values, flags, projections = whitened(vectors, fitted, settings.components, "item_vectors")
-    matches: Floats = centroid_matches(samples, inputs.common.history.numpy(), texts.vectors)
-    return Features(values, flags, row, scaled(matches, inputs.train), source, projections)
+    matches = scaled_matches(centroid_matches(samples, inputs.common.history.numpy(), texts.vectors))
+    return Features(values, flags, row, matches, source, projections)
 
 
 def _checked(snapshots: SnapshotVectors, table: str, inputs: ArmInputs) -> SnapshotVectors:
