@@ -21,7 +21,7 @@ def vectors(rows):
 
 
 def samples(users, events, label, item=None):
-    """``events`` (of each window, in their order) of every user, one each 100 s; ``label`` and ``item`` (users, events)."""
+    """``events`` (of each window in turn) of every user, one each 100 s; ``label`` and ``item`` (users, all events)."""
     number = np.tile(np.arange(sum(events)), users)
     user = np.repeat(np.arange(users), sum(events))
     item = user * 7 + number * 3 if item is None else np.asarray(item).ravel()

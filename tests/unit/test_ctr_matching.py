@@ -79,7 +79,7 @@ def test_the_attribute_match_is_the_shrunk_share_on_the_targets_attributes_minus
     """Four events of one user: a Drama liked, a Comedy not, a Drama that is both, an item without attributes."""
     attributes = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.float32)
     match = attribute_match(log(item=[0, 1, 2, 3], label=[1, 0, 1, 1]), attributes)
-    # Before the third event 1 of 2 was liked: everybody's share (1 + 1) / (2 + 2), the user's own shrunk to it the same.
+    # Before the third event 1 of 2 was liked: everybody's share (1 + 1) / (2 + 2), and the user's own is the same.
     drama, comedy = (1 + 5 * 0.5) / (1 + 5) - 0.5, (0 + 5 * 0.5) / (1 + 5) - 0.5
     assert match.shape == (4, 1)
     assert match[2, 0] == pytest.approx((drama + comedy) / 2, abs=1e-6)
