@@ -40,7 +40,7 @@ class Experiment:
     test: Ints
 
     def common_of(self, arm: str) -> CommonInputs:
-        """What ``arm`` reads besides its features: the same for all arms but the one that goes without the catalogue."""
+        """What ``arm`` reads besides its features: alike for all arms but the one that goes without the catalogue."""
         return self.without_item_text if arm == WITHOUT_ITEM_TEXT and self.without_item_text else self.common
 
     @property
@@ -115,7 +115,8 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)
         if arm == PLAIN:
             plain_auc = row.test_auc
-            seed = Seed(number, _of_all_samples(experiment, predict(fitted.model, data, train), train, predicted))
+            # Of all training rows, also those that ``share`` leaves out: the planted signal is made of them all.
+            seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, experiment.train), predicted))
         row = replace(
             row,
             seed=number,
@@ -128,11 +129,11 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         yield ArmResult(row, predicted, fitted.epoch, seconds)
 
 
-def _of_all_samples(experiment: Experiment, of_train: Scores, train: Ints, of_test: Scores) -> Scores:
-    """Predictions by sample; .5 in rows that are neither trained on nor tested."""
-    plain = np.full(len(experiment.samples.user), 0.5)
-    plain[train], plain[experiment.test] = of_train, of_test
-    return plain
+def _by_sample(experiment: Experiment, of_train: Scores, of_test: Scores) -> Scores:
+    """Predictions of all samples; .5 in rows of neither window."""
+    predicted = np.full(len(experiment.samples.user), 0.5)
+    predicted[experiment.train], predicted[experiment.test] = of_train, of_test
+    return predicted
 
 
 def _share_of(rows: Ints, share: float, seed: int) -> Ints:
@@ -142,6 +143,7 @@ def _share_of(rows: Ints, share: float, seed: int) -> Ints:
 
 
 def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, validation_auc: float) -> GainRow:
+    figures = figures_on_test(experiment.test_label, predicted, experiment.test_user)
     return GainRow(
         arm=arm,
         backbone=backbone,
@@ -149,6 +151,11 @@ def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, val
         **figures_on_test(experiment.test_label, predicted, experiment.test_user),
         train_rows=len(experiment.train),
         test_rows=len(experiment.test),
+        test_auc=figures["test_auc"],
+        test_logloss=figures["test_logloss"],
+        test_uauc=figures["test_uauc"],
+        test_uauc_unweighted=figures["test_uauc_unweighted"],
+        test_ece=figures["test_ece"],
     )
 
 

@@ -22,7 +22,7 @@ _MATCHED = ("liked", "avoided")  # parts whose cosine with the target item is a 
 
 
 def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
-    """``reccot_vectors`` of one feature_version: prompt, and liked, avoided, outlook, or the whole RecCoT without parts.
+    """``reccot_vectors`` of one feature_version: prompt; liked, avoided and outlook, or without these the whole RecCoT.
 
     ``version`` None takes what was published last, by the teacher or by anyone else. BadInputError: no table, no such
     version, or vectors that differ in size or are not finite.
@@ -32,10 +32,11 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
     table = lake.read_columns("reccot_vectors", columns)
     version = version or _newest_version(table, by_teacher=by_teacher)
     table = table.filter(pc.equal(table["feature_version"], version))
+    table = table.sort_by([("user_id", "ascending"), ("as_of", "ascending")])  # storage has no order
     if table.num_rows == 0:
         raise BadInputError(
             f"table reccot_vectors has no row of feature_version {version}.",
-            "Correct ctr.feature_version, or leave it out to take the newest.",
+            "Correct ctr.feature_version or ctr.feature_versions, or leave it out to take the newest.",
         )
     vectors = {name.removesuffix("_vector"): _vectors(table[name], name) for name in names}
     written = [name for name in vectors if vectors[name].present.any()]

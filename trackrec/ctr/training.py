@@ -32,10 +32,10 @@ class Fit:
 
 
 def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
-    """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; the best epoch's weights return.
+    """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; keep the best epoch's weights.
 
-    Of epochs with the same log-loss the first is kept: later ones only fitted the training rows further. Initial weights,
-    order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
+    Of epochs with the same log-loss the first is kept: later ones only fitted the training rows further. Initial
+    weights, order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
     """
     model = Network(data, settings, seed)
     optimizer = torch.optim.Adam(_parameter_groups(model, settings))
