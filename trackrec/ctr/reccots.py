@@ -18,8 +18,8 @@ from trackrec.tables.lake import Lake
 from trackrec.tables.writers import TEACHER
 
 PARTS = ("liked", "avoided", "outlook")
-# Parts whose cosine with the target item is a number of its own. Alone, on the demo's rows and the teacher's texts, liked
-# minus avoided has AUC .562, with half of outlook's added .575, the whole text's .497 (make bench-parts).
+# Parts whose cosine with the target item is a number of its own. Alone, on the demo's rows and by the teacher's texts,
+# liked minus avoided has AUC .562, with half of outlook's added .575, the entire text's .497.
 _MATCHED = PARTS
 
 

@@ -39,7 +39,7 @@ class Template:
         return f"{self.name}@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
 
     @property
-    def filled_question(self) -> str:
+    def question_text(self) -> str:
         """``question`` with the nouns of the items and their attributes put in."""
         return self.question.format(items=self.item_noun, attributes=self.attribute_noun)
 
