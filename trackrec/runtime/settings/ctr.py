@@ -29,7 +29,7 @@ class CtrSettings(Section):
     without the counters of user and item .725, little above the floor's .723.
     """
 
-    backbone: Literal["DIN"] = "DIN"
+    backbone: Literal["DIN", "DIEN", "DCNv2", "FinalMLP"] = "DIN"
     arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "reccot")
     feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
     seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
