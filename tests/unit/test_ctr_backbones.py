@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from trackrec.ctr.samples import PADDING, Samples
 from trackrec.ctr.training import fit
 from trackrec.runtime.settings import CtrSettings
 
-BACKBONES = get_args(CtrSettings.model_fields["backbone"].annotation)
+BACKBONES = ("DIN", "DIEN", "DCNv2", "FinalMLP")
 ROWS, PER_USER, ITEMS = 48, 12, 9
 FITTED_UNTIL = 4_000_000  # rows before it scale the inputs: the labels that a test flips come later
 EVERY_ROW = torch.arange(ROWS)
