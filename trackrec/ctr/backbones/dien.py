@@ -28,8 +28,8 @@ class DIEN(ZooBackbone):
             dnn_hidden_units=list(settings.hidden_units),
             net_dropout=settings.dropout,
             batch_norm=False,  # as the others
-            # As in the paper's code: validation log-loss .5905 at the third epoch, without .5907 at the sixth. Attention
-            # by a small network as DIN's, instead of the bilinear form, .5910.
+            # As in the paper's code: validation log-loss .5905 at the third epoch, without .5907 at the sixth (seed 1).
+            # Attention by a small network as DIN's, instead of the bilinear form: .5910.
             enable_sum_pooling=True,
         )
         # FuxiCTR's squeezes away the rows of a batch of one; here no row is without an event (see events_first).
