@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # trackrec: from logs to RecCoT features
-# MAGIC A night of the pipeline (histories → generate → encode → publish), the RecCoTs it wrote, and what they are worth
-# MAGIC to a CTR model. Each cell calls what the nightly job calls. The cluster needs this repository on its Python path
-# MAGIC (a Git folder is) and the packages of `setup.py`: `[vllm]` on GPU workers, `[ctr]` for the last step.
+# MAGIC A night of the pipeline (histories → generate → encode → publish → items), the RecCoTs it wrote, and what they
+# MAGIC are worth to a CTR model. Each cell calls what the nightly job calls. The cluster needs this repository on its
+# MAGIC Python path (a Git folder is) and the packages of `setup.py`: `[vllm]` on GPU workers, `[ctr]` for the last.
 
 # COMMAND ----------
 

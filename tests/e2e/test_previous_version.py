@@ -49,6 +49,11 @@ def test_the_same_night_generates_nothing_and_encodes_what_is_served_anew(night)
     }  # fmt: skip
 
 
+def test_its_items_are_encoded_with_the_first_night(night):
+    folder, _ = night
+    assert len(rows(folder, "item_vectors")) == 9
+
+
 def test_what_is_encoded_anew_is_a_feature_version_beside_the_earlier_one(night):
     folder, before = night
     new = [row for row in rows(folder, "reccot_vectors") if row["run_id"] == "new"]

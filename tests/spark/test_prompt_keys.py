@@ -17,6 +17,7 @@ from trackrec.histories.templates import template_of
 from trackrec.reccots.feature_version import ENCODED_TEXTS
 from trackrec.reccots.requests import chunks_of, requests
 from trackrec.runtime.settings import HistorySettings, PromptSettings, SamplingSettings, SourceSettings
+from trackrec.tables import schemas
 
 pytestmark = pytest.mark.spark
 
@@ -58,7 +59,8 @@ def at(second):
 
 @pytest.fixture(scope="module")
 def items(spark):
-    raw = spark.createDataFrame(ITEMS, "item_id string, title string, attributes array<string>")
+    # Neither year nor description is in a prompt.
+    raw = spark.createDataFrame([(*item, 1995, "A text.") for item in ITEMS], schemas.ITEMS.spark_schema())
     return clean_items(raw, SHAPE.max_title_chars).good
 
 

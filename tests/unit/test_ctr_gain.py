@@ -39,7 +39,7 @@ def test_a_gain_is_called_by_its_name(differences, interval, words):
 
 def test_a_loss_without_the_items_words_speaks_for_them():
     verdict = Gain("without_item_text", (-0.011, -0.010, -0.012), (-0.02, -0.002)).verdict()
-    assert verdict.endswith(": a loss, what the catalogue says of the items helps every other arm")
+    assert verdict.endswith(": a loss, what the catalogue says of the items helps plain")
 
 
 def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
@@ -261,7 +261,7 @@ def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
     lines = table(measurement()).splitlines()
     assert lines[:2] == [
         "DIN, adaptor linear, 2 seeds, features v1",
-        "train 9 rows of all users; validation 5 and test 4 rows of users in scope (2 in test)",
+        "train 9 rows of all users; validation 5 rows of all users; test 4 rows of 2 users in scope",
     ]
     head, floor, _, plain, reccot = lines[3:8]
     at = head.index("gain on plain")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from trackrec.ctr.arms import ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
-from trackrec.ctr.results import ArmResult, GainRow, Sizes, figures_on_test
+from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, figures_on_test
 from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
@@ -42,6 +42,19 @@ class Experiment:
     def common_of(self, arm: str) -> CommonInputs:
         """What ``arm`` reads besides its features: alike for all arms but the one that goes without the catalogue."""
         return self.without_item_text if arm == WITHOUT_ITEM_TEXT and self.without_item_text else self.common
+
+    def of_backbone(self, backbone: str) -> Experiment:
+        """The same inputs for another network."""
+        return replace(self, settings=self.settings.model_copy(update={"backbone": backbone}))
+
+    def of_arms(self, names: Iterable[str]) -> Experiment:
+        """With these of its arms only; plain stays the first."""
+        chosen = tuple(name for name in self.arms.names if name == PLAIN or name in set(names))
+        return replace(self, arms=replace(self.arms, names=chosen))
+
+    def measurement(self, floors: Iterable[GainRow], results: Iterable[ArmResult]) -> Measurement:
+        """What was measured of it."""
+        return Measurement(self.settings, self.sizes, self.test_label, self.test_user, tuple(floors), tuple(results))
 
     @property
     def test_label(self) -> Labels:
@@ -143,18 +156,13 @@ def _share_of(rows: Ints, share: float, seed: int) -> Ints:
 
 
 def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, validation_auc: float) -> GainRow:
-    figures = figures_on_test(experiment.test_label, predicted, experiment.test_user)
     return GainRow(
         arm=arm,
         backbone=backbone,
         validation_auc=validation_auc,
         train_rows=len(experiment.train),
         test_rows=len(experiment.test),
-        test_auc=figures["test_auc"],
-        test_logloss=figures["test_logloss"],
-        test_uauc=figures["test_uauc"],
-        test_uauc_unweighted=figures["test_uauc_unweighted"],
-        test_ece=figures["test_ece"],
+        **figures_on_test(experiment.test_label, predicted, experiment.test_user),
     )
 
 

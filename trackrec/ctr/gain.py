@@ -59,7 +59,7 @@ class Gain:
         if self.is_gain:
             return f"{figures}: a gain"
         if self.is_loss and self.arm == WITHOUT_ITEM_TEXT:
-            return f"{figures}: a loss, what the catalogue says of the items helps every other arm"
+            return f"{figures}: a loss, what the catalogue says of the items helps plain"
         if self.is_loss:
             return f"{figures}: a loss, the features make the model worse"
         if self.mean < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -63,7 +64,17 @@ class SliceGain:
     reason: str | None = None
 
 
-def figures_on_test(label: Labels, probability: Scores, user: Users) -> dict[str, float]:
+class FiguresOnTest(TypedDict):
+    """Columns of ``feature_gain`` that follow from predictions of the test rows."""
+
+    test_auc: float
+    test_logloss: float
+    test_uauc: float
+    test_uauc_unweighted: float
+    test_ece: float
+
+
+def figures_on_test(label: Labels, probability: Scores, user: Users) -> FiguresOnTest:
     """Columns of ``feature_gain`` that predictions of the test rows give: AUC, both UAUC, log-loss (nats) and ECE."""
     return {
         "test_auc": auc(label, probability),

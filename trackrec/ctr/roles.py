@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PLAIN = "plain"  # no features; the others' gains are measured against it
+WITHOUT_ITEM_TEXT = "without_item_text"  # plain without what the catalogue says of the items
 PLANTED = "planted"  # positive control: a signal of known worth, which the instrument must find
 PERMUTED = "permuted"  # negative control: RecCoTs of other users, the same geometry without the user's content
 TALLIES = "tallies"  # the counts that a RecCoT is written from, as numbers

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -24,9 +26,7 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
     row = vectors.agg(
         F.count("*").alias("rows"),
         F.count_distinct("reccot").alias("texts"),
-        F.count_if(_any(lambda v: F.size(v) != vector_size)).alias("vectors of the wrong length"),
-        F.count_if(_any(_not_finite)).alias("vectors with NaN or infinity"),
-        F.count_if(_any(lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE)).alias("vectors not of unit norm"),
+        *_vector_faults(VECTORS, vector_size),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
     assert row is not None  # an aggregate without groups has one row
@@ -55,9 +55,36 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
     return shares
 
 
-def _any(faulty: Callable[[Column], Column]) -> Column:
-    """Whether one of a row's vectors is ``faulty``; one that is NULL, a part that its RecCoT does not have, is not."""
-    return F.greatest(*[F.col(name).isNotNull() & faulty(F.col(name)) for name in VECTORS])
+def gate_item_vectors(vectors: DataFrame, vector_size: int) -> None:
+    """Check the rows that are to be written as ``item_vectors``; QualityGateError names every check that failed.
+
+    Finite, unit norm, ``vector_size`` floats. One pass.
+    """
+    row = vectors.agg(*_vector_faults(("item_vector",), vector_size)).first()
+    assert row is not None  # an aggregate without groups has one row
+    faults = [f"{count:,} {fault}" for fault, count in row.asDict().items() if count]
+    if faults:
+        raise QualityGateError(
+            f"item_vectors not written: {'; '.join(faults)}.",
+            "Set encoder.vector_size to what the encoder gives, or name another encoder.model.source.",
+        )
+
+
+def _vector_faults(columns: tuple[str, ...], vector_size: int) -> list[Column]:
+    """How many rows have a faulty vector among ``columns``, a count for each fault, named after it.
+
+    A vector that is NULL, a part that its RecCoT does not have, is not faulty.
+    """
+    checks: dict[str, Callable[[Column], Column]] = {
+        "vectors of the wrong length": lambda v: F.size(v) != vector_size,
+        "vectors with NaN or infinity": _not_finite,
+        "vectors not of unit norm": lambda v: F.abs(_norm(v) - 1) > _NORM_TOLERANCE,
+    }
+
+    def any_of(faulty: Callable[[Column], Column]) -> Column:
+        return reduce(or_, (F.col(name).isNotNull() & faulty(F.col(name)) for name in columns))
+
+    return [F.count_if(any_of(faulty)).alias(fault) for fault, faulty in checks.items()]
 
 
 def _not_finite(vector: Column) -> Column:

@@ -92,8 +92,8 @@ def _heading(measurement: Measurement) -> list[str]:
     users = "all users" if settings.train_users == "all" else "users in scope"
     lines = [
         f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, features {version or 'none'}",
-        f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} and test {sizes.test:,} rows of "
-        f"users in scope ({sizes.test_users} in test)",
+        f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} rows of all users; "
+        f"test {sizes.test:,} rows of {sizes.test_users:,} users in scope",
     ]
     if sizes.late:
         lines.append(f"left out {sizes.late:,} train and validation rows whose label became known after their window")
