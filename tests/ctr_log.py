@@ -28,7 +28,7 @@ def samples(users, events, label, item=None):
     seconds = instants(number * 100 + user % 50)
     return pa.table(
         {
-            "user_id": [f"u{u:03}" for u in user],
+            "user_id": [f"u{u:04}" for u in user],
             "item_id": [f"i{i % 15:03}" for i in item],
             "event_time": seconds,
             "known_time": seconds,
@@ -62,7 +62,7 @@ def snapshots(user, as_of, version="v1", generator="g@1+vllm", created=0, **colu
     rows = len(user)
     return pa.table(
         {
-            "user_id": [f"u{u:03}" for u in user],
+            "user_id": [f"u{u:04}" for u in user],
             "as_of": instants(as_of),
             "feature_version": [version] * rows,
             "generator_version": pa.array([generator] * rows, type=pa.string()),
@@ -78,7 +78,7 @@ def histories(user, as_of, n_events, n_liked, tallies):
     kind = pa.struct([("attribute", pa.string()), ("liked", pa.int32()), ("disliked", pa.int32())])
     return pa.table(
         {
-            "user_id": [f"u{u:03}" for u in user],
+            "user_id": [f"u{u:04}" for u in user],
             "as_of": instants(as_of),
             "n_events": pa.array(n_events, type=pa.int64()),
             "n_liked": pa.array(n_liked, type=pa.int64()),

@@ -38,6 +38,7 @@ MODULES = (
     "trackrec.report.show",
     "trackrec.report.stored_gain",
     "trackrec.stages.train_ctr",
+    "trackrec.tables.arrow",
     "trackrec.tables.catalog",
     "trackrec.tables.contract",
     "trackrec.tables.keys",
