@@ -1,4 +1,4 @@
-"""A night: histories → generate → encode → publish, only for users that changed.
+"""A night: histories → generate → encode → publish → items, only for users and items that changed.
 
 python -m jobs.nightly --conf conf/local.yaml
 SPARK_CONF_DIR=conf/local spark-submit jobs/nightly.py --conf conf/local.yaml
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
     with recorded_run("nightly", __doc__, argv) as job:
         from trackrec.stages.encode import encode_reccots
+        from trackrec.stages.encode_items import encode_items
         from trackrec.stages.generate import generate_reccots
         from trackrec.stages.histories import build_histories, check_night
         from trackrec.stages.models import fetch_models
@@ -27,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         check_night(job.run.settings)
         run, tables = open_warehouse(job)
-        for stage in (fetch_models, build_histories, generate_reccots, encode_reccots, publish_features):
+        stages = (fetch_models, build_histories, generate_reccots, encode_reccots, publish_features, encode_items)
+        # Items last: the encoder is in the worker by then, no engine of G starts beside it, and what is wrong with the
+        # catalogue does not keep the users' features back.
+        for stage in stages:
             stage(run, tables)
     return job.exit_code
 

@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # trackrec: from logs to RecCoT features
-# MAGIC A night of the pipeline (histories → generate → encode → publish), the RecCoTs it wrote, and what they are worth
-# MAGIC to a CTR model. Each cell calls what the nightly job calls. The cluster needs this repository on its Python path
-# MAGIC (a Git folder is) and the packages of `setup.py`: `[vllm]` on GPU workers, `[ctr]` for the last step.
+# MAGIC A night of the pipeline (histories → generate → encode → publish → items), the RecCoTs it wrote, and what they
+# MAGIC are worth to a CTR model. Each cell calls what the nightly job calls. The cluster needs this repository on its
+# MAGIC Python path (a Git folder is) and the packages of `setup.py`: `[vllm]` on GPU workers, `[ctr]` for the last.
 
 # COMMAND ----------
 
@@ -35,7 +35,7 @@ notebook.call(report, ["reccots", *args])
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The gain of a CTR model with these features over the same model without, next to floors and a random vector.
+# MAGIC The gain of a CTR model with these features over the same model without, next to floors and controls.
 
 # COMMAND ----------
 

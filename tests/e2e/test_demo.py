@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from trackrec.histories.sources.movielens import fetch
+from trackrec.histories.sources.movielens import ML_100K, fetch
 from trackrec.reccots.feature_version import feature_spec_of
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
 def warehouse(tmp_path_factory, settings):
     """Where the demo writes; weights and data are fetched before, as fetching them is told on stderr."""
     feature_spec_of(settings)
-    fetch(settings.cache_dir())
+    fetch(ML_100K, settings.cache_dir())
     return tmp_path_factory.mktemp("demo") / "warehouse"
 
 
@@ -45,10 +45,15 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert done.stderr == ""
     lines = [line for line in done.stdout.splitlines() if "…" not in line]
     outcomes = [line for line in lines if line.endswith(" s")]
-    assert [line.split()[0] for line in outcomes] == ["models", "histories", "generate", "encode", "publish"]
+    assert [line.split()[0] for line in outcomes] == [
+        "models", "histories", "generate", "encode", "publish", "items",
+    ]  # fmt: skip
     notices = [line.split(maxsplit=1) for line in lines if line not in outcomes]
     assert notices == [
-        ["histories", "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title"],
+        [
+            "histories",
+            "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title · 1,680 with year, 2 unusable",
+        ],
         ["generate", "an engine is starting in a Python worker"],
     ]
     written = rows(warehouse, "reccots")
@@ -59,10 +64,15 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert len(vectors) == sum(r["status"] != "empty" for r in written) > 5
     assert {len(r["reccot_vector"]) for r in vectors} == {384}
     assert all(r["source_max_time"] < r["as_of"] for r in vectors)
+    items = {r["item_id"]: r for r in rows(warehouse, "item_vectors")}
+    assert len(items) == 1682
+    assert items["1"]["text"] == "Toy Story (1995), Animation, Children's, Comedy"
 
 
 def test_spark_submit_does_the_same_and_generates_nothing_again(warehouse):
-    before = {table: sorted(map(str, rows(warehouse, table))) for table in ("reccots", "reccot_vectors")}
+    before = {
+        table: sorted(map(str, rows(warehouse, table))) for table in ("reccots", "reccot_vectors", "item_vectors")
+    }
     done = run(warehouse, [str(BIN / "spark-submit"), "jobs/nightly.py"])
     assert done.returncode == 0, done.stderr
     assert "generate   0 rows" in done.stdout

@@ -62,6 +62,18 @@ def test_a_second_night_generates_nothing_and_leaves_every_row_as_it_was(filled,
         assert sorted(map(str, rows(folder, table))) == sorted(map(str, rows(filled, table))), table
 
 
+def test_a_night_encodes_the_catalogue_and_a_second_one_nothing(copy):
+    folder, flags = copy
+    for run_id in ("first", "second"):
+        assert nightly.main([*flags, "--run-id", run_id]) == 0
+    ledger = {row["run_id"]: dict(row["counts"]) for row in rows(folder, "runs")}
+    assert [(ledger[run]["items_rows"], ledger[run]["items_unchanged"]) for run in ("first", "second")] == [
+        (9, 0),
+        (0, 9),
+    ]
+    assert {row["text"] for row in rows(folder, "item_vectors")} >= {"Title 0, Drama", "Title 1, Drama, Comedy"}
+
+
 def test_changed_sampling_regenerates_and_is_another_feature_version(copy):
     folder, flags = copy
     asked = len(rows(folder, "reccots"))

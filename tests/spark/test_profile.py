@@ -10,7 +10,8 @@ pytestmark = pytest.mark.spark
 
 
 def profile(spark, *rows):
-    items = clean_items(spark.createDataFrame(list(rows), ITEMS.spark_schema()), 80)
+    rows = [(*row, *[None] * (len(ITEMS.columns) - len(row))) for row in rows]
+    items = clean_items(spark.createDataFrame(rows, ITEMS.spark_schema()), 80)
     return item_profile(items.good, items.count())
 
 
@@ -30,6 +31,12 @@ def test_items_without_a_title_are_counted_and_an_item_titled_like_one_is_not(sp
 
 def test_items_without_attributes_have_no_examples(spark):
     assert profile(spark, ("1", "a", []), ("2", "b", None)) == ItemProfile(2, 0, (), 0)
+
+
+def test_years_and_descriptions_are_counted_where_there_are_some(spark):
+    found = profile(spark, ("1", "a", [], 1995, "text"), ("2", "b", [], 1996), ("3", "c", [], 7))
+    assert (found.years, found.unusable_years, found.descriptions) == (2, 1, 1)
+    assert found.line() == ("items 3 · 0 attributes · 0 without title · 2 with year, 1 unusable · 1 with description")
 
 
 def test_a_catalogue_without_items_has_nothing(spark):

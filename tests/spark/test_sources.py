@@ -42,19 +42,22 @@ def test_columns_are_renamed_and_unknown_ones_dropped(spark, stored, format):
     )  # fmt: skip
     frame = read_table(spark, source, schemas.INTERACTIONS)
     assert frame.columns == schemas.INTERACTIONS.column_names
-    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None, None)]
 
 
 def test_absent_nullable_columns_are_null_of_their_type(spark, stored):
     frame = read_table(spark, stored([("1", "a")], "item_id string, title string"), schemas.ITEMS)
-    assert frame.dtypes == [("item_id", "string"), ("title", "string"), ("attributes", "array<string>")]
+    assert frame.dtypes == [
+        ("item_id", "string"), ("title", "string"), ("attributes", "array<string>"), ("year", "int"),
+        ("description", "string"),
+    ]  # fmt: skip
 
 
 def test_a_csv_is_read_as_strings_whatever_its_options_say(spark, tmp_path):
     (tmp_path / "t.csv").write_text("user_id|item_id|event_time|rating\n007|01|2024-01-01|4\n")
     source = TableSource(format="csv", path=str(tmp_path / "t.csv"), options={"sep": "|", "inferSchema": "true"})
     frame = read_table(spark, source, schemas.INTERACTIONS)
-    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None, None)]
 
 
 @pytest.fixture
@@ -64,7 +67,8 @@ def csv_items(spark, tmp_path):
     def read(text, encoding="utf-8", **options):
         (tmp_path / "items.csv").write_bytes(text.encode(encoding))
         source = TableSource(format="csv", path=str(tmp_path / "items.csv"), options=options, attribute_separator="|")
-        return sorted(tuple(row) for row in read_table(spark, source, schemas.ITEMS).collect())
+        items = read_table(spark, source, schemas.ITEMS).select("item_id", "title", "attributes")
+        return sorted(tuple(row) for row in items.collect())
 
     return read
 
@@ -149,6 +153,14 @@ def test_a_quote_that_is_never_closed_in_the_interactions_is_bad_input(spark, tm
     raw = read_table(spark, source, schemas.INTERACTIONS)
     with pytest.raises(BadInputError, match=r"table interactions: a cell of .* has 2\d lines"):
         clean_interactions(raw, SourceSettings(interactions=source)).count()
+
+
+def test_a_description_may_have_a_hundred_lines_and_one_that_swallowed_rows_is_bad_input(counted_items):
+    head = "item_id,title,attributes,description\n"
+    assert counted_items(f'{head}1,a,A,"{"line" + chr(10) * 90}"\n2,b,B,\n').descriptions == 1
+    open_quote = head + '1,a,A,"open\n' + "".join(f"{n},title {n},A,text {n}\n" for n in range(2, 400))
+    with pytest.raises(BadInputError, match=r"table items: a cell of .* has 400 lines.*never closed"):
+        counted_items(open_quote)
 
 
 def test_a_title_of_six_lines_is_a_title(counted_items):
@@ -246,6 +258,13 @@ def test_a_type_that_can_never_be_cast_is_named(spark, stored, column, type_):
     assert f"table interactions ({source.path}): {column} is {type_}, expected " in message
 
 
+def test_a_year_may_be_a_number_a_string_or_a_date_and_nothing_else(spark, stored):
+    for type_ in ("int", "double", "string", "date", "timestamp"):
+        read_table(spark, stored([], f"item_id string, title string, year {type_}"), schemas.ITEMS)
+    message = refused(spark, stored([], "item_id string, title string, year boolean"), schemas.ITEMS)
+    assert "year is boolean, expected a number or a date." in message
+
+
 def test_a_source_that_is_not_given_is_named(spark):
     with pytest.raises(BadInputError, match=r"setting source\.interactions is not given"):
         read_sources(spark, Settings(**MODELS, source=SourceSettings(kind="tables")))
@@ -265,4 +284,18 @@ def test_movielens_is_read_by_the_ordinary_reader(spark, tmp_path):
     items = clean_items(sources.items, 80)
     assert (items.count().good, items.count().placeholders, sources.users.count()) == (1682, 0, 943)
     film = items.good.where("item_id = '1'").first()
+    assert (film.title, film.attributes, film.year) == ("Toy Story", ["Animation", "Children's", "Comedy"], 1995)
+    assert (items.count().years, items.count().unusable_years) == (1680, 2)
+
+
+def test_movielens_1m_is_read_by_the_ordinary_reader_up_to_its_cut(spark, tmp_path):
+    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens-1m")))
+    interactions = clean_interactions(sources.interactions, SourceSettings())
+    counts = interactions.count()
+    assert (counts.rows_in, counts.good, counts.quarantined, counts.late) == (947_090, 947_090, {}, 0)
+    assert interactions.good.agg({"event_time": "max"}).first()[0] < datetime(2001, 6, 1)
+    items = clean_items(sources.items, 80)
+    assert (items.count().good, items.count().placeholders, sources.users.count()) == (3883, 0, 6040)
+    film = items.good.where("item_id = 'Toy Story (1995)'").first()
     assert (film.title, film.attributes) == ("Toy Story", ["Animation", "Children's", "Comedy"])
+    assert interactions.good.join(items.good, "item_id", "left_anti").isEmpty()

@@ -30,7 +30,7 @@ def test_every_writer_is_a_job_that_exists(table):
 
 
 def test_every_table_of_users_can_be_cleared_of_a_user():
-    without_users = {"items", "runs", "feature_gain", "model_versions"}
+    without_users = {"items", "item_vectors", "runs", "feature_gain", "gain_slices", "model_versions"}
     assert {t.name for t in TABLES.values() if "user_id" not in t.column_names} == without_users
 
 
@@ -42,7 +42,7 @@ def test_missing_extra_and_wrong_columns_are_all_named():
 def test_the_core_imports_without_torch_vllm_or_fuxictr():
     code = (
         "import sys, trackrec.stages.opening, trackrec.stages.histories, trackrec.stages.generate; "
-        "import trackrec.stages.encode, trackrec.stages.publish; "
+        "import trackrec.stages.encode, trackrec.stages.encode_items, trackrec.stages.publish; "
         "sys.exit(str({'torch', 'vllm', 'fuxictr', 'transformers'} & set(sys.modules) or '') or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

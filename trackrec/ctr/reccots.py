@@ -15,14 +15,14 @@ from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
+from trackrec.tables.writers import TEACHER
 
-TEACHER = "statistics@"  # how the generator_version of the teacher that counts begins
 PARTS = ("liked", "avoided", "outlook")
 _MATCHED = ("liked", "avoided")  # parts whose cosine with the target item is a number of its own
 
 
 def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
-    """``reccot_vectors`` of one feature_version: prompt, and liked, avoided, outlook, or the whole RecCoT without parts.
+    """``reccot_vectors`` of one feature_version: prompt; liked, avoided and outlook, or without these the whole RecCoT.
 
     ``version`` None takes what was published last, by the teacher or by anyone else. BadInputError: no table, no such
     version, or vectors that differ in size or are not finite.
@@ -32,10 +32,11 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
     table = lake.read_columns("reccot_vectors", columns)
     version = version or _newest_version(table, by_teacher=by_teacher)
     table = table.filter(pc.equal(table["feature_version"], version))
+    table = table.sort_by([("user_id", "ascending"), ("as_of", "ascending")])  # storage has no order
     if table.num_rows == 0:
         raise BadInputError(
             f"table reccot_vectors has no row of feature_version {version}.",
-            "Correct ctr.feature_version, or leave it out to take the newest.",
+            "Correct ctr.feature_version or ctr.feature_versions, or leave it out to take the newest.",
         )
     vectors = {name.removesuffix("_vector"): _vectors(table[name], name) for name in names}
     written = [name for name in vectors if vectors[name].present.any()]
@@ -81,7 +82,7 @@ def _newest_version(table: pa.Table, *, by_teacher: bool) -> str:
         writer = "the teacher" if by_teacher else "an LLM"
         raise BadInputError(
             f"table reccot_vectors has no row written by {writer}.",
-            "Run jobs/teach_reccots.py first." if by_teacher else "Run jobs/nightly.py first.",
+            "Run jobs/publish_teacher.py first." if by_teacher else "Run jobs/nightly.py first.",
         )
     return str(rows["feature_version"][int(np.argmax(microseconds(rows["created_time"])))])
 

@@ -25,7 +25,7 @@ def stored_histories(settings: Settings, tables: Warehouse) -> DataFrame:
 
 
 def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
-    """The usable items of the source: item_id, title, attributes, neutralised as ``clean_items`` does it.
+    """The usable items of the source, neutralised, in the columns of ``clean_items``' good rows.
 
     Raises BadInputError for a source that cannot be read.
     """

@@ -51,7 +51,8 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
             )
             answers = _answers(tables, stage, requests, validator)
             rows = [row.asDict() for row in events.collect()]
-            names = Names(n for row in items.collect() for n in (row["title"], *(row["attributes"] or ())) if n)
+            shown = items.select("title", "attributes").collect()
+            names = Names(n for row in shown for n in (row["title"], *(row["attributes"] or ())) if n)
             stage.tables["reccots"] = {
                 name: _text_figures(frame, events, histories, names) for name, frame in reccots.items()
             }

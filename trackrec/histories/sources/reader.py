@@ -35,6 +35,8 @@ _ACCEPTED = {
     "int": (rf"{_NUMBER}|{_TEXT}|boolean", "0 or 1"),
     "array<string>": (rf"array<string>|{_TEXT}", "array<string> or one separated string"),
 }
+# Of a column, above what its type takes.
+_ACCEPTED_OF = {"year": (rf"{_NUMBER}|{_TEXT}|date|timestamp|timestamp_ntz", "a number or a date")}
 # Besides the columns that the contract never lets be NULL.
 _ALSO_NEEDED = {"items": ("title",)}
 
@@ -49,10 +51,11 @@ class Sources:
 
 
 def read_sources(spark: SparkSession, settings: Settings) -> Sources:
-    """Read what ``settings.source`` names; ``movielens`` is fetched into the cache first. Raises BadInputError."""
+    """Read what ``settings.source`` names; a set of MovieLens is fetched into the cache first. Raises BadInputError."""
     source = settings.source
-    if source.kind == "movielens":
-        source = movielens.movielens_source(movielens.fetch(settings.cache_dir()))
+    if source.kind != "tables":
+        data = movielens.SETS[source.kind]
+        source = movielens.movielens_source(data, movielens.fetch(data, settings.cache_dir()))
     users = read_table(spark, source.users, schemas.USERS) if source.users else None
     return Sources(
         interactions=read_table(spark, _required(source, "interactions"), schemas.INTERACTIONS),
@@ -64,9 +67,9 @@ def read_sources(spark: SparkSession, settings: Settings) -> Sources:
 def read_table(spark: SparkSession, source: TableSource, table: contract.Table) -> DataFrame:
     """The columns of ``table`` and no other; nullable ones that the source lacks are NULL.
 
-    Ids and texts are strings (ids trimmed), attributes array<string>. event_time, available_time, rating and label keep
-    the type they have there: cleaning.py casts them, and shows in the quarantine what could not be cast. Raises
-    BadInputError when the table is missing or unreadable, a column is missing, or a type can never be cast.
+    Ids and texts are strings (ids trimmed), attributes array<string>. event_time, available_time, rating, label and
+    year keep the type they have there: cleaning.py casts them, and shows in the quarantine what could not be cast.
+    Raises BadInputError when the table is missing or unreadable, a column is missing, or a type can never be cast.
     """
     frame = _open(spark, source, table)
     mapped = _mapped_columns(source, table, frame.columns)
@@ -133,10 +136,11 @@ def _described(column: str, source_column: str) -> str:
 
 
 def _check_types(source: TableSource, table: contract.Table, types: Mapping[str, str]) -> None:
+    accepted = {name: _ACCEPTED_OF.get(name, _ACCEPTED[table.column(name).type]) for name in types}
     faults = [
-        f"{name} is {type_}, expected {_ACCEPTED[table.column(name).type][1]}"
+        f"{name} is {type_}, expected {accepted[name][1]}"
         for name, type_ in types.items()
-        if not re.fullmatch(_ACCEPTED[table.column(name).type][0] + "|void", type_)
+        if not re.fullmatch(accepted[name][0] + "|void", type_)
     ]
     if faults:
         raise BadInputError(

@@ -10,8 +10,10 @@ from __future__ import annotations
 from trackrec.tables.contract import Table
 from trackrec.tables.schemas.external import INTERACTIONS, ITEMS, USERS
 from trackrec.tables.schemas.feedback import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
-from trackrec.tables.schemas.operations import FEATURE_GAIN, QUARANTINE, RUNS
+from trackrec.tables.schemas.items import ITEM_VECTORS
+from trackrec.tables.schemas.operations import FEATURE_GAIN, GAIN_SLICES, QUARANTINE, RUNS
 from trackrec.tables.schemas.pipeline import (
+    PART_VECTORS,
     RECCOT_EMBEDDINGS,
     RECCOT_STAGING,
     RECCOT_VECTORS,
@@ -22,16 +24,16 @@ from trackrec.tables.schemas.pipeline import (
 )
 
 __all__ = [
-    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "MODEL_VERSIONS", "PREFERENCES", "QUARANTINE", "RECCOTS",
-    "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING", "RUNS", "SAMPLES", "TABLES",
-    "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
+    "FEATURE_GAIN", "GAIN_SLICES", "INTERACTIONS", "ITEMS", "ITEM_VECTORS", "MODEL_VERSIONS", "PART_VECTORS",
+    "PREFERENCES", "QUARANTINE", "RECCOTS", "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING",
+    "RUNS", "SAMPLES", "TABLES", "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
 ]  # fmt: skip
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
-        RECCOT_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS,
-        FEATURE_GAIN,
+        RECCOT_VECTORS, ITEM_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE,
+        RUNS, FEATURE_GAIN, GAIN_SLICES,
     )
 }  # fmt: skip
