@@ -10,11 +10,18 @@ from __future__ import annotations
 from trackrec.tables.contract import Table
 from trackrec.tables.schemas.external import INTERACTIONS, ITEMS, USERS
 from trackrec.tables.schemas.feedback import MODEL_VERSIONS, PREFERENCES, REC_TUNING, TEACHER_RECCOTS, VALIDATIONS
-from trackrec.tables.schemas.items import ITEM_VECTORS
+from trackrec.tables.schemas.generated import GeneratedTables
+from trackrec.tables.schemas.items import (
+    DESCRIPTION_TEXTS,
+    ITEM_DESCRIPTION_STAGING,
+    ITEM_DESCRIPTIONS,
+    ITEM_VECTORS,
+)
 from trackrec.tables.schemas.operations import FEATURE_GAIN, QUARANTINE, RUNS
 from trackrec.tables.schemas.pipeline import (
     RECCOT_EMBEDDINGS,
     RECCOT_STAGING,
+    RECCOT_TEXTS,
     RECCOT_VECTORS,
     RECCOTS,
     SAMPLES,
@@ -23,16 +30,38 @@ from trackrec.tables.schemas.pipeline import (
 )
 
 __all__ = [
-    "FEATURE_GAIN", "INTERACTIONS", "ITEMS", "ITEM_VECTORS", "MODEL_VERSIONS", "PREFERENCES", "QUARANTINE", "RECCOTS",
-    "RECCOT_EMBEDDINGS", "RECCOT_STAGING", "RECCOT_VECTORS", "REC_TUNING", "RUNS", "SAMPLES", "TABLES",
-    "TEACHER_RECCOTS", "USERS", "USER_HISTORIES", "VALIDATIONS", "VECTOR_SIZE",
+    "DESCRIPTION_TEXTS",
+    "FEATURE_GAIN",
+    "INTERACTIONS",
+    "ITEMS",
+    "ITEM_DESCRIPTIONS",
+    "ITEM_DESCRIPTION_STAGING",
+    "ITEM_VECTORS",
+    "MODEL_VERSIONS",
+    "PREFERENCES",
+    "QUARANTINE",
+    "RECCOTS",
+    "RECCOT_EMBEDDINGS",
+    "RECCOT_STAGING",
+    "RECCOT_TEXTS",
+    "RECCOT_VECTORS",
+    "REC_TUNING",
+    "RUNS",
+    "SAMPLES",
+    "TABLES",
+    "TEACHER_RECCOTS",
+    "USERS",
+    "USER_HISTORIES",
+    "VALIDATIONS",
+    "VECTOR_SIZE",
+    "GeneratedTables",
 ]  # fmt: skip
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         INTERACTIONS, ITEMS, USERS, SAMPLES, USER_HISTORIES, RECCOTS, RECCOT_STAGING, RECCOT_EMBEDDINGS,
-        RECCOT_VECTORS, ITEM_VECTORS, TEACHER_RECCOTS, VALIDATIONS, PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE,
-        RUNS, FEATURE_GAIN,
+        RECCOT_VECTORS, ITEM_VECTORS, ITEM_DESCRIPTIONS, ITEM_DESCRIPTION_STAGING, TEACHER_RECCOTS, VALIDATIONS,
+        PREFERENCES, REC_TUNING, MODEL_VERSIONS, QUARANTINE, RUNS, FEATURE_GAIN,
     )
 }  # fmt: skip
