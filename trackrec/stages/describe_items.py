@@ -39,7 +39,11 @@ def describe_items(run: Run, tables: Warehouse) -> Outcome:
         model = resolve(settings.generator.model, settings.cache_dir())
         sampled = settings.generator.model_copy(update={"sampling": description_sampling(settings)})
         spec = EngineSpec.for_generator(sampled, model, template.opening)
-        write_texts(run, tables, stage, _DESCRIPTIONS, item_prompts(items, template), spec)
+        prompts = item_prompts(items, template).persist()  # else the log is read for each count
+        try:
+            write_texts(run, tables, stage, _DESCRIPTIONS, prompts, spec)
+        finally:
+            prompts.unpersist()
         stage.counts["items without title"] = untitled
     return stage.outcome
 
