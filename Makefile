@@ -6,7 +6,7 @@ DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-counts bench-reading bench-loop
+	bench-feedback bench-counts bench-parts bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench-feedback: install ## candidates and their judgements a second, against the
 
 bench-counts: install ## how many counts of the demo's RecCoTs are right, and on the right side (seconds, after make demo)
 	$(BIN)/python -m bench.counts
+
+bench-parts: install ## whether a RecCoT's clauses land in the right part, liked, avoided or outlook (a minute, after make demo)
+	$(BIN)/python -m bench.parts
 
 bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes)
 	$(BIN)/python -m bench.reading

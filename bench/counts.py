@@ -22,6 +22,7 @@ from typing import Any
 
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.lake import Lake
+from trackrec.tables.writers import is_teacher
 from trackrec.training.teachers.statistics import Tally
 
 _COPIED = re.compile(r"([A-Z][\w'-]*) \((\d+) liked, (\d+) not\)")
@@ -37,7 +38,7 @@ def main() -> int:
     histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
     checks: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for row in lake.read_columns("reccots", ["prompt_key", "generator_version", "text"]).to_pylist():
-        if row["text"] and row["prompt_key"] in histories:
+        if row["text"] and row["prompt_key"] in histories and not is_teacher(row["generator_version"]):
             checks[row["generator_version"]] += checked(row["text"], histories[row["prompt_key"]])
     for version, pairs in checks.items():
         counts, sides = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))

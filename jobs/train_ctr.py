@@ -2,7 +2,7 @@
 
 python -m jobs.train_ctr --conf conf/local.yaml --set ctr.seeds=[1,2,3]
 
-Where the warehouse is catalog.schema, Spark is asked where the tables lie and writes feature_gain.
+Where the warehouse is catalog.schema, Spark is asked where the tables lie and writes feature_gain and gain_slices.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train every arm and seed, add to ``feature_gain`` after each seed, print the table; returns the exit code."""
+    """Train every arm and seed, write rows after each seed, print and plot the gains; returns the exit code."""
     with recorded_run("train_ctr", __doc__, argv) as job:
-        from trackrec.report.gain import gain_table
+        from trackrec.report.gain import gain_table, measured_figures
+        from trackrec.report.plot import plot_folder, save_plot
         from trackrec.stages.opening import open_lake
         from trackrec.stages.train_ctr import train_ctr
 
-        outcome = train_ctr(*open_lake(job))
-        print(f"\n{gain_table(outcome.measurement)}")
+        run, tables = open_lake(job)
+        outcome = train_ctr(run, tables)
+        figures = measured_figures(outcome.measurement, outcome.slices)
+        print(f"\n{gain_table(figures)}")
+        for line in save_plot([figures], plot_folder(run.settings.warehouse)):
+            print(line)
     return job.exit_code
 
 

@@ -35,7 +35,7 @@ notebook.call(report, ["reccots", *args])
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The gain of a CTR model with these features over the same model without, next to floors and a random vector.
+# MAGIC The gain of a CTR model with these features over the same model without, next to floors and controls.
 
 # COMMAND ----------
 

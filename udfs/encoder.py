@@ -10,7 +10,7 @@ from trackrec.models.resolve import Model
 if TYPE_CHECKING:
     import pandas as pd
 
-_GATHERED_ROWS = 2048  # encoded together, about 10 MB where a row has two vectors
+_GATHERED_ROWS = 2048  # encoded together, about 20 MB where a row has five vectors
 _encoder: tuple[str, Any] | None = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from trackrec.histories.sources.movielens import fetch
+from trackrec.histories.sources.movielens import ML_100K, fetch
 from trackrec.reccots.feature_version import feature_spec_of
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
 def warehouse(tmp_path_factory, settings):
     """Where the demo writes; weights and data are fetched before, as fetching them is told on stderr."""
     feature_spec_of(settings)
-    fetch(settings.cache_dir())
+    fetch(ML_100K, settings.cache_dir())
     return tmp_path_factory.mktemp("demo") / "warehouse"
 
 

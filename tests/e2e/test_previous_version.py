@@ -41,11 +41,11 @@ def night(spark, tmp_path_factory):
     return folder, before
 
 
-def test_the_same_night_generates_encodes_and_publishes_nothing(night):
-    folder, _ = night
+def test_the_same_night_generates_nothing_and_encodes_what_is_served_anew(night):
+    folder, before = night
     (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == "new"]
     assert {stage: ledger[f"{stage}_rows"] for stage in ("histories", "generate", "encode", "publish")} == {
-        "histories": 0, "generate": 0, "encode": 0, "publish": 0,
+        "histories": 0, "generate": 0, "encode": len(before["reccots"]), "publish": len(before["reccot_vectors"]),
     }  # fmt: skip
 
 
@@ -64,13 +64,26 @@ def test_describing_items_adds_its_own_tables_and_leaves_all_others_as_they_are(
     assert {table: sorted(map(str, rows(folder, table))) for table in tables} == before
 
 
+def test_what_is_encoded_anew_is_a_feature_version_beside_the_earlier_one(night):
+    folder, before = night
+    new = [row for row in rows(folder, "reccot_vectors") if row["run_id"] == "new"]
+    places = sorted((row["user_id"], row["as_of"]) for row in before["reccot_vectors"])
+    assert sorted((row["user_id"], row["as_of"]) for row in new) == places
+    assert len({row["feature_version"] for row in new}) == 1
+    assert not {row["feature_version"] for row in new} & {
+        row["feature_version"] for row in rows(folder, "reccot_vectors") if row["run_id"] != "new"
+    }
+    assert all(row["generator_version"] and row["template_version"] and row["liked_vector"] for row in new)
+
+
 def test_texts_and_vectors_stay_and_only_keys_and_versions_change(night):
     folder, before = night
     keys = {"row_key", "generator_version", "feature_version"}
     for table, earlier in before.items():
-        now = rows(folder, table)
-        assert sorted(str({k: v for k, v in row.items() if k not in keys}) for row in now) == sorted(
-            str({k: v for k, v in row.items() if k not in keys}) for row in earlier
+        now = [row for row in rows(folder, table) if row["run_id"] != "new"]
+        values = [name for name in earlier[0] if name not in keys]
+        assert sorted(str([row[name] for name in values]) for row in now) == sorted(
+            str([row[name] for name in values]) for row in earlier
         ), table
     assert {row["generator_version"] for row in rows(folder, "reccots")} == {
         f"{row['generator_version']}+scripted" for row in before["reccots"]

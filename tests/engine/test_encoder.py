@@ -44,7 +44,14 @@ def test_no_texts_are_no_vectors(encoder):
     assert encode_texts(encoder, [], batch_size=2).shape == (0, VECTOR_SIZE)
 
 
-def test_the_udf_gives_each_row_the_vectors_of_its_own_text_and_prompt(encoder, model):
+def by_semicolons(text, titles):
+    """Parts for a test: what stands between semicolons; an x of each title."""
+    liked, avoided, outlook = [*text.split(";"), "", ""][:3]
+    return liked, avoided, outlook + "x" * len(titles)
+
+
+def test_the_udf_gives_each_row_the_vectors_of_its_own_text_parts_and_facts(encoder, model):
+    texts = ["a cat; a dog", "stock prices fell", "a kitten;;markets", "a cat; a dog"]
     frame = pd.DataFrame(
         {
             "row_key": ["r0", "r1", "r2", "r3"],
@@ -52,16 +59,25 @@ def test_the_udf_gives_each_row_the_vectors_of_its_own_text_and_prompt(encoder, 
             "prompt_key": ["p", "p", "q", "q"],
             "as_of": pd.Timestamp("2024-05-02"),
             "source_max_time": pd.Timestamp("2024-05-01"),
-            "text": TEXTS,
-            "prompt_body": ["one prompt", "one prompt", "another", "another"],
+            "text": texts,
+            "facts": ["some facts", "some facts", "others", "others"],
+            "titles": [[], [], ["Heat"], []],
         }
     )
     frames = [frame.iloc[:3], frame.iloc[3:], frame.iloc[:0]]
-    out = pd.concat(encode_udf(model, 2, 2)(iter(frames)))
+    out = pd.concat(encode_udf(model, "encoder@1+parts9", by_semicolons, 2, 2)(iter(frames)))
     assert list(out.columns) == COLUMNS
     assert out.row_key.tolist() == ["r0", "r1", "r2", "r3"]
-    assert set(out.encoder_version) == {model.version}
-    np.testing.assert_allclose(np.stack(out.reccot_vector), encode_texts(encoder, TEXTS, 4), atol=1e-5)
-    np.testing.assert_allclose(
-        np.stack(out.prompt_vector), encode_texts(encoder, list(frame.prompt_body), 4), atol=1e-5
-    )
+    assert set(out.encoder_version) == {"encoder@1+parts9"}
+    np.testing.assert_allclose(np.stack(out.reccot_vector), encode_texts(encoder, texts, 4), atol=1e-5)
+    np.testing.assert_allclose(np.stack(out.prompt_vector), encode_texts(encoder, list(frame.facts), 4), atol=1e-5)
+    parts = {
+        "liked_vector": ["a cat", "stock prices fell", "a kitten", "a cat"],
+        "avoided_vector": [" a dog", None, None, " a dog"],
+        "outlook_vector": [None, None, "marketsx", None],
+    }
+    for column, of_rows in parts.items():
+        assert [vector is None for vector in out[column]] == [text is None for text in of_rows], column
+        for vector, text in zip(out[column], of_rows, strict=True):
+            if text is not None:
+                np.testing.assert_allclose(vector, encode_texts(encoder, [text], 1)[0], atol=1e-5)

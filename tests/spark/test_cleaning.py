@@ -23,8 +23,8 @@ def cleaned(spark, *rows, schema=STRINGS, source=SOURCE):
     return clean_interactions(spark.createDataFrame(list(rows), schema), source)
 
 
-def row(user="u", item="i", time="2024-01-01", rating="4", label=None, available=None):
-    return user, item, time, rating, label, available
+def row(user="u", item="i", time="2024-01-01", rating="4", label=None, available=None, split=None):
+    return user, item, time, rating, label, available, split
 
 
 def reasons(result):
@@ -43,8 +43,8 @@ def times(spark, type_, *values):
 def test_a_sound_row_is_kept_with_its_label(spark):
     result = cleaned(spark, row())
     good = spark.createDataFrame(
-        [("u", "i", datetime(2024, 1, 1), datetime(2024, 1, 1), 1)],
-        "user_id string, item_id string, event_time timestamp, known_time timestamp, label int",
+        [("u", "i", datetime(2024, 1, 1), datetime(2024, 1, 1), 1, None)],
+        "user_id string, item_id string, event_time timestamp, known_time timestamp, label int, split string",
     )
     assertDataFrameEqual(result.good, good)
     assert result.bad.isEmpty()
@@ -69,6 +69,7 @@ def test_a_sound_row_is_kept_with_its_label(spark):
         (row(label="0.5"), "label_not_binary"),
         (row(label="maybe"), "label_not_binary"),
         (row(rating=None), "no_label"),
+        (row(split="dev"), "unknown_split"),
     ],
 )
 def test_a_faulty_row_is_set_aside_with_its_reason_and_the_rest_goes_on(spark, faulty, reason):
@@ -88,9 +89,18 @@ def test_an_id_that_is_not_utf8_is_set_aside(spark, tmp_path):
 
 
 def test_a_quarantined_row_shows_the_value_that_could_not_be_read(spark):
-    bad = cleaned(spark, row(rating="five stars")).bad.collect()[0]
-    assert json.loads(bad.row) == dict(zip(INTERACTIONS.column_names, row(rating="five stars"), strict=True))
+    faulty = row(rating="five stars", split="test")
+    bad = cleaned(spark, faulty).bad.collect()[0]
+    assert json.loads(bad.row) == dict(zip(INTERACTIONS.column_names, faulty, strict=True))
     assert (bad.source_table, bad.user_id) == ("interactions", "u")
+
+
+def test_a_faulty_row_without_a_split_is_known_by_the_same_text_as_before_there_were_splits(spark):
+    columns = dict(zip(INTERACTIONS.column_names, row(user=None), strict=True))
+    del columns["split"]
+    before = cleaned(spark, tuple(columns.values()), schema=", ".join(f"{name} string" for name in columns))
+    now = cleaned(spark, row(user=None))
+    assert [(r.fault_key, r.row) for r in now.bad.collect()] == [(r.fault_key, r.row) for r in before.bad.collect()]
 
 
 def test_a_quarantined_row_has_the_columns_of_the_quarantine_table(spark):
@@ -195,6 +205,20 @@ def test_of_conflicting_rows_the_one_known_first_is_kept(spark):
 def test_of_conflicting_rows_known_at_one_time_the_dislike_is_kept(spark):
     for rows in ((row(rating="5"), row(rating="1")), (row(rating="1"), row(rating="5"))):
         assert [r.label for r in cleaned(spark, *rows).good.collect()] == [0]
+
+
+def test_a_split_is_read_whatever_its_case_and_blank_is_none(spark):
+    given = {"a": "train", "b": " Validation\n", "c": "TEST", "d": " ", "e": None}
+    result = cleaned(spark, *(row(item=item, split=split) for item, split in given.items()))
+    splits = {r.item_id: r.split for r in result.good.collect()}
+    assert splits == {"a": "train", "b": "validation", "c": "test", "d": None, "e": None}
+
+
+def test_an_event_in_several_splits_is_in_the_one_that_teaches_least_and_counted_as_conflicting(spark):
+    for splits in (("train", "test", "validation"), ("test", "validation", "train")):
+        result = cleaned(spark, *(row(split=split) for split in splits))
+        assert [r.split for r in result.good.collect()] == ["test"]
+        assert (result.count().duplicates, result.count().conflicting) == (0, 2)
 
 
 def test_microseconds_survive_the_deduplication(spark):

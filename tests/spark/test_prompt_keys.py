@@ -10,9 +10,11 @@ from tests.oracle import utc
 from trackrec.feedback.questions import score_requests
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.contents import fill_snapshots
+from trackrec.histories.prompts import facts
 from trackrec.histories.snapshots import rank_events, snapshots_every_n_events
 from trackrec.histories.sources.cleaning import clean_interactions, clean_items
 from trackrec.histories.templates import template_of
+from trackrec.reccots.feature_version import ENCODED_TEXTS
 from trackrec.reccots.requests import chunks_of, requests
 from trackrec.runtime.settings import HistorySettings, PromptSettings, SamplingSettings, SourceSettings
 from trackrec.tables import schemas
@@ -43,6 +45,12 @@ Genres, liked / disliked: Drama 2 / 1; Action 1 / 0; Comedy 1 / 0
 In all: liked 4 of 6 films.
 >>>
 In two sentences, what does this user like and dislike in films?"""
+
+FACTS = """\
+Genres, liked / disliked: Drama 2 / 1; Action 1 / 0; Comedy 1 / 0
+In all: liked 4 of 6 films.
+Liked films: item absent; Küche ‹‹‹
+Disliked films: item 2; Plain"""
 
 
 def at(second):
@@ -77,6 +85,16 @@ def test_prompt_bodies_and_prompt_keys_stay(histories):
         ("a", at(12)): "badf96b8e060a63a87d92e67cf93fd8da0d98c14feb4139e06f98476560f7914",
         ("ü", at(4)): "9f4159210e4f3066511b6a5406f2b4d02e8cbf20ef93d548777afa797511f4ca",
     }
+
+
+def test_the_facts_that_are_encoded_stay(histories):
+    """Other words here are other vectors: count reccots.feature_version.ENCODED_TEXTS up."""
+    texts = {
+        (row.user_id, utc(row.as_of)): row.facts for row in histories.withColumn("facts", facts(TEMPLATE)).collect()
+    }
+    assert ENCODED_TEXTS == "parts1"
+    assert texts["a", at(12)] == FACTS
+    assert texts["ü", at(4)].splitlines()[2] == "Liked films: none"
 
 
 def test_seeds_and_row_keys_stay(histories):

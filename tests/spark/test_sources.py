@@ -42,7 +42,7 @@ def test_columns_are_renamed_and_unknown_ones_dropped(spark, stored, format):
     )  # fmt: skip
     frame = read_table(spark, source, schemas.INTERACTIONS)
     assert frame.columns == schemas.INTERACTIONS.column_names
-    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("u1", "7", 1704067200, 4.0, None, None, None)]
 
 
 def test_absent_nullable_columns_are_null_of_their_type(spark, stored):
@@ -57,7 +57,7 @@ def test_a_csv_is_read_as_strings_whatever_its_options_say(spark, tmp_path):
     (tmp_path / "t.csv").write_text("user_id|item_id|event_time|rating\n007|01|2024-01-01|4\n")
     source = TableSource(format="csv", path=str(tmp_path / "t.csv"), options={"sep": "|", "inferSchema": "true"})
     frame = read_table(spark, source, schemas.INTERACTIONS)
-    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None)]
+    assert [tuple(r) for r in frame.collect()] == [("007", "01", "2024-01-01", "4", None, None, None)]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_description_may_have_a_hundred_lines_and_one_that_swallowed_rows_is_b
     head = "item_id,title,attributes,description\n"
     assert counted_items(f'{head}1,a,A,"{"line" + chr(10) * 90}"\n2,b,B,\n').descriptions == 1
     open_quote = head + '1,a,A,"open\n' + "".join(f"{n},title {n},A,text {n}\n" for n in range(2, 400))
-    with pytest.raises(BadInputError, match=r"table items: a cell of .* has 399 lines.*never closed"):
+    with pytest.raises(BadInputError, match=r"table items: a cell of .* has 400 lines.*never closed"):
         counted_items(open_quote)
 
 
@@ -286,3 +286,16 @@ def test_movielens_is_read_by_the_ordinary_reader(spark, tmp_path):
     film = items.good.where("item_id = '1'").first()
     assert (film.title, film.attributes, film.year) == ("Toy Story", ["Animation", "Children's", "Comedy"], 1995)
     assert (items.count().years, items.count().unusable_years) == (1680, 2)
+
+
+def test_movielens_1m_is_read_by_the_ordinary_reader_up_to_its_cut(spark, tmp_path):
+    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens-1m")))
+    interactions = clean_interactions(sources.interactions, SourceSettings())
+    counts = interactions.count()
+    assert (counts.rows_in, counts.good, counts.quarantined, counts.late) == (947_090, 947_090, {}, 0)
+    assert interactions.good.agg({"event_time": "max"}).first()[0] < datetime(2001, 6, 1)
+    items = clean_items(sources.items, 80)
+    assert (items.count().good, items.count().placeholders, sources.users.count()) == (3883, 0, 6040)
+    film = items.good.where("item_id = 'Toy Story (1995)'").first()
+    assert (film.title, film.attributes) == ("Toy Story", ["Animation", "Children's", "Comedy"])
+    assert interactions.good.join(items.good, "item_id", "left_anti").isEmpty()

@@ -56,3 +56,8 @@ def test_the_alignment_window_ends_with_the_first_event_of_a_later_one(spark):
     rows = [(1, "alignment"), (9, "ctr_test"), (7, "ctr_train")]
     assert alignment_end(samples(spark, *rows)) == START + timedelta(seconds=7)
     assert alignment_end(samples(spark, (1, "alignment"))) is None
+
+
+def test_test_events_of_a_split_that_does_not_follow_time_do_not_end_the_alignment_window(spark):
+    rows = [(1, "alignment"), (2, "ctr_test"), (3, "ctr_validation"), (5, "alignment"), (7, "ctr_train")]
+    assert alignment_end(samples(spark, *rows)) == START + timedelta(seconds=7)

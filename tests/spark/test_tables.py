@@ -40,7 +40,7 @@ def folder(spark, tmp_path):
 
 
 def sample(user="u1", item="i1", label=1, run="r1"):
-    return (user, item, NOON, NOON, label, "alignment", True, None, run, NOON)
+    return (user, item, NOON, NOON, label, "alignment", None, True, None, run, NOON)
 
 
 def frame(spark, *rows):

@@ -1,16 +1,21 @@
-"""Floors, the paired difference, the words about it, and the printed table."""
+"""Floors, the paired difference, what could be detected, the words about it, and the printed table."""
 
 import dataclasses
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.stats
 
+from trackrec.ctr.comparison import Difference, Figure
 from trackrec.ctr.floors import item_mean, item_mean_user_share
-from trackrec.ctr.gain import Gain, control_verdict, floor_verdicts, paired_gains
-from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes
+from trackrec.ctr.gain import Gain, gains_of
+from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, SliceGain
 from trackrec.ctr.samples import Samples
-from trackrec.report.gain import gain_table
+from trackrec.ctr.slices import measure_slices
+from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict
+from trackrec.report.gain import gain_table, measured_figures
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 
 
@@ -32,6 +37,11 @@ def test_a_gain_is_called_by_its_name(differences, interval, words):
     assert words in verdict
 
 
+def test_a_loss_without_the_items_words_speaks_for_them():
+    verdict = Gain("without_item_text", (-0.011, -0.010, -0.012), (-0.02, -0.002)).verdict()
+    assert verdict.endswith(": a loss, what the catalogue says of the items helps plain")
+
+
 def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
     floors = {"item_mean": 0.69, "item_mean_user_share": 0.738}
     assert floor_verdicts({"plain": [0.715, 0.725], "reccot": [0.75]}, floors) == [
@@ -39,13 +49,122 @@ def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
     ]
 
 
-def test_a_gain_no_larger_than_its_controls_earns_nothing():
-    def gain(arm, mean):
-        return Gain(arm, (mean, mean), (0, 0))
+def difference(by_seed, error):
+    """By seed against 0, with draws of users whose standard deviation is ``error``."""
+    draws = np.random.default_rng(0).normal(size=1000)
+    own = Figure(np.array(by_seed), error * draws / np.std(draws, ddof=1))
+    return Difference.of(own, Figure(np.zeros(len(by_seed)), np.zeros(1000)))
 
-    gains = {g.arm: g for g in (gain("random_vector", 0.002), gain("two_numbers", 0.004), gain("reccot", 0.003))}
-    assert control_verdict(gains) == "reccot brings no more than its control two_numbers: the texts earn nothing"
-    assert control_verdict({**gains, "reccot": gain("reccot", 0.005)}) is None
+
+def test_the_interval_and_what_can_be_detected_are_1_96_and_2_8_standard_errors_where_users_are_what_varies():
+    found = difference([0.010, 0.010, 0.010], 0.002)
+    assert (found.low, found.high) == pytest.approx((0.010 - 1.96 * 0.002, 0.010 + 1.96 * 0.002), rel=1e-4)
+    assert found.minimum_detectable == pytest.approx(2.8 * 0.002, rel=1e-3)
+
+
+def test_where_seeds_are_what_varies_the_interval_is_students():
+    by_seed = [0.011, 0.009, 0.0135, 0.007, 0.0095]
+    low, high = scipy.stats.t.interval(0.95, 4, np.mean(by_seed), scipy.stats.sem(by_seed))
+    assert (difference(by_seed, 1e-9).low, difference(by_seed, 1e-9).high) == pytest.approx((low, high))
+
+
+def test_a_spread_that_a_gain_must_exceed_too_raises_what_can_be_detected():
+    by_seed = np.tile([-0.01, 0.01], 20)
+    spread, error = np.std(by_seed, ddof=1), scipy.stats.sem(by_seed)
+    assert difference(by_seed, 1e-9).minimum_detectable == pytest.approx(spread + 0.85 * error, rel=1e-3)
+    assert spread > 2.1 * error
+
+
+def test_with_one_seed_it_is_unknown_what_can_be_detected():
+    found = difference([0.05], 0.002)
+    assert found.low == pytest.approx(0.05 - 1.96 * 0.002, rel=1e-4)
+    assert np.isnan(found.minimum_detectable)
+
+
+def gain(arm, mean, error=0.001, worth=None):
+    """A gain over two seeds whose interval is the mean ± 1.96 × ``error``."""
+    return Gain(arm, (mean - 1e-4, mean + 1e-4), (mean - 1.96 * error, mean + 1.96 * error), 2.8 * error, worth)
+
+
+def by_arm(*gains):
+    return {g.arm: g for g in gains}
+
+
+@pytest.mark.parametrize(
+    ("mean", "words"),
+    [
+        (
+            0.0096,
+            "finds +0.0096 of +0.0100 planted at 10 % of a vector's variance (95 % interval +0.0076 to +0.0116)",
+        ),
+        (
+            0.0059,
+            "No other row of this table can be trusted",
+        ),  # its interval is above 0, but .6 of the worth is not there
+        (0.0019, "No other row of this table can be trusted"),  # its interval includes 0
+    ],
+)
+def test_a_planted_signal_that_is_not_found_takes_the_trust_from_every_other_row(mean, words):
+    assert words in planted_verdict(by_arm(gain("planted", mean, worth=0.01)))
+
+
+def test_a_table_without_a_planted_signal_says_so():
+    assert "whether this instrument would find one is unknown" in planted_verdict(by_arm(gain("reccot", 0.01)))
+
+
+def against(rival, low):
+    """A row of reccot against a rival, +.001 better, with this lower end of the interval."""
+    names = {"backbone": "DIN", "arm": "reccot", "slice": f"against {rival}"}
+    figures = {field.name: 0.0 for field in dataclasses.fields(SliceGain) if field.type == "float"}
+    return SliceGain(**{**figures, **names, "rows": 4, "users": 2, "gain": 0.001, "low": low, "high": 0.003})
+
+
+def test_a_gain_no_larger_than_its_controls_earns_nothing():
+    gains = by_arm(gain("permuted", 0.002), gain("tallies", 0.004), gain("reccot", 0.003))
+    assert "reccot brings no more than its control tallies: the texts earn nothing" in control_verdicts(gains, [])
+    assert control_verdicts({**gains, "reccot": gain("reccot", 0.005)}, [against("tallies", 0.0001)])[1:] == []
+
+
+def test_a_gain_that_may_be_larger_than_a_control_by_chance_earns_nothing_that_is_shown():
+    gains = by_arm(gain("tallies", 0.004), gain("reccot", 0.005))
+    (verdict,) = control_verdicts(gains, [against("tallies", -0.001)])
+    assert verdict.startswith(
+        "reccot is not shown to bring more than its control tallies (+0.0010, 95 % interval -0.00"
+    )
+    assert control_verdicts(gains, [against("tallies", 0.0001)]) == []
+
+
+def test_texts_about_other_users_that_show_a_gain_are_a_warning():
+    assert control_verdicts(by_arm(gain("permuted", 0.004)), [])[0].startswith("permuted: texts about other users")
+    assert control_verdicts(by_arm(gain("permuted", 0.001)), []) == []
+
+
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        (
+            (gain("reccot", 0.0064),),
+            ["with the RecCoTs 64 more. That is more than chance: they make the model better."],
+        ),
+        ((gain("reccot", 0.0012),), ["12 more. That is less than this test can tell from chance", "would see 28."]),
+        ((gain("reccot", -0.0012),), ["with the RecCoTs 12 fewer. That is less than"]),
+        ((gain("reccot", 0.00001),), ["with the RecCoTs no more. That is less than"]),
+        ((gain("reccot", -0.0064),), ["64 fewer. That is more than chance: they make the model worse."]),
+        ((gain("reccot", 0.0064), gain("tallies", 0.0070)), ["more than chance, but the counts alone may do as much."]),
+        ((gain("reccot", 0.0064), gain("planted", 0.001, worth=0.01)), ["64 more. But this test misses even a signal"]),
+        ((Gain("reccot", (0.0064,), (0.001, 0.01)),), ["64 more. One training run cannot tell that from chance."]),
+        ((gain("item_description", 0.0064),), ["with the item descriptions 64 more."]),
+    ],
+)
+def test_the_verdict_counts_pairs_for_a_person_who_knows_no_auc(gains, words):
+    verdict = plain_words(0.7554, by_arm(*gains), [])
+    assert verdict.startswith("Of 10,000 pairs of a liked and a not liked item the model puts 7,554 in the right order")
+    for word in words:
+        assert word in verdict
+
+
+def test_controls_alone_have_no_verdict_for_everybody():
+    assert plain_words(0.7554, by_arm(gain("tallies", 0.01)), []) is None
 
 
 @pytest.fixture
@@ -61,6 +180,7 @@ def log():
         window=np.array(["alignment", "ctr_train", "ctr_train", "ctr_train", "ctr_test", "ctr_test"], dtype=object),
         in_scope=np.ones(6, dtype=bool),
         users=pa.array(["u"]),
+        items=pa.array(["i", "j", "k"]),
         n_items=4,
     )
 
@@ -117,17 +237,31 @@ def measurement(version="v1", late=0):
     )
 
 
+def table(of):
+    return gain_table(measured_figures(of, measure_slices(of, {})))
+
+
 def test_gains_are_paired_by_seed_and_plain_has_none():
-    gains = paired_gains(measurement())
+    of = measurement()
+    gains = gains_of(of.rows, measure_slices(of, {}))
     assert list(gains) == ["reccot"]
     assert gains["reccot"].differences == (0.01, 0.02)
 
 
+def test_arms_of_other_rows_or_seeds_than_plains_are_refused():
+    of = measurement()
+    short = dataclasses.replace(of.arms[1], predicted=of.arms[1].predicted[:3])
+    with pytest.raises(BadInputError, match=r"arm reccot has test rows by seed 1: 3, 2: 4, plain 1: 4, 2: 4"):
+        measure_slices(dataclasses.replace(of, arms=(of.arms[0], short, *of.arms[2:])), {})
+    with pytest.raises(BadInputError, match="arm reccot has test rows by seed 1: 4, plain 1: 4, 2: 4"):
+        measure_slices(dataclasses.replace(of, arms=of.arms[:3]), {})
+
+
 def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
-    lines = gain_table(measurement()).splitlines()
+    lines = table(measurement()).splitlines()
     assert lines[:2] == [
-        "DIN, adaptor hea, 2 seeds, features v1",
-        "train 9 rows of all users; validation 5 and test 4 rows of users in scope (2 in test)",
+        "DIN, adaptor linear, 2 seeds, features v1",
+        "train 9 rows of all users; validation 5 rows of all users; test 4 rows of 2 users in scope",
     ]
     head, floor, _, plain, reccot = lines[3:8]
     at = head.index("gain on plain")
@@ -135,10 +269,18 @@ def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
     assert reccot.endswith("50.0%")
 
 
+def test_no_line_of_the_table_is_wider_than_120_columns():
+    of = measurement()
+    names = ("plain", "planted", "permuted", "tallies", "teacher", "reccot", "item_description")
+    arms = [dataclasses.replace(of.arms[1], row=dataclasses.replace(of.arms[1].row, arm=arm)) for arm in names]
+    seeds = [dataclasses.replace(arm, row=dataclasses.replace(arm.row, seed=seed)) for seed in (1, 2) for arm in arms]
+    assert max(map(len, table(dataclasses.replace(of, arms=tuple(seeds))).splitlines())) <= 120
+
+
 def test_rows_left_out_are_shown_where_there_are_any():
-    assert "left out" not in gain_table(measurement())
-    assert "left out 1,234 train and validation rows" in gain_table(measurement(late=1234))
+    assert "left out" not in table(measurement())
+    assert "left out 1,234 train and validation rows" in table(measurement(late=1234))
 
 
 def test_escape_sequences_of_a_version_never_reach_the_terminal():
-    assert "features v\\x1b[31m1" in gain_table(measurement("v\x1b[31m1"))
+    assert "features v\\x1b[31m1" in table(measurement("v\x1b[31m1"))

@@ -23,7 +23,8 @@ CONF = """
 warehouse: {warehouse}
 generator: {{model: {{source: "path:none"}}}}
 encoder: {{model: {{source: "path:none"}}}}
-ctr: {{seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32, threads: 1}}
+ctr: {{item_texts: false, seeds: [1, 2], history: 4, hidden_units: [8], embedding_dim: 4, epochs: 2, batch_size: 32,
+  components: 2, threads: 1}}
 """
 
 
@@ -57,7 +58,9 @@ def snapshot_tables():
     keys = {"user_id": [f"u{u}" for u in user], "as_of": as_of}
     vectors = np.random.default_rng(1).standard_normal((2, len(user), SIZE)).astype(np.float32)
     prompt, reccot = (pa.array(list(v), type=pa.list_(pa.float32())) for v in vectors)
-    histories = pa.table({**keys, "n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7})
+    tallies = [[{"attribute": "Drama", "liked": n % 7, "disliked": 9 - n % 7}] for n in range(14)]
+    counts = {"n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7, "tallies": tallies}
+    histories = pa.table({**keys, **counts})
     published = {"feature_version": ["v1"] * 14, "created_time": as_of}
     return histories, pa.table({**keys, **published, "prompt_vector": prompt, "reccot_vector": reccot})
 
@@ -85,7 +88,7 @@ def gained(warehouse):
 def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
     assert run(warehouse) == 0
     rows = gained(warehouse)
-    arms = ["plain", "random_vector", "two_numbers", "reccot"]
+    arms = ["plain", "planted", "permuted", "tallies", "reccot"]
     expected = {(arm, seed) for arm in arms for seed in (1, 2)} | {("item_mean", None), ("item_mean_user_share", None)}
     assert len(rows) == len(expected)
     assert {(row["arm"], row["seed"]) for row in rows} == expected
@@ -96,11 +99,72 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
         assert (row["backbone"], row["train_rows"], row["test_rows"]) == ("floor" if floor else "DIN", 60, 24)
         assert row["coverage"] == (0 if floor or row["arm"] == "plain" else 7 / 8)
         assert row["feature_version"] == ("v1" if row["arm"] == "reccot" else None)
+        assert (row["planted_worth"] is not None) == (row["arm"] == "planted")
     out = capsys.readouterr().out
     for arm in (*arms, "item_mean", "item_mean_user_share"):
         assert re.search(rf"^{arm} +0\.\d{{4}}", out, re.MULTILINE), arm
-    assert "train 60 rows of all users; validation 16 and test 24 rows of users in scope (8 in test)" in out
-    assert out.count("validation AUC") == 8  # one progress line an arm and seed
+    assert "train 60 rows of all users; validation 24 rows of all users; test 24 rows of 8 users in scope" in out
+    assert out.count("validation AUC") == 10  # one progress line an arm and seed
+
+
+def test_the_intervals_of_all_rows_and_of_slices_become_rows(warehouse):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", run_id="r1") == 0
+    rows = {row["slice"]: row for row in DeltaTable(warehouse / "gain_slices").to_pyarrow_table().to_pylist()}
+    assert list(rows) == ["all", "items < 10", "items < 50", "users < 20", "users >= 100"]
+    gains = [row["auc_gain"] for row in gained(warehouse) if row["arm"] == "reccot"]
+    whole = rows["all"]
+    assert (whole["run_id"], whole["backbone"], whole["arm"], whole["reason"]) == ("r1", "DIN", "reccot", None)
+    assert (whole["rows"], whole["users"], whole["gain"]) == (24, 8, pytest.approx(np.mean(gains)))
+    assert whole["low"] < whole["gain"] < whole["high"]
+    assert whole["minimum_detectable"] > 0
+    assert (rows["items < 50"]["gain"], rows["users < 20"]["rows"]) == (whole["gain"], 24)  # 60 rows train, 20 a user
+    nobody = rows["users >= 100"]
+    assert (nobody["rows"], nobody["reason"]) == (0, "no rows")
+    assert {nobody[name] for name in ("reference_auc", "gain", "low", "high", "logloss_change")} == {None}
+
+
+def test_the_report_prints_the_stored_gains_and_plots_them_again(warehouse, capsys):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1", run_id="r1") == 0
+    printed = capsys.readouterr().out.split("\n\n", 1)[1].splitlines()
+    plots = [warehouse / "plots" / name for name in ("gain.png", "gain.svg")]
+    drawn = [plot.read_bytes() for plot in plots]
+    for plot in plots:
+        plot.unlink()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert again[0] == "DIN, 2 seeds, features v1"
+    assert again[1].startswith("train 60 rows, test 24 rows; run r1 of 20")
+    assert [line for line in again if line][2:] == [line for line in printed if line][2:]
+    assert [plot.read_bytes() for plot in plots] == drawn
+
+
+def test_the_report_shows_the_newest_run_with_its_floors(warehouse, capsys):
+    small = ("ctr.arms=[plain,reccot]", "ctr.epochs=1")
+    assert run(warehouse, "ctr.seeds=[1,2]", *small, run_id="r1") == 0
+    assert run(warehouse, "ctr.seeds=[3]", *small, run_id="r2") == 0
+    capsys.readouterr()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "DIN, 1 seeds" in out
+    assert "run r2 of" in out
+    assert "r1" not in out
+
+
+def test_gains_of_an_earlier_version_are_shown_without_intervals(warehouse, capsys):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1") == 0
+    table = DeltaTable(warehouse / "feature_gain").to_pyarrow_table()
+    new = ["test_uauc", "test_uauc_unweighted", "test_ece", "planted_worth"]
+    write_deltalake(warehouse / "feature_gain", table.drop_columns(new), mode="overwrite", schema_mode="overwrite")
+    (warehouse / "gain_slices").rename(warehouse / "elsewhere")
+    capsys.readouterr()
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reccot  "))
+    assert re.search(r"[+-]0\.\d{4} ± 0\.\d{4}  -  +-  ", line)
+
+
+def test_a_warehouse_without_gains_is_named_with_its_remedy(warehouse, capsys):
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 2
+    assert "table feature_gain does not exist" in capsys.readouterr().err
 
 
 def test_spark_finds_the_types_of_the_schema_in_feature_gain(warehouse):
@@ -138,7 +202,7 @@ def test_training_and_early_stop_do_not_depend_on_test_labels(warehouse):
 
 
 LATE, END = {"ctr_train": 14, "ctr_validation": 15}, {"ctr_train": 1500, "ctr_validation": 1700}
-LEFT_OUT = {"ctr_train": USERS, "ctr_validation": 8}  # one a user; validation is of users in scope
+LEFT_OUT = {"ctr_train": USERS, "ctr_validation": USERS}  # one a user
 
 
 def numbered(*numbers):
@@ -204,7 +268,7 @@ def test_a_missing_table_is_named_with_its_remedy(warehouse, capsys, table, reme
 
 def test_the_plain_arm_needs_no_features(warehouse):
     (warehouse / "reccot_vectors").rename(warehouse / "elsewhere")
-    assert run(warehouse, "ctr.arms=[plain,two_numbers]", "ctr.seeds=[1]") == 0
+    assert run(warehouse, "ctr.arms=[plain,tallies]", "ctr.seeds=[1]") == 0
 
 
 def test_a_missing_column_is_named(warehouse, capsys):

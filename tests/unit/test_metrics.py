@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from trackrec.metrics.bootstrap import _Ranking, bootstrap_interval
+from trackrec.metrics.bootstrap import Resamples, _Ranking, bootstrap_interval, percentiles, standard_error
 from trackrec.metrics.probability import calibration_error, logloss
-from trackrec.metrics.ranking import auc, uauc
+from trackrec.metrics.ranking import auc, uauc, user_areas
 
 
 def noise(seed, rows=400):
@@ -45,6 +45,22 @@ def test_uauc_of_users_with_one_label_only_is_not_a_number():
     assert np.isnan(uauc(np.array([1, 1, 0]), np.array([0.1, 0.2, 0.3]), np.array(["a", "a", "b"])))
 
 
+def test_the_areas_of_users_are_those_of_sklearn_with_ties():
+    label, score, _ = noise(0)
+    user = np.random.default_rng(1).integers(0, 30, 400)
+    areas, events = user_areas(label, score, user)
+    assert areas == pytest.approx([roc_auc_score(label[user == u], score[user == u]) for u in np.unique(user)])
+    assert events.tolist() == np.bincount(user).tolist()
+
+
+def test_uauc_counts_users_by_their_rows_or_once_each():
+    label = np.array([1, 0, 1, 0, 0, 1, 1])
+    score = np.array([0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    user = np.array(["a", "a", "b", "b", "b", "c", "c"])  # areas 1 and 0; c has one label only
+    assert uauc(label, score, user) == pytest.approx((2 * 1 + 3 * 0) / 5)
+    assert uauc(label, score, user, weighted=False) == pytest.approx(0.5)
+
+
 def test_a_certain_error_costs_a_finite_loss():
     assert logloss(np.array([0]), np.array([1.0])) == pytest.approx(-np.log(1e-7))
 
@@ -79,3 +95,40 @@ def test_the_interval_excludes_0_only_where_the_arm_is_better():
 def test_the_interval_of_one_user_is_not_a_number():
     label, score, _ = noise(0)
     assert np.isnan(bootstrap_interval(label, np.zeros(400), score, score)).all()
+
+
+def drawn_rows(user, draw):
+    """Rows of a draw in which user u counts ``draw[u]`` times, each time as a user of its own: (rows, names)."""
+    rows = [
+        (row, f"{u}-{n}")
+        for u, times in enumerate(draw)
+        for n in range(int(times))
+        for row in np.flatnonzero(user == u)
+    ]
+    return np.array([row for row, _ in rows]), np.array([name for _, name in rows])
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_every_figure_of_a_draw_is_that_of_its_rows(weighted):
+    label, score, _ = noise(0)
+    user = np.random.default_rng(1).integers(0, 30, 400)
+    draws = Resamples(label, user)
+    rows, names = drawn_rows(user, draws._draws[7])
+    assert draws.auc(score)[7] == pytest.approx(auc(label[rows], score[rows]))
+    assert draws.uauc(score, weighted=weighted)[7] == pytest.approx(
+        uauc(label[rows], score[rows], names, weighted=weighted)
+    )
+    assert draws.logloss(score)[7] == pytest.approx(logloss(label[rows], score[rows]))
+
+
+def test_the_standard_error_of_a_mean_over_users_is_that_of_the_textbook():
+    random = np.random.default_rng(0)
+    probability = random.uniform(0.2, 0.8, 200)
+    draws = Resamples(np.ones(200, dtype=int), np.arange(200)).logloss(probability)
+    assert standard_error(draws) == pytest.approx(np.std(-np.log(probability), ddof=1) / np.sqrt(200), rel=0.1)
+
+
+def test_draws_without_a_number_have_no_interval():
+    empty = Resamples(np.array([], dtype=int), np.array([]))
+    for draws in (empty.auc(np.array([])), empty.uauc(np.array([])), empty.logloss(np.array([]))):
+        assert np.isnan([*percentiles(draws), standard_error(draws)]).all()

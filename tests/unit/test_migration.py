@@ -12,7 +12,7 @@ from trackrec.tables.arrow import arrow_schema, spark_type
 from trackrec.tables.contract import Column
 from trackrec.tables.lake import Lake
 from trackrec.tables.migration import KEY_PROPERTY, StoredTable, migration_of
-from trackrec.tables.schemas import FEATURE_GAIN, PREFERENCES, RUNS, TABLES, USER_HISTORIES
+from trackrec.tables.schemas import FEATURE_GAIN, PART_VECTORS, PREFERENCES, RUNS, TABLES, USER_HISTORIES
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 HOST = Column("host", "string", "the machine's name", nullable=True)
@@ -64,6 +64,13 @@ def test_a_new_nullable_column_is_added_with_its_comment_before_rows_are_written
     assert properties == {KEY_PROPERTY: "run_id,job"}
     rows = lake.read_columns("runs", ["job", "host", "config_hash"]).to_pylist()
     assert {row["job"]: (row["host"], row["config_hash"]) for row in rows} == {"j": (None, "h"), "k": ("h1", "h")}
+
+
+def test_the_part_vectors_that_an_earlier_table_lacks_are_null(lake):
+    write_deltalake(f"{lake.root}/reccot_vectors", pa.table({"user_id": ["u1"], "reccot_vector": [[0.6, 0.8]]}))
+    rows = lake.read_columns("reccot_vectors", ["user_id", *PART_VECTORS, "generator_version"])
+    assert rows.to_pylist() == [{"user_id": "u1"} | dict.fromkeys((*PART_VECTORS, "generator_version"))]
+    assert rows.schema.field("liked_vector").type == pa.list_(pa.float32())
 
 
 def test_a_table_without_a_recorded_key_gets_it_once(lake):

@@ -13,6 +13,7 @@ from trackrec.ctr.features import Features, SnapshotVectors, Vectors, no_feature
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
 from trackrec.ctr.matching import centroid_matches
 from trackrec.ctr.reccots import item_cosines, read_reccots
+from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
 from trackrec.ctr.whitening import Floats
@@ -20,9 +21,6 @@ from trackrec.metrics.arrays import Ints, Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 from trackrec.tables.lake import Lake
-
-PLAIN = "plain"  # no features; the others' gains are measured against it
-WITHOUT_ITEM_TEXT = "without_item_text"  # plain without the catalogue: what the item side is worth
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trackrec.ctr.arms import PLAIN, WITHOUT_ITEM_TEXT, ArmInputs, Arms, Seed, read_arms
+from trackrec.ctr.arms import ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
-from trackrec.ctr.results import ArmResult, GainRow, Sizes
+from trackrec.ctr.results import ArmResult, GainRow, Sizes, figures_on_test
+from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
 from trackrec.metrics.arrays import Ints, Labels, Scores
-from trackrec.metrics.probability import logloss
 from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 from trackrec.tables.lake import Lake
@@ -145,9 +145,8 @@ def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, val
     return GainRow(
         arm=arm,
         backbone=backbone,
-        test_auc=auc(experiment.test_label, predicted),
-        test_logloss=logloss(experiment.test_label, predicted),
         validation_auc=validation_auc,
+        **figures_on_test(experiment.test_label, predicted, experiment.test_user),
         train_rows=len(experiment.train),
         test_rows=len(experiment.test),
     )

@@ -25,8 +25,9 @@ def shrunk_share(liked: Ints, events: Ints, overall: float | Scores) -> Scores:
 def item_mean(samples: Samples, fitted: Ints) -> Scores:
     """Each sample's item: its share of likes among the rows ``fitted``, shrunk to their overall share; shape (rows,).
 
-    Uses the training window only, so for validation and test rows nothing but the past. A row in ``fitted`` counts
-    itself: score validation and test rows with it, never training rows.
+    Uses the training window only, so for validation and test rows nothing but the past, unless windows follow a split
+    of the log that does not follow time. A row in ``fitted`` counts itself: score validation and test rows with it,
+    never training rows.
     """
     size = int(samples.item_all.max()) + 1
     events = np.bincount(samples.item_all[fitted], minlength=size)

@@ -1,24 +1,28 @@
-"""What the features are worth: the difference to plain paired by seed, its noise, and the verdict in words."""
+"""What the features are worth: the difference to plain paired by seed, and whether chance could have brought it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from trackrec.ctr.arms import CONTROLS, PLAIN
-from trackrec.ctr.results import ArmResult, Measurement
-from trackrec.metrics.bootstrap import bootstrap_interval
+from trackrec.ctr.results import GainRow, SliceGain
+from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
+
+ALL = "all"  # the slice of all test rows
+FOUND = 0.6  # share of a planted signal's worth that must come out
 
 
 @dataclass(frozen=True)
 class Gain:
-    """An arm against plain, paired by seed: AUC differences of the seeds, and the interval over test users."""
+    """An arm against plain: AUC differences of the seeds, and the interval of their mean over users and seeds."""
 
     arm: str
     differences: tuple[float, ...]
-    interval: tuple[float, float]
+    interval: tuple[float, float]  # 95 %; how it is made stands in ``comparison``
+    minimum_detectable: float = float("nan")  # the smallest true gain that 80 % of such tests would have shown
+    planted_worth: float | None = None  # of the planted arm: the AUC that there was to find
 
     @property
     def mean(self) -> float:
@@ -30,54 +34,52 @@ class Gain:
         """Standard deviation of the difference over seeds (n − 1); NaN with one seed."""
         return float(np.std(self.differences, ddof=1)) if len(self.differences) > 1 else float("nan")
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether the interval lies above 0 and the mean exceeds the seeds' spread; never with one seed."""
+        return self.mean > self.spread and self.interval[0] > 0
+
+    @property
+    def is_loss(self) -> bool:
+        """As ``is_gain``, below 0."""
+        return self.mean < -self.spread and self.interval[1] < 0
+
+    @property
+    def planted_found(self) -> bool:
+        """Of the planted arm: whether its interval lies above 0 and at least 0.6 of what was planted came out."""
+        return self.interval[0] > 0 and self.mean >= FOUND * (self.planted_worth or 0.0)
+
     def verdict(self) -> str:
         """One sentence. A difference counts only if it exceeds its spread over seeds and the interval excludes 0."""
         seeds = len(self.differences)
-        figures = f"{self.arm}: {self.mean:+.4f} ± {self.spread:.4f} over {seeds} seeds"
-        figures += f" (95 % interval over test users {self.interval[0]:+.4f} to {self.interval[1]:+.4f})"
         if seeds < 2:
             return f"{self.arm}: {self.mean:+.4f} with one seed: its spread is unknown, no gain shown"
-        if self.mean > self.spread and self.interval[0] > 0:
+        figures = f"{self.arm}: {self.mean:+.4f} ± {self.spread:.4f} over {seeds} seeds"
+        figures += f" (95 % interval over users and seeds {self.interval[0]:+.4f} to {self.interval[1]:+.4f})"
+        if self.is_gain:
             return f"{figures}: a gain"
-        if self.mean < -self.spread and self.interval[1] < 0:
+        if self.is_loss and self.arm == WITHOUT_ITEM_TEXT:
+            return f"{figures}: a loss, what the catalogue says of the items helps plain"
+        if self.is_loss:
             return f"{figures}: a loss, the features make the model worse"
         if self.mean < 0:
             return f"{figures}: negative, within noise, no gain shown"
         return f"{figures}: within noise, no gain shown"
 
 
-def paired_gains(measurement: Measurement) -> dict[str, Gain]:
-    """Each arm's gain on plain; the interval compares predictions averaged over the seeds."""
-    by_arm: dict[str, list[ArmResult]] = {}
-    for result in measurement.arms:
-        by_arm.setdefault(result.row.arm, []).append(result)
-    averaged = {arm: np.mean([result.predicted for result in results], axis=0) for arm, results in by_arm.items()}
-    gains = {}
-    for arm, results in by_arm.items():
-        if arm != PLAIN:
-            interval = bootstrap_interval(measurement.label, measurement.user, averaged[PLAIN], averaged[arm])
-            differences = (result.row.auc_gain for result in results)
-            gains[arm] = Gain(arm, tuple(gain for gain in differences if gain is not None), interval)
-    return gains
+def gains_of(rows: Sequence[GainRow], slices: Sequence[SliceGain]) -> dict[str, Gain]:
+    """Gains by arm out of the rows of ``feature_gain`` and ``gain_slices`` of one run and backbone.
 
-
-def control_verdict(gains: Mapping[str, Gain]) -> str | None:
-    """A sentence if reccot's difference is positive but no larger than that of a random vector or of two numbers."""
-    if "reccot" not in gains or gains["reccot"].mean <= 0:
-        return None
-    rivals = [arm for arm in CONTROLS if arm in gains and gains[arm].mean >= gains["reccot"].mean]
-    return f"reccot brings no more than its control {' and '.join(rivals)}: the texts earn nothing" if rivals else None
-
-
-def floor_verdicts(arms: Mapping[str, Sequence[float]], floors: Mapping[str, float]) -> list[str]:
-    """A sentence for each network whose mean test AUC is below the highest floor.
-
-    ``arms``: test AUCs of the seeds by arm; ``floors``: test AUC by floor.
+    Of an arm without a row of the slice ``all`` the interval and what could be detected are NaN.
     """
-    highest, height = max(floors.items(), key=lambda floor: floor[1])
-    means = {arm: float(np.mean(scores)) for arm, scores in arms.items()}
-    return [
-        f"{arm}: {mean:.4f} is below the floor {highest} ({height:.4f}): this network is not yet a serious baseline"
-        for arm, mean in means.items()
-        if mean < height
-    ]
+    of_all = {row.arm: row for row in slices if row.slice == ALL}
+    gains = {}
+    for arm in dict.fromkeys(row.arm for row in rows if row.auc_gain is not None and row.arm != PLAIN):
+        of_arm = [row for row in rows if row.arm == arm]
+        differences = tuple(row.auc_gain for row in of_arm if row.auc_gain is not None)
+        worths = [row.planted_worth for row in of_arm if row.planted_worth is not None]
+        worth = float(np.mean(worths)) if worths else None
+        nan = float("nan")
+        low, high, smallest = (s.low, s.high, s.minimum_detectable) if (s := of_all.get(arm)) else (nan, nan, nan)
+        gains[arm] = Gain(arm, differences, (low, high), smallest, worth)
+    return gains

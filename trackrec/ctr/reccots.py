@@ -15,8 +15,8 @@ from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
+from trackrec.tables.writers import TEACHER
 
-TEACHER = "statistics@"  # how the generator_version of the teacher that counts begins
 PARTS = ("liked", "avoided", "outlook")
 _MATCHED = ("liked", "avoided")  # parts whose cosine with the target item is a number of its own
 
@@ -81,7 +81,7 @@ def _newest_version(table: pa.Table, *, by_teacher: bool) -> str:
         writer = "the teacher" if by_teacher else "an LLM"
         raise BadInputError(
             f"table reccot_vectors has no row written by {writer}.",
-            "Run jobs/teach_reccots.py first." if by_teacher else "Run jobs/nightly.py first.",
+            "Run jobs/publish_teacher.py first." if by_teacher else "Run jobs/nightly.py first.",
         )
     return str(rows["feature_version"][int(np.argmax(microseconds(rows["created_time"])))])
 

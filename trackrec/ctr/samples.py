@@ -15,7 +15,7 @@ from trackrec.tables.lake import Lake
 
 PADDING, UNSEEN = 0, 1  # item codes that are no item: an empty history slot, an item of a later window only
 _FOLLOWING = {"ctr_train": "ctr_validation", "ctr_validation": "ctr_test"}  # the window that begins where one ends
-_COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope")
+_COLUMNS = ("user_id", "item_id", "event_time", "known_time", "label", "window", "in_scope", "split")
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Samples:
     users: pa.Array  # user_id of each code
     items: pa.Array  # item_id of each code of item_all
     n_items: int  # item codes, PADDING and UNSEEN included
+    by_split: bool = False  # windows follow the log's own split, and none of them ends at a time
 
     def rows(self, window: str, in_scope_only: bool) -> Ints:
         """Row numbers of a window whose label was known before its end, of users in scope only or of all.
 
         Rows belong to a window by event_time. What became known only in a later window must not teach in this one, so
-        these rows are left out; the test window has no end.
+        these rows are left out; the test window has no end. Where windows follow the log's own split none has, and
+        every row of the window counts, whenever its label became known.
         """
         return np.flatnonzero(self._of_window(window, in_scope_only) & (self.known_time < self._end(window)))
 
@@ -52,7 +54,8 @@ class Samples:
     def _end(self, window: str) -> int:
         """The first instant of the next window. Boundaries are not stored: the smallest event_time stands for it."""
         following = self.event_time[self.window == _FOLLOWING.get(window)]
-        return int(following.min()) if following.size else int(np.iinfo(np.int64).max)
+        ends = following.size and not self.by_split
+        return int(following.min()) if ends else int(np.iinfo(np.int64).max)
 
 
 def microseconds(column: pa.ChunkedArray) -> Ints:
@@ -83,6 +86,7 @@ def load_samples(lake: Lake) -> Samples:
         users=users,
         items=items,
         n_items=len(trained) + UNSEEN + 1,
+        by_split=table["split"].null_count < table.num_rows,
     )
     _check_windows(samples)
     return samples
@@ -93,6 +97,7 @@ def _codes(column: pa.ChunkedArray, values: pa.Array) -> Ints:
 
 
 def _check_windows(samples: Samples) -> None:
+    remedy = "Correct the log's split" if samples.by_split else "Move windows.boundaries"
     for window in ("ctr_train", "ctr_validation", "ctr_test"):
         labels = samples.label[samples.rows(window, in_scope_only=True)]
         late = samples.late_rows(window, in_scope_only=True)
@@ -100,7 +105,7 @@ def _check_windows(samples: Samples) -> None:
             but = f" but {late} whose label became known after its end" if late else ""
             raise BadInputError(
                 f"table samples has no row of users in scope in window {window}{but}.",
-                "Move windows.boundaries, or raise histories.max_users, and run jobs/build_histories.py again.",
+                f"{remedy}, or raise histories.max_users, and run jobs/build_histories.py again.",
             )
         if labels.min() == labels.max():
             raise BadInputError(

@@ -40,11 +40,13 @@ def holdout_start(samples: DataFrame, share: float) -> datetime:
 def alignment_end(samples: DataFrame) -> datetime | None:
     """The first event_time (UTC) of a later window: what became known from then on is no event of the hold-out.
 
-    None where there is no later window, and every event of the hold-out counts.
+    That is CTR train where it has events: the later two of a log's own split may have any times. None where there is no
+    later window, and every event of the hold-out counts.
     """
     from pyspark.sql import functions as F
 
-    row = samples.where("window != 'alignment'").agg(F.min("event_time")).first()
+    of_train = F.min(F.when(F.col("window") == "ctr_train", F.col("event_time")))
+    row = samples.where("window != 'alignment'").agg(F.coalesce(of_train, F.min("event_time"))).first()
     return None if row is None or row[0] is None else _utc(row[0])
 
 

@@ -1,6 +1,7 @@
 """Four windows by time, and each labelled event joined to the newest snapshot of its user.
 
 alignment < ctr_train < ctr_validation < ctr_test: G and V learn in the first, and never see a label of a later one.
+A log that carries a split has its windows from that (splits.py).
 """
 
 from __future__ import annotations
@@ -22,19 +23,28 @@ def boundaries(events: DataFrame, settings: WindowSettings) -> tuple[datetime, .
 
     Raises BadInputError where they do not increase, e.g. when there are too few distinct times.
     """
-    starts: Sequence[datetime] = settings.boundaries or _quantiles(events, settings.fractions)
+    starts: Sequence[datetime] = settings.boundaries or _by_fractions(events, settings.fractions)
     if len(starts) != 3 or not starts[0] < starts[1] < starts[2]:
         raise BadInputError(
             f"the four time windows are not distinct: they would begin at {', '.join(map(str, starts)) or 'no time'}.",
             "Give windows.boundaries, three increasing times, or more events.",
         )
-    return tuple(start.astimezone(UTC) for start in starts)  # PySpark hands out naive datetimes in local time
+    return tuple(in_utc(start) for start in starts)
 
 
-def _quantiles(events: DataFrame, fractions: Sequence[float]) -> Sequence[datetime]:
-    shares = [sum(fractions[: i + 1]) for i in range(3)]
-    row = events.select(F.percentile_approx("event_time", shares, 1_000_000)).first()
+def quantiles(events: DataFrame, shares: Sequence[float]) -> Sequence[datetime]:
+    """The event_time below which each of ``shares`` of the events lies, as PySpark hands it out; of no events none."""
+    row = events.select(F.percentile_approx("event_time", list(shares), 1_000_000)).first()
     return row[0] or () if row else ()
+
+
+def in_utc(time: datetime) -> datetime:
+    """A time as PySpark hands it out, naive and local, as an aware one in UTC."""
+    return time.astimezone(UTC)
+
+
+def _by_fractions(events: DataFrame, fractions: Sequence[float]) -> Sequence[datetime]:
+    return quantiles(events, [sum(fractions[: i + 1]) for i in range(3)])
 
 
 def with_window(events: DataFrame, starts: tuple[datetime, ...]) -> DataFrame:

@@ -1,1 +1,1 @@
-"""Figures of a binary prediction, for the CTR model and for V alike: numpy and scikit-learn, nothing of trackrec."""
+"""Figures of a binary prediction, for the CTR model and for V alike: no Spark, nothing else of trackrec."""

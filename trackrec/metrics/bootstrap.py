@@ -1,29 +1,75 @@
-"""The interval of a difference of two AUCs on the same rows, when whole users are drawn again."""
+"""How a figure varies when whole users are drawn again, and the interval of the difference of two predictions."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from trackrec.metrics.arrays import Labels, Scores, Users, Weights
+from trackrec.metrics.probability import row_losses
+from trackrec.metrics.ranking import user_areas
 
 RESAMPLES = 1000
 
 
-def bootstrap_interval(label: Labels, user: Users, reference: Scores, other: Scores) -> tuple[float, float]:
-    """95 % interval of AUC(other) − AUC(reference) when the users are drawn again, 1,000 times, with replacement.
+class Resamples:
+    """The rows of a test, of which whole users are drawn again, 1,000 times, with replacement.
 
-    Whole users are drawn because a user's rows rise and fall together; both scores are ranked on the same draw. NaN
-    with fewer than two users; a draw with one class only counts nothing.
+    Whole users are drawn because a user's rows rise and fall together. Every figure is an array (draws,), NaN for a
+    draw that has none; the draws are the same for all of them, so that the difference of two predictions is the
+    difference of their arrays, and one that many are compared with (plain) is computed once. All NaN with fewer than
+    two users.
     """
-    _, code = np.unique(user, return_inverse=True)
-    users = int(code.max()) + 1
-    if users < 2:
+
+    def __init__(self, label: Labels, user: Users) -> None:
+        self._label, self._user = label, user
+        _, self._code = np.unique(user, return_inverse=True)
+        users = int(self._code.max(initial=-1)) + 1
+        self._draws = np.full((RESAMPLES, users), np.nan)  # how often each user is drawn
+        if users > 1:
+            shares = np.full(users, 1 / users)
+            self._draws[:] = np.random.default_rng(0).multinomial(users, shares, size=RESAMPLES)
+
+    def auc(self, score: Scores) -> Scores:
+        """Area under the ROC curve of each draw."""
+        if self._draws.shape[1] < 2:
+            return np.full(RESAMPLES, np.nan)
+        ranking = _Ranking(self._label, score)
+        return np.array([ranking.auc(draw[self._code]) for draw in self._draws])
+
+    def uauc(self, score: Scores, *, weighted: bool = True) -> Scores:
+        """``ranking.uauc`` of each draw: a user's own area stays, how often it counts changes."""
+        areas, events = user_areas(self._label, score, self._user)
+        weight = np.where(np.isnan(areas), 0.0, events if weighted else 1.0)
+        return self._means(np.nan_to_num(areas) * weight, weight)
+
+    def logloss(self, probability: Scores) -> Scores:
+        """Mean negative log-likelihood in nats of each draw."""
+        losses = np.bincount(self._code, weights=row_losses(self._label, probability))
+        rows = np.bincount(self._code).astype(np.float64)
+        return self._means(losses.astype(np.float64), rows)
+
+    def _means(self, sums: Weights, weights: Weights) -> Scores:
+        with np.errstate(invalid="ignore"):  # 0 / 0: a draw without a user that counts
+            return np.asarray((self._draws @ sums) / (self._draws @ weights))
+
+
+def percentiles(draws: Scores) -> tuple[float, float]:
+    """The 2.5th and 97.5th percentile of the draws that are numbers; NaN where none is."""
+    if np.isnan(draws).all():
         return float("nan"), float("nan")
-    draws = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), size=RESAMPLES)
-    first, second = _Ranking(label, reference), _Ranking(label, other)
-    weights = (draw[code].astype(np.float64) for draw in draws)
-    low, high = np.nanpercentile([second.auc(w) - first.auc(w) for w in weights], [2.5, 97.5])
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
     return float(low), float(high)
+
+
+def standard_error(draws: Scores) -> float:
+    """Standard deviation (n − 1) of the draws that are numbers; NaN with fewer than two."""
+    return float(np.nanstd(draws, ddof=1)) if (~np.isnan(draws)).sum() > 1 else float("nan")
+
+
+def bootstrap_interval(label: Labels, user: Users, reference: Scores, other: Scores) -> tuple[float, float]:
+    """95 % interval (percentiles) of AUC(other) − AUC(reference) over draws of users; NaN with fewer than two users."""
+    draws = Resamples(label, user)
+    return percentiles(draws.auc(other) - draws.auc(reference))
 
 
 class _Ranking:

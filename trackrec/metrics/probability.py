@@ -18,6 +18,12 @@ def logloss(label: Labels, probability: Scores) -> float:
     return float(log_loss(label, np.clip(probability, _NEAREST, 1 - _NEAREST), labels=[0, 1]))
 
 
+def row_losses(label: Labels, probability: Scores) -> Scores:
+    """Negative log-likelihood of each row in nats, its probability kept as in ``logloss``, which is their mean."""
+    kept = np.clip(probability, _NEAREST, 1 - _NEAREST)
+    return np.asarray(-np.log(np.where(label == 1, kept, 1 - kept)))
+
+
 def calibration_error(label: Labels, probability: Scores) -> float:
     """ECE: over 10 bins of equal width, mean |share of label 1 − mean probability|, weighted by the bins' rows.
 

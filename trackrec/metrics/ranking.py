@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from trackrec.metrics.arrays import Labels, Scores, Users
+from trackrec.metrics.arrays import Ints, Labels, Scores, Users
 
 
 def auc(label: Labels, score: Scores) -> float:
@@ -15,16 +16,30 @@ def auc(label: Labels, score: Scores) -> float:
     return float(roc_auc_score(label, score))
 
 
-def uauc(label: Labels, score: Scores, user: Users) -> float:
-    """Mean over users of the AUC within the user's rows, weighted by their number; NaN where no user has both labels.
+def user_areas(label: Labels, score: Scores, user: Users) -> tuple[Scores, Ints]:
+    """AUC within each user's rows and the number of these, both (users,), in the order of ``np.unique(user)``.
 
-    Users with one label only are left out, as no pair of theirs can be ranked.
+    NaN for a user with one label only, as no pair of theirs can be ranked. By ranks within the user (Mann-Whitney),
+    ties at their mean rank: 10 ms for 10,000 rows of 943 users, where an AUC of scikit-learn each takes 1 s.
     """
-    areas, sizes = [], []
-    for name in np.unique(user):
-        rows = user == name
-        area = auc(label[rows], score[rows])
-        if not np.isnan(area):
-            areas.append(area)
-            sizes.append(int(rows.sum()))
-    return float(np.average(areas, weights=sizes)) if areas else float("nan")
+    _, code = np.unique(user, return_inverse=True)
+    rank = pd.Series(score).groupby(code).rank().to_numpy(dtype=np.float64)
+    events, liked = np.bincount(code), np.bincount(code[label == 1], minlength=int(code.max(initial=-1)) + 1)
+    ranks_of_liked = np.bincount(code, weights=np.where(label == 1, rank, 0.0))
+    with np.errstate(invalid="ignore"):  # 0 / 0: a user with one label only
+        areas = (ranks_of_liked - liked * (liked + 1) / 2) / (liked * (events - liked))
+    return areas, events.astype(np.int64)
+
+
+def uauc(label: Labels, score: Scores, user: Users, *, weighted: bool = True) -> float:
+    """Mean over users of the AUC within the user's rows; NaN where no user has both labels.
+
+    Weighted by the number of the user's rows, or each user counts once. Users with one label only are left out.
+    """
+    if len(label) == 0:
+        return float("nan")
+    areas, events = user_areas(label, score, user)
+    rankable = ~np.isnan(areas)
+    if not rankable.any():
+        return float("nan")
+    return float(np.average(areas[rankable], weights=events[rankable] if weighted else None))

@@ -1,4 +1,4 @@
-"""Template, generator, sampling and encoder of the settings: together they are one feature version."""
+"""Template, generator, sampling, encoder and what it encodes: together they are one feature version."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from trackrec.histories.templates import Template, template_of
 from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import GeneratorSettings, Settings
 
+# Counts up when what is encoded of a RecCoT or of its history changes: parts.py, preference_words.py, prompts.facts.
+ENCODED_TEXTS = "parts1"
+
 
 class GeneratorIdentity(NamedTuple):
-    """Which G, sampled how: columns of the same names in ``reccots``, ``rec_tuning`` and ``preferences``."""
+    """Which G (or teacher), sampled how: columns of these names in ``reccots``, ``rec_tuning``, ``preferences``."""
 
     generator_version: str
     sampling: str  # canonical JSON
@@ -24,24 +27,31 @@ class FeatureSpec:
     """What a feature version names: besides the history, what a vector is made with."""
 
     template: Template
-    generator: Model
-    generator_version: str  # as in reccots
+    generator_version: str  # as in reccots: G's or a teacher's
     sampling: str  # canonical JSON
     encoder: Model
 
     @property
+    def encoder_version(self) -> str:
+        """The version in ``reccot_embeddings``: ``<encoder>@<hash>+parts1``, weights and what texts they are given."""
+        return f"{self.encoder.version}+{ENCODED_TEXTS}"
+
+    @property
     def feature_version(self) -> str:
         """As ``feature_version_of``."""
-        return feature_version_of(self.template.version, self.generator_version, self.sampling, self.encoder.version)
+        return feature_version_of(self.template.version, self.generator_version, self.sampling, self.encoder_version)
 
 
 def feature_spec_of(settings: Settings) -> FeatureSpec:
     """The features of these settings; fetches weights once, raises BadInputError for a model that cannot be had."""
-    generator = resolve(settings.generator.model, settings.cache_dir())
+    return feature_spec_by(generator_of(settings), settings)
+
+
+def feature_spec_by(writer: GeneratorIdentity, settings: Settings) -> FeatureSpec:
+    """The features of what ``writer`` wrote, with the settings' template and encoder; fetches the encoder alone."""
     return FeatureSpec(
         template_of(settings.prompt, settings.histories),
-        generator,
-        *generator_identity(settings.generator, generator),
+        *writer,
         resolve(settings.encoder.model, settings.cache_dir()),
     )
 

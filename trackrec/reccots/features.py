@@ -6,10 +6,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.reccots.feature_version import FeatureSpec
+from trackrec.tables.schemas import PART_VECTORS
+
+VECTORS = ("reccot_vector", "prompt_vector", *PART_VECTORS)
 
 
 def served_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
-    """The RecCoTs that are served: sample 0 of this generator and sampling, whole or cut to whole sentences."""
+    """The RecCoTs that are served: sample 0 of this writer and sampling, whole or cut to whole sentences."""
     return reccots.where(
         (F.col("generator_version") == spec.generator_version)
         & (F.col("sampling") == spec.sampling)
@@ -24,10 +27,10 @@ def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame
     A RecCoT is shared by all snapshots of a user that have the same prompt; as_of and source_max_time are the
     snapshot's own.
     """
-    texts = reccots.select("row_key", "prompt_key", "status", F.col("text").alias("reccot"))
-    vectors = embeddings.select("row_key", "reccot_vector", "prompt_vector")
+    texts = reccots.select("row_key", "prompt_key", "status", F.col("text").alias("reccot"), "generator_version")
+    vectors = embeddings.select("row_key", *VECTORS)
     return (
-        histories.select("user_id", "as_of", "source_max_time", "prompt_key")
+        histories.select("user_id", "as_of", "source_max_time", "prompt_key", "template_version")
         .join(texts, "prompt_key")
         .join(vectors, "row_key")
         .withColumn("feature_version", F.lit(feature_version))

@@ -9,6 +9,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.reccots.features import VECTORS
 from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.settings import QualitySettings
 
@@ -18,13 +19,14 @@ _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encode
 def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
     """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
 
-    Finite, unit norm, ``vector_size`` floats, source_max_time < as_of; coverage = rows / ``histories``, their number;
-    duplicate share = rows that repeat another row's text. Returns coverage and duplicate_share. One pass.
+    Finite, unit norm, ``vector_size`` floats, of the parts those that are there; source_max_time < as_of; coverage =
+    rows / ``histories``, their number; duplicate share = rows that repeat another row's text. Returns coverage and
+    duplicate_share. One pass.
     """
     row = vectors.agg(
         F.count("*").alias("rows"),
         F.count_distinct("reccot").alias("texts"),
-        *_vector_faults(("reccot_vector", "prompt_vector"), vector_size),
+        *_vector_faults(VECTORS, vector_size),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
     assert row is not None  # an aggregate without groups has one row
@@ -69,7 +71,10 @@ def gate_item_vectors(vectors: DataFrame, vector_size: int) -> None:
 
 
 def _vector_faults(columns: tuple[str, ...], vector_size: int) -> list[Column]:
-    """How many rows have a faulty vector among ``columns``, a count for each fault, named after it."""
+    """How many rows have a faulty vector among ``columns``, a count for each fault, named after it.
+
+    A vector that is NULL, a part that its RecCoT does not have, is not faulty.
+    """
     checks: dict[str, Callable[[Column], Column]] = {
         "vectors of the wrong length": lambda v: F.size(v) != vector_size,
         "vectors with NaN or infinity": _not_finite,
@@ -77,7 +82,7 @@ def _vector_faults(columns: tuple[str, ...], vector_size: int) -> list[Column]:
     }
 
     def any_of(faulty: Callable[[Column], Column]) -> Column:
-        return reduce(or_, (faulty(F.col(name)) for name in columns))
+        return reduce(or_, (F.col(name).isNotNull() & faulty(F.col(name)) for name in columns))
 
     return [F.count_if(any_of(faulty)).alias(fault) for fault, faulty in checks.items()]
 

@@ -1,4 +1,4 @@
-"""python -m trackrec.report reccots|tables|rounds --conf conf/demo.yaml"""
+"""python -m trackrec.report reccots|tables|rounds|gain --conf conf/demo.yaml"""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print RecCoTs beside their histories, where the tables lie, or a loop's rounds; returns the exit code."""
+    """Print RecCoTs beside their histories, where the tables lie, a loop's rounds, or the newest gains of each backbone
+    (and plot them); returns the exit code."""
     parser = flags("trackrec.report", __doc__)
-    parser.add_argument("what", choices=("reccots", "tables", "rounds"))
+    parser.add_argument("what", choices=("reccots", "tables", "rounds", "gain"))
     args = parser.parse_args(argv)
     log = DEFAULT_LOG
     try:  # imports included: a package that is missing ends with one line too
@@ -37,7 +38,20 @@ def _report(what: str, settings: Settings) -> str:
 
     if what == "rounds":
         return _rounds(settings)
+    if what == "gain":
+        return _gain(settings)
     return {"reccots": reccots, "tables": tables}[what](lake_of(settings, "report"))
+
+
+def _gain(settings: Settings) -> str:
+    from trackrec.report.gain import gain_table
+    from trackrec.report.plot import plot_folder, save_plot
+    from trackrec.report.stored_gain import stored_figures
+    from trackrec.tables.catalog import lake_of
+
+    figures = stored_figures(lake_of(settings, "report"))
+    plotted = "\n".join(save_plot(figures, plot_folder(settings.warehouse)))
+    return "\n\n".join([*map(gain_table, figures), *([plotted] if plotted else [])])
 
 
 def _rounds(settings: Settings) -> str:

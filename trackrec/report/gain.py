@@ -1,44 +1,99 @@
-"""The table that the CTR job prints, and what it means in words."""
+"""The tables about the gain that the CTR job prints, and what they mean in words."""
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from trackrec.ctr.floors import FLOORS
-from trackrec.ctr.gain import Gain, control_verdict, floor_verdicts, paired_gains
-from trackrec.ctr.results import GainRow, Measurement
+from trackrec.ctr.gain import ALL, Gain, gains_of
+from trackrec.ctr.results import GainRow, Measurement, SliceGain
+from trackrec.ctr.roles import CONTROLS, PLAIN, PLANTED, RECCOT, ordered
+from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict
 from trackrec.runtime.terminal import printable
 
-_HEAD = ("arm", "test AUC", "log-loss", "validation", "gain on plain", "95 % interval", "coverage")
+_WIDTH = 120
+_HEAD = ("arm", "test AUC", "UAUC", "log-loss", "ECE", "gain on plain", "95 % interval", "detects", "cover")
+_LEGEND = (
+    "±: standard deviation over seeds. UAUC: each user counts once. Interval: over users and seeds. Detects: the",
+    "smallest gain that this design would have shown with 80 % power. Cover: share of test rows with features.",
+)
+_SLICE_HEAD = ("slice", "arm", "rows", "users", "reference", "arm AUC", "gain", "95 % interval", "detects")
+_OTHER_HEAD = ("arm", "change of UAUC", "95 % interval", "change of log-loss", "95 % interval")
 
 
-def gain_table(measurement: Measurement) -> str:
-    """Aligned plain text: rows, floors, arms with mean ± standard deviation over seeds, paired gains, verdicts."""
-    arms = list(dict.fromkeys(result.row.arm for result in measurement.arms))
-    rows = {arm: measurement.rows_of(arm) for arm in (*FLOORS, *arms)}
-    gains = paired_gains(measurement)
+@dataclass(frozen=True)
+class GainFigures:
+    """What one run of the CTR job measured with one backbone, from the job itself or out of its tables."""
+
+    backbone: str
+    heading: tuple[str, ...]
+    rows: Mapping[str, Sequence[GainRow]]  # arm or floor → a row a seed
+    slices: Sequence[SliceGain]
+
+    @property
+    def gains(self) -> dict[str, Gain]:
+        """Gains by arm."""
+        return gains_of([row for rows in self.rows.values() for row in rows], self.slices)
+
+    @property
+    def plain_auc(self) -> float:
+        """Mean test AUC of plain over seeds."""
+        return float(np.mean([row.test_auc for row in self.rows[PLAIN]]))
+
+    @property
+    def test_users(self) -> int | None:
+        """Users in test; None where no row of gain_slices says so."""
+        return next((row.users for row in self.slices if row.slice == ALL), None)
+
+
+def measured_figures(measurement: Measurement, slices: Sequence[SliceGain]) -> GainFigures:
+    """The figures of a run that has just ended."""
+    rows = by_arm(measurement.rows)
+    return GainFigures(measurement.settings.backbone, tuple(_heading(measurement)), rows, slices)
+
+
+def by_arm(rows: Sequence[GainRow]) -> dict[str, list[GainRow]]:
+    """Rows of each floor and arm: floors first, then arms in their order, seeds in the order of ``rows``."""
+    arms = ordered({row.arm for row in rows if row.seed is not None})
+    return {arm: [row for row in rows if row.arm == arm] for arm in (*FLOORS, *arms)}
+
+
+def feature_version(rows: Sequence[GainRow]) -> str | None:
+    """That of the RecCoTs, else of the first arm that has one."""
+    versions = {row.arm: row.feature_version for row in rows if row.feature_version is not None}
+    return versions.get(RECCOT, next(iter(versions.values()), None))
+
+
+def gain_table(figures: GainFigures) -> str:
+    """Aligned plain text of at most 120 columns: the verdict for everybody, floors and arms, slices, all verdicts."""
+    gains = figures.gains
+    words = plain_words(figures.plain_auc, gains, figures.slices)
     lines = [
-        *_head(measurement),
+        *figures.heading,
         "",
-        *_aligned([_HEAD, *(_cells(rows[arm], gains.get(arm)) for arm in rows)]),
-        "± is the standard deviation over seeds; the interval draws test users again, with seed-averaged predictions.",
+        *_aligned([_HEAD, *(_cells(rows, gains.get(arm)) for arm, rows in figures.rows.items())]),
+        *_LEGEND,
         "",
-        *_verdicts(rows, gains),
+        *_slice_lines(figures),
+        *(line for verdict in _verdicts(figures, gains) for line in _wrapped(verdict)),
+        *(["", *_wrapped(words, indent="")] if words else []),
     ]
     return printable("\n".join(lines))
 
 
-def _head(measurement: Measurement) -> list[str]:
+def _heading(measurement: Measurement) -> list[str]:
     settings, sizes = measurement.settings, measurement.sizes
-    versions = [result.row.feature_version for result in measurement.arms if result.row.feature_version is not None]
+    version = feature_version(measurement.rows)
     users = "all users" if settings.train_users == "all" else "users in scope"
     lines = [
-        f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, "
-        f"features {versions[0] if versions else 'none'}",
-        f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} and test {sizes.test:,} rows of "
-        f"users in scope ({sizes.test_users} in test)",
+        f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, features {version or 'none'}",
+        f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} rows of all users; "
+        f"test {sizes.test:,} rows of {sizes.test_users:,} users in scope",
     ]
     if sizes.late:
         lines.append(f"left out {sizes.late:,} train and validation rows whose label became known after their window")
@@ -50,10 +105,12 @@ def _cells(rows: Sequence[GainRow], gain: Gain | None) -> tuple[str, ...]:
     return (
         rows[0].arm,
         _mean_and_spread([row.test_auc for row in rows]),
-        f"{np.mean([row.test_logloss for row in rows]):.4f}",
-        f"{np.mean([row.validation_auc for row in rows]):.4f}",
+        _mean([row.test_uauc_unweighted for row in rows]),
+        _mean([row.test_logloss for row in rows]),
+        _mean([row.test_ece for row in rows]),
         "floor" if is_floor else _mean_and_spread(gain.differences, "+") if gain else "-",
-        f"{gain.interval[0]:+.4f} to {gain.interval[1]:+.4f}" if gain else "-",
+        _interval(*gain.interval) if gain else "-",
+        _number(gain.minimum_detectable) if gain else "-",
         f"{rows[0].coverage:.1%}" if gain else "-",
     )
 
@@ -62,16 +119,53 @@ def _mean_and_spread(values: Sequence[float], sign: str = "") -> str:
     return f"{np.mean(values):{sign}.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
 
 
+def _mean(values: Sequence[float | None]) -> str:
+    numbers = [value for value in values if value is not None]
+    return _number(float(np.mean(numbers))) if numbers else "-"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.4f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{low:+.4f} to {high:+.4f}"
+
+
+def _wrapped(sentence: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(sentence, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+
+
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def _verdicts(rows: Mapping[str, Sequence[GainRow]], gains: Mapping[str, Gain]) -> list[str]:
-    floors = {name: rows[name][0].test_auc for name in FLOORS}
-    arms = {arm: [row.test_auc for row in rows[arm]] for arm in rows if arm not in FLOORS}
-    verdicts = [gain.verdict() for gain in gains.values()]
-    control = control_verdict(gains)
-    if control is not None:
-        verdicts.append(control)
-    return verdicts + floor_verdicts(arms, floors)
+def _slice_lines(figures: GainFigures) -> list[str]:
+    """What is under test, or all arms where nothing is: by slice, and in the other figures."""
+    tested = {row.arm for row in figures.slices} - set(CONTROLS)
+    shown = [row for row in figures.slices if row.arm in tested or not tested]
+    parts = [row for row in shown if row.slice != ALL]
+    lines = [*_aligned([_OTHER_HEAD, *(_other_cells(row) for row in shown if row.slice == ALL)]), ""] if shown else []
+    return [*lines, *_aligned([_SLICE_HEAD, *map(_slice_cells, parts)]), ""] if parts else lines
+
+
+def _slice_cells(row: SliceGain) -> tuple[str, ...]:
+    if row.reason is not None and math.isnan(row.gain):
+        return (row.slice, row.arm, f"{row.rows:,}", f"{row.users:,}", row.reason, "-", "-", "-", "-")
+    auc, arm_auc, gain = _number(row.reference_auc), _number(row.arm_auc), _number(row.gain, "+")
+    interval, detects = _interval(row.low, row.high), _number(row.minimum_detectable)
+    return (row.slice, row.arm, f"{row.rows:,}", f"{row.users:,}", auc, arm_auc, gain, interval, detects)
+
+
+def _other_cells(row: SliceGain) -> tuple[str, ...]:
+    uauc = _number(row.uauc_gain, "+"), _interval(row.uauc_low, row.uauc_high)
+    return (row.arm, *uauc, _number(row.logloss_change, "+"), _interval(row.logloss_low, row.logloss_high))
+
+
+def _verdicts(figures: GainFigures, gains: Mapping[str, Gain]) -> list[str]:
+    floors = {name: figures.rows[name][0].test_auc for name in FLOORS}
+    arms = {arm: [row.test_auc for row in rows] for arm, rows in figures.rows.items() if arm not in FLOORS}
+    verdicts = [planted_verdict(gains)] if gains else []
+    verdicts += [gain.verdict() for gain in gains.values() if gain.arm != PLANTED]
+    return [*verdicts, *control_verdicts(gains, figures.slices), *floor_verdicts(arms, floors)]

@@ -9,19 +9,23 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
 from trackrec.tables.schemas import TABLES
+from trackrec.tables.writers import is_teacher
 
 _WIDTH = 100
 _EXAMPLES = 3
 
 
 def reccots(lake: Lake) -> str:
-    """Three published RecCoTs of different users, each under its history: those of the middle-sized histories.
+    """Three published RecCoTs of G, of different users, each under its history: those of the middle-sized histories.
 
-    Raises BadInputError where nothing was published.
+    Raises BadInputError where nothing was published, or a teacher's RecCoTs alone.
     """
     keys = ["user_id", "as_of", "prompt_key"]
     shown = ["n_events", "n_liked", "liked", "disliked", "tallies"]
-    rows = lake.read_columns("reccot_vectors", [*keys, "reccot", "status"]).to_pylist()
+    rows = lake.read_columns("reccot_vectors", [*keys, "reccot", "status", "generator_version"]).to_pylist()
+    rows = [row for row in rows if not is_teacher(row["generator_version"])]
+    if not rows:
+        raise BadInputError("reccot_vectors has no RecCoT of G, only a teacher's.", "Run jobs/nightly.py first.")
     stored = lake.read_columns("user_histories", [*keys, *shown]).to_pylist()
     histories = {tuple(row[k] for k in keys): row for row in stored}
     newest = {row["user_id"]: row for row in sorted(rows, key=lambda row: row["as_of"])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.histories import snapshots, windows
+from trackrec.histories import snapshots, splits, windows
 from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaned import Cleaned, Counts
 from trackrec.histories.sources.cleaning import clean_interactions, clean_items
@@ -90,10 +90,10 @@ def _write(
     late: bool,
 ) -> None:
     settings = run.settings.histories
-    ranked = snapshots.rank_events(events.join(scope, "user_id", "left_semi"))
+    labelled = _labelled(stage, events, run.settings)
+    ranked = snapshots.rank_events(events.drop("split").join(scope, "user_id", "left_semi"))
     taken = _snapshots(ranked, run.settings)
     stage.counts["users without history"] = scope.join(taken, "user_id", "left_anti").count()
-    labelled = _labelled(events, run.settings)
     if labelled is not None and settings.policy == "every_n_events":
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))
@@ -121,10 +121,22 @@ def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:
     return snapshots.snapshots_nightly(ranked, histories.night())
 
 
-def _labelled(events: DataFrame, settings: Settings) -> DataFrame | None:
-    """Events with their window. None under nightly without fixed boundaries: quantiles would move every night."""
+def _labelled(stage: Stage, events: DataFrame, settings: Settings) -> DataFrame | None:
+    """Events with their window, and with the split that it follows: NULL where windows are by time.
+
+    None under nightly without fixed boundaries: quantiles would move every night.
+    """
     if settings.histories.policy == "nightly":
         if settings.windows.boundaries is None:
             return None
         events = events.where(F.col("known_time") < F.lit(settings.histories.night()))
-    return windows.with_window(events, windows.boundaries(events, settings.windows))
+    if settings.windows.boundaries is None:
+        split = splits.split_of(events, settings.windows)
+        if split is not None:
+            for line in split.lines():
+                stage.notice(line)
+            return splits.with_split_window(events, split)
+    elif not events.where("split IS NOT NULL").isEmpty():
+        stage.notice("windows follow windows.boundaries, and not the log's split")
+    by_time = events.withColumn("split", F.lit(None).cast("string"))
+    return windows.with_window(by_time, windows.boundaries(events, settings.windows))

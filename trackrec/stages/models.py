@@ -12,5 +12,5 @@ def fetch_models(run: Run, tables: Warehouse) -> Outcome:
     """Fetch the weights of G and the encoder where they are not there yet; raises BadInputError."""
     with run.stage("models") as stage:
         spec = feature_spec_of(run.settings)
-        stage.labels = {"generator": spec.generator_version, "encoder": spec.encoder.version}
+        stage.labels = {"generator": spec.generator_version, "encoder": spec.encoder_version}
     return stage.outcome

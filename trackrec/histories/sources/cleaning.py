@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from trackrec.histories.sources.cleaned import Cleaned, flags_of, line_breaks_of
 from trackrec.histories.sources.item_columns import has_unusable_year, item_attributes, item_description, item_year
+from trackrec.histories.splits import SPLITS
 from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.runtime.settings import SourceSettings, TableSource
 from trackrec.tables import schemas
@@ -22,12 +23,14 @@ _OF_ITEM = ("title", "attributes", "year", "description", "unusable_year")
 
 
 def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
-    """Interactions as ``read_table`` gives them -> good (user_id, item_id, event_time, known_time, label), and bad.
+    """Interactions as ``read_table`` gives them -> good (user_id, item_id, event_time, known_time, label, split), bad.
 
     known_time is when the system knew of the event, never before event_time. label is the given one, else rating >=
     like_threshold. Of rows with one user, item and event_time the one known first is kept, and of those known at the
-    same time the one not liked. Reasons: null_user_id, null_item_id (NULL, blank or not UTF-8), bad_event_time,
-    bad_available_time (unparsable, before 1970 or after 2261), rating_out_of_range, label_not_binary, no_label.
+    same time the one not liked; where they name several splits the event is test before validation before train, so
+    that what is tested never teaches. Reasons: null_user_id, null_item_id (NULL, blank or not UTF-8), bad_event_time,
+    bad_available_time (unparsable, before 1970 or after 2261), rating_out_of_range, label_not_binary, no_label,
+    unknown_split (none of splits.SPLITS; case does not count).
     """
     checked = _with_reasons(raw, source)
     ok = F.col("reason").isNull()
@@ -37,13 +40,19 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
         F.count("*").alias("n"),
         F.sum("label").alias("likes"),
         F.min(F.unix_micros("known_time") * 2 + F.col("label")).alias("first"),
+        F.min("split").alias("least_split"),
+        F.max("split").alias("split"),
         F.max("line_breaks").alias("line_breaks"),
     )
     label, known_time = F.col("first").bitwiseAND(F.lit(1)), F.timestamp_micros(F.shiftright("first", 1))
     good = keys.where(ok).select(
-        *schemas.INTERACTIONS.key, known_time.alias("known_time"), label.cast("int").alias("label")
+        *schemas.INTERACTIONS.key,
+        known_time.alias("known_time"),
+        label.cast("int").alias("label"),
+        F.get(F.array(*map(F.lit, SPLITS)), (F.col("split") - 1).cast("int")).alias("split"),
     )
-    same = F.when(label == 1, F.col("likes")).otherwise(F.col("n") - F.col("likes"))
+    same_label = F.when(label == 1, F.col("likes")).otherwise(F.col("n") - F.col("likes"))
+    same = F.when(F.col("split") == F.col("least_split"), same_label).otherwise(1)
     late = known_time > F.col("event_time")
     counted = keys.select("reason", "n", same.alias("same"), *flags_of(late=late), "line_breaks")
     bad = _set_aside(checked, schemas.INTERACTIONS.name)
@@ -113,6 +122,7 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         .when(has_rating & ~rated, "rating_out_of_range")
         .when(has_label & ~binary, "label_not_binary")
         .when(~has_rating & ~has_label, "no_label")
+        .when(_split_number(raw).isNull(), "unknown_split")
     )
     return raw.select(
         user_id,
@@ -120,8 +130,9 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         event_time.alias("event_time"),
         F.greatest(event_time, F.coalesce(available_time, event_time)).alias("known_time"),
         F.coalesce(given, (rating >= source.like_threshold).cast("double")).try_cast("int").alias("label"),
+        _split_number(raw).alias("split"),
         reason.alias("reason"),
-        _as_json(raw),
+        _event_as_json(raw),
         line_breaks_of(raw, source.interactions),
     )
 
@@ -130,6 +141,14 @@ def _identity(name: str) -> Column:
     """An id, or NULL where it is blank or not UTF-8 (Python workers and deltalake would fail on it)."""
     given = F.btrim(F.col(name), F.lit(" \t\r\n"))
     return F.when(F.is_valid_utf8(given) & (given != ""), given).alias(name)
+
+
+def _split_number(raw: DataFrame) -> Column:
+    """0 where a row names no split, else 1 + the split's place in SPLITS; NULL where it is none of them."""
+    if "split" not in raw.columns:
+        return F.lit(0)
+    given = F.lower(F.btrim(F.coalesce("split", F.lit("")), F.lit(" \t\r\n")))
+    return F.when(given == "", 0).otherwise(F.nullif(F.array_position(F.array(*map(F.lit, SPLITS)), given), F.lit(0)))
 
 
 def _time(raw: DataFrame, name: str) -> Column:
@@ -150,6 +169,14 @@ def _as_json(raw: DataFrame) -> Column:
     """The row as it came, every value as a string: what could not be cast is what a person wants to see."""
     shown = F.struct(*(F.col(c).cast("string").alias(c) for c in raw.columns))
     return F.to_json(shown, {"ignoreNullFields": "false"}).alias("row")
+
+
+def _event_as_json(raw: DataFrame) -> Column:
+    """As ``_as_json``, without ``split`` where there is none, as before logs had any: a fault is known by this text."""
+    without = _as_json(raw.drop("split"))
+    if "split" not in raw.columns:
+        return without
+    return F.when(F.col("split").isNull(), without).otherwise(_as_json(raw)).alias("row")
 
 
 def _set_aside(checked: DataFrame, table: str) -> DataFrame:

@@ -51,10 +51,11 @@ class Sources:
 
 
 def read_sources(spark: SparkSession, settings: Settings) -> Sources:
-    """Read what ``settings.source`` names; ``movielens`` is fetched into the cache first. Raises BadInputError."""
+    """Read what ``settings.source`` names; a set of MovieLens is fetched into the cache first. Raises BadInputError."""
     source = settings.source
-    if source.kind == "movielens":
-        source = movielens.movielens_source(movielens.fetch(settings.cache_dir()))
+    if source.kind != "tables":
+        data = movielens.SETS[source.kind]
+        source = movielens.movielens_source(data, movielens.fetch(data, settings.cache_dir()))
     users = read_table(spark, source.users, schemas.USERS) if source.users else None
     return Sources(
         interactions=read_table(spark, _required(source, "interactions"), schemas.INTERACTIONS),

@@ -8,14 +8,13 @@ from pydantic import Field
 
 from trackrec.runtime.settings.section import Section
 
-
 Arm = Literal[
     "plain",
     "without_item_text",  # plain without what the catalogue says of the items
     "planted",  # a signal of known worth, which the instrument must find
     "permuted",  # RecCoTs of other users, which must bring nothing
     "tallies",  # what the RecCoTs were written from, as numbers
-    "teacher",  # texts that are true by construction (jobs/teach_reccots.py)
+    "teacher",  # texts that are true by construction (jobs/publish_teacher.py)
     "reccot",
     "item_description",  # what G wrote about the items (jobs/describe_items.py)
 ]

@@ -43,7 +43,10 @@ class HistorySettings(Section):
 
 
 class WindowSettings(Section):
-    """Alignment < CTR train < CTR validation < CTR test, by event_time."""
+    """Alignment < CTR train < CTR validation < CTR test, by event_time.
+
+    Where the log carries a split and no boundaries are given, the last two are its own (histories/splits.py).
+    """
 
     boundaries: tuple[UtcTime, UtcTime, UtcTime] | None = None  # first instants of the last three windows, UTC
     fractions: tuple[float, float, float, float] = (0.5, 0.3, 0.1, 0.1)  # used where boundaries are not given

@@ -20,9 +20,12 @@ class TableSource(Section):
 
 
 class SourceSettings(Section):
-    """Whose logs are read. ``movielens`` fetches MovieLens-100k as an example of the same contract."""
+    """Whose logs are read: the team's tables, or a public set of the same contract, fetched into the cache.
 
-    kind: Literal["tables", "movielens"] = "tables"
+    ``movielens`` is MovieLens-100k, ``movielens-1m`` MovieLens-1M before 2001-06-01.
+    """
+
+    kind: Literal["tables", "movielens", "movielens-1m"] = "tables"
     interactions: TableSource | None = None
     items: TableSource | None = None
     users: TableSource | None = None

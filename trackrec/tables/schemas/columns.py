@@ -14,7 +14,7 @@ ROW_KEY = Column("row_key", "string", "sha256 of prompt_key, generator version, 
 GENERATOR = Column(
     "generator_version",
     "string",
-    "weights, adapter, tokenizer and chat template of G, and what computes it: name@hash+engine.dtype",
+    "weights, adapter, tokenizer and chat template of G, and what computes it: name@hash+engine.dtype; or a teacher's",
 )
 TIME_ORDER = ("time_order", "source_max_time < as_of")
 VALIDATOR = Column(

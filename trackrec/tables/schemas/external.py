@@ -14,6 +14,7 @@ INTERACTIONS = Table(
         Column("rating", "double", "a graded answer; becomes the label by source.like_threshold", nullable=True),
         Column("label", "int", "1 liked, 0 not; given instead of, or besides, the rating", nullable=True),
         Column("available_time", "timestamp", "when the system learned of it; missing: at event_time", nullable=True),
+        Column("split", "string", "train, validation or test: windows follow it, not time", nullable=True),
     ),
     key=("user_id", "item_id", "event_time"),
     writer="the team",

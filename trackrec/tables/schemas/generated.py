@@ -40,7 +40,7 @@ def generated_columns(noun: str) -> tuple[Column, ...]:
         Column("output_tokens", "int", "tokens generated"),
         Column("finish_reason", "string", "stop, length or error"),
         Column("latency_ms", "double", "from submitting the request to its last token, milliseconds"),
-        Column("engine", "string", "vllm, transformers or scripted"),
+        Column("engine", "string", "vllm, transformers or scripted; teacher: no model wrote it"),
         Column("engine_id", "string", "the engine's start, host:process@UTC; a run has as many as it started engines"),
         Column("error", "string", "what failed, with the remedy", nullable=True),
         Column("error_kind", "string", "transient (tried again) or permanent (quarantined)", nullable=True),

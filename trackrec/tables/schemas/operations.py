@@ -46,7 +46,12 @@ FEATURE_GAIN = Table(
     "What the features are worth: one row an arm, seed, backbone and run of the CTR job; floors have no seed.",
     (
         Column("run_id", "string", "the run of the CTR job"),
-        Column("arm", "string", "plain, random_vector, two_numbers, reccot; floors: item_mean, item_mean_user_share"),
+        Column(
+            "arm",
+            "string",
+            "plain; controls: planted, permuted, tallies, teacher; reccot, item_description or a feature version; "
+            "floors: item_mean, item_mean_user_share",
+        ),
         Column("seed", "int", "seed of the arm, paired across arms; NULL for floors", nullable=True),
         Column("feature_version", "string", "the features used; NULL where none", nullable=True),
         Column("backbone", "string", "the CTR model, e.g. DIN; floor for a floor"),
@@ -57,9 +62,61 @@ FEATURE_GAIN = Table(
         Column("train_rows", "bigint", "rows fitted"),
         Column("test_rows", "bigint", "rows tested"),
         Column("coverage", "double", "share of test rows with a feature vector"),
-        Column("created_time", "timestamp", "when the row was written, UTC"),
+        Column("test_uauc", "double", "mean AUC within users on ctr_test, weighted by their rows", nullable=True),
+        Column("test_uauc_unweighted", "double", "the same, each user counts once", nullable=True),
+        Column("test_ece", "double", "calibration error on ctr_test, 10 bins of equal width", nullable=True),
+        Column(
+            "planted_worth",
+            "double",
+            "of arm planted: the AUC that the planted signal adds to the plain arm's own logit",
+            nullable=True,
+        ),
+        CREATED,
     ),
     key=("run_id", "arm", "seed", "backbone"),
     earlier_keys=(("run_id", "arm", "seed"),),
+    writer="jobs/train_ctr.py",
+)
+
+_INTERVAL = "of the 95 % interval over users and seeds"
+
+GAIN_SLICES = Table(
+    "gain_slices",
+    "Gains with their intervals, on all test rows and on parts of them: one row a slice, arm, backbone and run of the "
+    "CTR job. Figures are means over seeds, NULL where reason says why there is none.",
+    (
+        Column("run_id", "string", "the run of the CTR job, as in feature_gain"),
+        Column("backbone", "string", "the CTR model, e.g. DIN"),
+        Column("arm", "string", "as in feature_gain; plain and floors have no row"),
+        Column(
+            "slice",
+            "string",
+            "all; items < 10 and < 50 events in the training rows; users < 20 and >= 100 events before the row; train "
+            "10 % and so on: all test rows, fewer training rows; against permuted, against tallies: all test rows, "
+            "that arm in plain's place",
+        ),
+        Column("rows", "bigint", "test rows of the slice"),
+        Column("users", "bigint", "users with such a row"),
+        Column("reference_auc", "double", "AUC of plain, or of the arm in its place", nullable=True),
+        Column("arm_auc", "double", "AUC of the arm", nullable=True),
+        Column("gain", "double", "arm_auc minus reference_auc", nullable=True),
+        Column("low", "double", f"lower end {_INTERVAL}", nullable=True),
+        Column("high", "double", f"upper end {_INTERVAL}", nullable=True),
+        Column(
+            "minimum_detectable",
+            "double",
+            "the smallest gain that this design would have shown with 80 % power; NULL with one seed",
+            nullable=True,
+        ),
+        Column("uauc_gain", "double", "gain in mean AUC within users, each user counts once", nullable=True),
+        Column("uauc_low", "double", f"lower end {_INTERVAL}", nullable=True),
+        Column("uauc_high", "double", f"upper end {_INTERVAL}", nullable=True),
+        Column("logloss_change", "double", "log-loss minus the reference's, nats; below 0 is better", nullable=True),
+        Column("logloss_low", "double", f"lower end {_INTERVAL}", nullable=True),
+        Column("logloss_high", "double", f"upper end {_INTERVAL}", nullable=True),
+        Column("reason", "string", "why figures are NULL: no rows, one class only, one user only", nullable=True),
+        CREATED,
+    ),
+    key=("run_id", "backbone", "arm", "slice"),
     writer="jobs/train_ctr.py",
 )

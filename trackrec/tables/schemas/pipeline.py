@@ -26,7 +26,8 @@ SAMPLES = Table(
         Column("event_time", "timestamp", "when it happened, UTC"),
         Column("known_time", "timestamp", "when the system knew of it, UTC: never before event_time"),
         Column("label", "int", "1 liked, 0 not"),
-        Column("window", "string", "alignment, ctr_train, ctr_validation or ctr_test, by event_time"),
+        Column("window", "string", "alignment, ctr_train, ctr_validation or ctr_test, by event_time or by split"),
+        Column("split", "string", "the log's own split, which the window follows; NULL: by event_time", nullable=True),
         Column("in_scope", "boolean", "whether RecCoTs are made for this user (histories.max_users)"),
         Column("as_of", "timestamp", "newest snapshot with as_of <= event_time; NULL: there is none", nullable=True),
         RUN,
@@ -73,10 +74,10 @@ _RECCOT_COLUMNS = (ROW_KEY, USER, PROMPT_KEY, AS_OF, SOURCE_MAX, *generated_colu
 
 RECCOTS = Table(
     "reccots",
-    "What G wrote: exactly one text a row_key.",
+    "What G, or a teacher in its place, wrote: exactly one text a row_key.",
     (*_RECCOT_COLUMNS, RUN, CREATED),
     key=("row_key",),
-    writer="jobs/generate_reccot.py",
+    writer="jobs/generate_reccot.py or jobs/publish_teacher.py",
     checks=(TIME_ORDER, ("status_known", "status IN ('ok', 'cut', 'empty')")),
 )
 
@@ -90,18 +91,30 @@ RECCOT_STAGING = Table(
 
 RECCOT_TEXTS = GeneratedTables(RECCOTS, RECCOT_STAGING, identity=("as_of", "source_max_time", "user_id"))
 
+_PARTS = (
+    Column("liked_vector", "array<float>", "of the RecCoT, what its user likes; NULL: it says nothing", nullable=True),
+    Column("avoided_vector", "array<float>", "of it, what they avoid; NULL: it says nothing", nullable=True),
+    Column("outlook_vector", "array<float>", "of it, what should suit them next; NULL: it says nothing", nullable=True),
+)
+PART_VECTORS = tuple(column.name for column in _PARTS)
+
 RECCOT_EMBEDDINGS = Table(
     "reccot_embeddings",
-    "Vectors of a RecCoT and of the prompt it came from.",
+    "Vectors of a RecCoT, of its parts, and of the facts that it was written from.",
     (
         ROW_KEY,
-        Column("encoder_version", "string", "weights and tokenizer of the encoder, name@hash"),
+        Column(
+            "encoder_version",
+            "string",
+            "weights and tokenizer of the encoder, and what texts it is given: name@hash+parts1",
+        ),
         USER,
         PROMPT_KEY,
         AS_OF,
         SOURCE_MAX,
         Column("reccot_vector", "array<float>", f"the RecCoT encoded, {VECTOR_SIZE} floats of unit norm by default"),
-        Column("prompt_vector", "array<float>", "the prompt body encoded, the same size"),
+        Column("prompt_vector", "array<float>", "the facts of the prompt encoded, tallies first; the same size"),
+        *_PARTS,
         RUN,
         CREATED,
     ),
@@ -123,7 +136,10 @@ RECCOT_VECTORS = Table(
         Column("status", "string", "ok, or cut: the model was stopped by max_tokens, whole sentences kept"),
         Column("reccot", "string", "the RecCoT in words"),
         Column("reccot_vector", "array<float>", "the RecCoT encoded, unit norm"),
-        Column("prompt_vector", "array<float>", "the prompt encoded, unit norm"),
+        Column("prompt_vector", "array<float>", "the facts of the prompt encoded, tallies first; unit norm"),
+        *_PARTS,
+        Column("generator_version", "string", "who wrote the RecCoT: as in reccots", nullable=True),
+        Column("template_version", "string", "the prompt template, name@hash", nullable=True),
         RUN,
         CREATED,
     ),

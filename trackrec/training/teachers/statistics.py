@@ -58,9 +58,13 @@ class StatisticsTeacher:
     def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
         """One text a history, and no fault."""
         for row in histories:
-            tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
-            history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
-            yield TeacherText(row, reccot(history, self._opening, self._noun, int(row["prompt_key"][:8], 16)))
+            yield TeacherText(row, self.text(row))
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        """The RecCoT about a row of ``user_histories``: prompt_key, liked, disliked, tallies, n_liked, n_events."""
+        tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
+        history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
+        return reccot(history, self._opening, self._noun, int(row["prompt_key"][:8], 16))
 
 
 def reccot(history: History, opening: str, item_noun: str, seed: int) -> str:

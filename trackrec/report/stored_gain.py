@@ -1,0 +1,67 @@
+"""What ``feature_gain`` and ``gain_slices`` hold of the newest run of each backbone; nothing is trained again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from trackrec.ctr.floors import FLOOR, FLOORS
+from trackrec.ctr.results import GainRow, SliceGain
+from trackrec.ctr.roles import PLAIN
+from trackrec.report.gain import GainFigures, by_arm, feature_version
+from trackrec.runtime.errors import BadInputError
+from trackrec.tables.lake import Lake, Row
+
+_STAMP = ("run_id", "created_time")
+AnyRow = TypeVar("AnyRow", GainRow, SliceGain)
+
+
+def stored_figures(lake: Lake) -> list[GainFigures]:
+    """Figures of the newest run of each backbone, backbones by name.
+
+    Means, gains and intervals are those stored; a run of an earlier version has no intervals. BadInputError: no table,
+    no rows, or no run with plain and both floors.
+    """
+    rows = _rows(lake, "feature_gain", GainRow)
+    slices = _rows(lake, "gain_slices", SliceGain) if lake.exists("gain_slices") else []
+    newest: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: row["created_time"]):
+        if row["arm"] == PLAIN:
+            newest[row["backbone"]] = row
+    figures = [_figures(last, rows, slices) for _, last in sorted(newest.items())]
+    complete = [figure for figure in figures if all(figure.rows[name] for name in FLOORS)]
+    if not complete:
+        raise BadInputError("no run in table feature_gain has plain and its floors.", "Run jobs/train_ctr.py.")
+    return complete
+
+
+def _figures(last: Row, rows: Sequence[Row], slices: Sequence[Row]) -> GainFigures:
+    run_id, backbone = last["run_id"], last["backbone"]
+    of_run = [row for row in rows if row["run_id"] == run_id and row["backbone"] in (backbone, FLOOR)]
+    gains = [_of(GainRow, row) for row in sorted(of_run, key=lambda row: (row["seed"] is not None, row["seed"] or 0))]
+    parts = [_of(SliceGain, row) for row in slices if (row["run_id"], row["backbone"]) == (run_id, backbone)]
+    return GainFigures(backbone, _heading(last, gains), by_arm(gains), parts)
+
+
+def _heading(last: Row, rows: Sequence[GainRow]) -> tuple[str, ...]:
+    seeds = len({row.seed for row in rows if row.seed is not None})
+    created: datetime = last["created_time"]
+    return (
+        f"{last['backbone']}, {seeds} seeds, features {feature_version(rows) or 'none'}",
+        f"train {last['train_rows']:,} rows, test {last['test_rows']:,} rows; run {last['run_id']} of "
+        f"{created:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def _rows(lake: Lake, table: str, kind: type[AnyRow]) -> list[dict[str, Any]]:
+    return list(lake.read_columns(table, [*_STAMP, *(field.name for field in fields(kind))]).to_pylist())
+
+
+def _of(kind: type[AnyRow], row: Row) -> AnyRow:
+    """A row as the job measured it: NULL is NaN where a figure may not be None."""
+    numbers = {field.name for field in fields(kind) if field.type == "float"}
+    values = {field.name: row[field.name] for field in fields(kind)}
+    missing: dict[str, Any] = {name: float("nan") for name in numbers if values[name] is None}
+    return kind(**values | missing)

@@ -1,0 +1,59 @@
+"""user_histories → reccots: what the statistics teacher says of every history, in the place of G.
+
+Its texts are true by construction and no model is asked: encoded and published as G's are, they show what true words
+about a history are worth to a CTR model.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.reccots.feature_version import FeatureSpec, GeneratorIdentity, feature_spec_by
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
+from trackrec.runtime.settings import Settings
+from trackrec.stages.inputs import stored_histories
+from trackrec.tables.keys import key_of
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+from trackrec.training.teachers.statistics import StatisticsTeacher
+
+_SHOWN = ("liked", "disliked", "tallies", "n_liked", "n_events")  # what the teacher reads of a history
+_NO_SAMPLING = "{}"
+
+
+def teacher_spec(settings: Settings) -> FeatureSpec:
+    """The features that the teacher's RecCoTs make; fetches the encoder, and no LLM. BadInputError as ``resolve``."""
+    return feature_spec_by(GeneratorIdentity(StatisticsTeacher.version, _NO_SAMPLING), settings)
+
+
+def write_teacher_reccots(run: Run, tables: Warehouse, spec: FeatureSpec) -> Outcome:
+    """Write the teacher's RecCoT of every stored history of ``spec.template`` that has none yet, by a MERGE.
+
+    ``spec``: as from ``teacher_spec``. Rows carry the teacher's version as generator_version, so that nothing that
+    asks for G's RecCoTs meets them.
+    """
+    from udfs.teacher import OUTPUT_SCHEMA, teacher_udf
+
+    with run.stage("teacher") as stage:
+        histories = _histories(stored_histories(run.settings, tables), spec)
+        pending = histories.join(tables.read_or_empty("reccots"), "row_key", "left_anti")
+        total = histories.count()
+        stage.counts = {"rows": 0, "unchanged": total}
+        if not pending.isEmpty():
+            udf = teacher_udf(StatisticsTeacher(spec.template).text, spec.generator_version, spec.sampling)
+            with tables.materialised(pending.mapInPandas(udf, OUTPUT_SCHEMA)) as rows:
+                written = tables.insert_new("reccots", stamped(rows, run.stamp()))
+            stage.counts = {"rows": written, "unchanged": total - written}
+        stage.labels = {"generator": spec.generator_version}
+    return stage.outcome
+
+
+def _histories(stored: DataFrame, spec: FeatureSpec) -> DataFrame:
+    """One row a prompt_key, dated by its first snapshot, with its row_key and the teacher's seed."""
+    first = F.min(F.struct("as_of", "source_max_time", "user_id", *_SHOWN)).alias("first")
+    row_key = key_of("prompt_key", F.lit(spec.generator_version), F.lit(spec.sampling), F.lit(0))
+    seed = F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint")
+    by_prompt = stored.groupBy("prompt_key").agg(first).select("prompt_key", "first.*")
+    return by_prompt.withColumns({"row_key": row_key, "seed": seed})
