@@ -6,7 +6,7 @@ DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-counts bench-parts bench-reading bench-loop
+	bench-feedback bench-counts bench-parts bench-gain bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench-counts: install ## how many counts of the demo's RecCoTs are right, and on
 
 bench-parts: install ## whether a RecCoT's clauses land in the right part, liked, avoided or outlook (a minute, after make demo)
 	$(BIN)/python -m bench.parts
+
+bench-gain: install ## what RecCoTs are worth beside the controls, all users, 5 seeds (20 minutes; once 40 more for G's texts)
+	$(BIN)/python -m bench.gain
 
 bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes)
 	$(BIN)/python -m bench.reading

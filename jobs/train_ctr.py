@@ -17,7 +17,7 @@ from trackrec.runtime.ledger import recorded_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train every arm and seed, write rows after each seed, print and plot the gains; returns the exit code."""
+    """Train every backbone, arm and seed, write rows as they come, print and plot the gains; returns the exit code."""
     with recorded_run("train_ctr", __doc__, argv) as job:
         from trackrec.report.gain import gain_table, measured_figures
         from trackrec.report.plot import plot_folder, save_plot
@@ -26,9 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         run, tables = open_lake(job)
         outcome = train_ctr(run, tables)
-        figures = measured_figures(outcome.measurement, outcome.slices)
-        print(f"\n{gain_table(figures)}")
-        for line in save_plot([figures], plot_folder(run.settings.warehouse)):
+        figures = [measured_figures(of_backbone.measurement, of_backbone.slices) for of_backbone in outcome.measured]
+        for of_backbone in figures:
+            print(f"\n{gain_table(of_backbone)}")
+        for line in save_plot(figures, plot_folder(run.settings.warehouse)):
             print(line)
     return job.exit_code
 

@@ -7,13 +7,13 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.questions import QUESTION, answered, next_events, score_requests, unscored
 from trackrec.feedback.templates import ValidatorTemplate
-from trackrec.histories.templates import Template
+from trackrec.histories.templates import NAMES, Template, template_of
+from trackrec.runtime.settings import HistorySettings, PromptSettings
 
 pytestmark = pytest.mark.spark
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 FACTS = Template("preference_v1", "shape", "films", "genres")
-BODY = f"{FACTS.lead}\n<<<\nLiked films: Heat\n>>>\n{FACTS.question.format(items='films')}"
 
 
 def at(second):
@@ -60,24 +60,27 @@ def test_events_at_one_instant_are_taken_by_item_id(spark):
     assert [r[2] for r in events_of(next_events(snapshots(spark, ("a", 0)), log, before=at(9), count=2))] == ["a", "b"]
 
 
-def requests_about(spark, reccot="They like heists.", item="i", title="Ronin", max_title_chars=80):
+def requests_about(spark, reccot="They like heists.", item="i", title="Ronin", max_title_chars=80, facts=FACTS):
+    body = f"{facts.lead}\n<<<\nLiked films: Heat\n>>>\n{facts.question_text}"
     candidates = spark.createDataFrame(
         [("r1", "p1", "a", at(0), reccot)],
         "row_key string, prompt_key string, user_id string, as_of timestamp, text string",
     )
-    histories = spark.createDataFrame([("p1", BODY), ("p1", BODY)], "prompt_key string, prompt_body string")
+    histories = spark.createDataFrame([("p1", body), ("p1", body)], "prompt_key string, prompt_body string")
     events = next_events(snapshots(spark, ("a", 0)), samples(spark, ("a", item, 5, "alignment")), before=at(9), count=8)
     items = spark.createDataFrame(
         [(item, title, ["Action", "Crime"])] if title else [], "item_id string, title string, attributes array<string>"
     )
-    words = ValidatorTemplate(FACTS)
+    words = ValidatorTemplate(facts)
     return score_requests(candidates, histories, events, items, words, max_title_chars=max_title_chars)
 
 
-def test_v_reads_the_history_then_the_reccot_then_the_item(spark):
-    (row,) = requests_about(spark).collect()
+@pytest.mark.parametrize("name", NAMES)
+def test_v_reads_the_history_then_the_reccot_then_the_item_and_nothing_that_g_was_asked(spark, name):
+    facts = template_of(PromptSettings(template=name, item_noun="films", attribute_noun="genres"), HistorySettings())
+    (row,) = requests_about(spark, facts=facts).collect()
     assert row.prompt_body == (
-        f"{FACTS.lead}\n<<<\nLiked films: Heat\n>>>\n"
+        f"{facts.lead}\n<<<\nLiked films: Heat\n>>>\n"
         "What was concluded about this user, between <<< and >>>:\n<<<\nThey like heists.\n>>>\n"
         "One of the films that this user met next, between <<< and >>>:\n<<<\nRonin (Action, Crime)\n>>>\n"
         "Will this user like it? Answer Yes or No."

@@ -97,7 +97,7 @@ def test_a_model_source_without_its_kind_is_found_with_the_settings(section, sou
         load_settings(CONF / "demo.yaml", [f"{section}.model.source={source}"])
 
 
-@pytest.mark.parametrize("source", ["pypi:a-b==0.1.2", "hub:a/b@main", "path:x", "adapter:x"])
+@pytest.mark.parametrize("source", ["pypi:a-b==0.1.2", "pypi:a-b{1..22}==0.2.0", "hub:a/b@main", "path:x", "adapter:x"])
 def test_every_kind_of_model_source_is_taken(source):
     assert load_settings(CONF / "demo.yaml", [f"validator.model.source={source}"]).validator.model.source == source
 

@@ -13,13 +13,26 @@ import torch
 from trackrec.ctr.adaptor import Adaptor, Mixture
 from trackrec.ctr.backbones.interface import Backbone
 from trackrec.ctr.dataset import LIKED, MASKED, CommonInputs, Dataset
-from trackrec.ctr.features import Features, no_features, random_features
+from trackrec.ctr.features import Features, no_features
+from trackrec.ctr.items import ItemTexts, no_item_texts
 from trackrec.ctr.network import Network
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.training import fit
 from trackrec.runtime.settings import CtrSettings
 
-SMALL = CtrSettings(history=4, hidden_units=(8,), embedding_dim=4, batch_size=16, epochs=2, adaptor_dim=3)
+SMALL = CtrSettings(
+    history=4, hidden_units=(8,), embedding_dim=4, batch_size=16, epochs=2, adaptor_dim=3, item_dim=3, components=3
+)
+INPUTS = ("items", "labels", "mask", "item_inputs", "dense", "numbers", "vectors", "flags")  # all of a batch but target
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """On a busy machine two threads wait for each other, in networks as small as these for minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -38,6 +51,7 @@ def samples():
         window=np.array(["ctr_train"] * rows, dtype=object),
         in_scope=np.ones(rows, dtype=bool),
         users=pa.array([str(u) for u in range(rows // per_user)]),
+        items=pa.array([str(i) for i in range(9)]),
         n_items=11,
     )
 
@@ -49,13 +63,32 @@ def flipped(samples, row):
 
 
 def features_for_every_second_row(samples):
-    vectors = np.random.default_rng(1).standard_normal((3, 6)).astype(np.float32)
-    snapshot = np.where(np.arange(len(samples.user)) % 2, np.arange(len(samples.user)) % 3, -1)
-    return Features((vectors, vectors[::-1].copy()), snapshot)
+    random, rows = np.random.default_rng(1), np.arange(len(samples.user))
+    vectors = random.standard_normal((3, 6)).astype(np.float32)
+    flags = np.array([[1, 1], [1, 0], [1, 1]], dtype=np.float32)
+    numbers = random.standard_normal((len(rows), 2)).astype(np.float32)
+    return Features((vectors, vectors[::-1] * flags[:, 1:]), flags, np.where(rows % 2, rows % 3, -1), numbers)
 
 
-def dataset(samples, features):
-    return Dataset(CommonInputs.of(samples, 4), features)
+def item_texts(samples):
+    """Of the nine items the last one has neither text nor attributes."""
+    random, described = np.random.default_rng(2), np.arange(9) < 8
+    vectors = random.standard_normal((9, 5)) * described[:, None]
+    attributes = random.integers(0, 2, (9, 2)) * described[:, None]
+    return ItemTexts(vectors.astype(np.float32), described, attributes.astype(np.float32), "e1")
+
+
+def common(samples, texts=None):
+    return CommonInputs.of(samples, texts or item_texts(samples), 4, SMALL.components, np.arange(48))
+
+
+def dataset(samples, features, texts=None):
+    return Dataset(common(samples, texts), features)
+
+
+def same(batch, other, field):
+    values = (getattr(batch, field), getattr(other, field))
+    return all(map(torch.equal, *values)) if field == "vectors" else torch.equal(*values)
 
 
 def predict(samples, row, features):
@@ -76,8 +109,8 @@ def test_a_label_is_masked_at_the_target(samples):
 def test_flipping_the_label_of_a_target_changes_no_input_and_no_output(samples, row):
     other, features = flipped(samples, row), features_for_every_second_row(samples)
     batch, changed = (dataset(s, features).batch(torch.tensor([row])) for s in (samples, other))
-    for field in ("items", "labels", "mask", "counters", "present"):
-        assert torch.equal(getattr(batch, field), getattr(changed, field)), field
+    for field in INPUTS:
+        assert same(batch, changed, field), field
     assert not torch.equal(batch.target, changed.target)
     assert torch.equal(predict(samples, row, features), predict(other, row, features))
 
@@ -97,16 +130,17 @@ def test_the_history_shows_items_and_labels_of_past_events(samples):
 @pytest.mark.parametrize("kind", ["linear", "mlp", "hea"])
 def test_a_missing_vector_is_zeros_and_a_flag_of_0(kind):
     adaptor = Adaptor(kind, [6, 6], 3)
-    out = adaptor([torch.randn(1, 6), torch.randn(1, 6)], torch.tensor([False, True, False]))
-    assert out.shape == (3, 7)
-    assert torch.equal(out[[0, 2]], torch.zeros(2, 7))
-    assert out[1, -1] == 1
-    assert (out[1, :-1] != 0).all()
+    flags = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    out = adaptor([torch.randn(3, 6), torch.randn(3, 6)], flags)
+    assert out.shape == (3, adaptor.width) == (3, 8)
+    assert torch.equal(out[:, 6:], flags)
+    assert (out[:, :6] != 0).tolist() == flags.bool().repeat_interleave(3, dim=1).tolist()
 
 
-def test_a_batch_without_any_vector_passes_through_the_adaptor():
-    out = Adaptor("hea", [6, 6], 3)([torch.empty(0, 6), torch.empty(0, 6)], torch.tensor([False, False]))
-    assert torch.equal(out, torch.zeros(2, 7))
+def test_the_adaptor_reads_a_vector_whatever_its_mean_and_scale():
+    adaptor, vector = Adaptor("linear", [6], 3), torch.randn(2, 6)
+    outputs = [adaptor([v], torch.ones(2, 1)) for v in (vector, 100 * vector + 7)]
+    assert torch.allclose(*outputs, atol=1e-3)
 
 
 def test_hea_mixes_two_shared_and_five_specific_experts_by_one_gate_a_vector():
@@ -129,18 +163,66 @@ def test_all_arms_of_a_seed_predict_the_same_before_training(samples):
 
 def test_an_arm_learns_from_its_features(samples):
     log = dataclasses.replace(samples, item=np.full(60, 2), item_all=np.zeros(60, dtype=int))
-    answers = Features((np.array([[-1.0], [1.0]], dtype=np.float32),), log.label, linear=True)
-    settings = SMALL.model_copy(update={"epochs": 30, "patience": 30, "learning_rate": 0.02})
-    fitted = fit(dataset(log, answers), np.arange(48), np.arange(48, 60), settings, seed=1)
-    assert fitted.validation_auc == 1.0
+    nothing, settings = no_features(log), SMALL.model_copy(update={"epochs": 30, "patience": 30, "learning_rate": 0.02})
+    vector = Features(
+        (np.array([[-1.0, 1], [1, -1]], np.float32),), np.ones((2, 1), np.float32), log.label, nothing.numbers
+    )
+    number = dataclasses.replace(nothing, numbers=2 * log.label.astype(np.float32).reshape(-1, 1) - 1)
+    for answers in (vector, number):
+        data = dataset(log, answers, no_item_texts(log))
+        assert fit(data, np.arange(48), np.arange(48, 60), settings, seed=1).validation_auc == 1.0
 
 
-def test_a_random_vector_has_unit_norm_and_the_coverage_of_what_it_controls_for(samples):
-    like = features_for_every_second_row(samples)
-    drawn = random_features(like, seed=1)
-    assert [v.shape for v in drawn.vectors] == [v.shape for v in like.vectors]
-    assert np.allclose(np.linalg.norm(drawn.vectors[0], axis=1), 1, atol=1e-5)
-    assert np.array_equal(drawn.snapshot, like.snapshot)
+def test_the_adaptor_learns_at_its_own_rate(samples):
+    data, steps = dataset(samples, features_for_every_second_row(samples)), []
+    for rate in (1e-9, 1e-2):
+        settings = SMALL.model_copy(update={"adaptor_learning_rate": rate, "learning_rate": 1e-9, "epochs": 1})
+        before, after = Network(data, settings, 1), fit(data, np.arange(48), np.arange(48, 60), settings, seed=1).model
+        steps.append([changed(before, after, part) for part in ("backbone", "adaptor")])
+    assert steps == [[False, False], [False, True]]
+
+
+def changed(before, after, part):
+    pairs = zip(getattr(before, part).parameters(), getattr(after, part).parameters(), strict=True)
+    return not all(torch.allclose(old, new, atol=1e-6) for old, new in pairs)
+
+
+def test_an_item_without_a_text_enters_as_zeros_and_so_does_an_empty_slot(samples):
+    batch = dataset(samples, no_features(samples)).batch(torch.arange(60))
+    item = np.concatenate([samples.item_all[:1]])  # the first event of a user: four empty slots before it
+    assert (batch.item_inputs[0, :4] == 0).all()
+    assert (batch.item_inputs[0, 4] != 0).any() == (item[0] < 8)
+    silent = torch.from_numpy(samples.item_all == 8)
+    assert silent.any()
+    assert (batch.item_inputs[silent, 4] == 0).all()
+
+
+def test_the_texts_of_items_are_whitened_by_those_of_training_rows(samples):
+    """Item 7 is in validation rows only; its vector changes, and no other item's inputs do."""
+    log = dataclasses.replace(samples, item_all=np.where(np.arange(60) < 48, samples.item_all % 7, 7))
+    first, second = item_texts(log), item_texts(log)
+    second.vectors[7] += 9
+    inputs = [common(log, texts).item_inputs for texts in (first, second)]
+    assert torch.equal(inputs[0][:7], inputs[1][:7])
+    assert not torch.equal(inputs[0][7], inputs[1][7])
+
+
+def test_labels_that_became_known_after_a_row_change_none_of_its_inputs(samples):
+    """The events of the last two instants become known only after all others."""
+    late = np.flatnonzero(samples.event_time >= 10_000_000)
+    known = np.where(samples.event_time >= 10_000_000, 99_000_000, samples.known_time)
+    log = dataclasses.replace(samples, known_time=known)
+    label = log.label.copy()
+    label[late] = 1 - label[late]
+    features = features_for_every_second_row(log)
+    first, second = (dataset(s, features).batch(torch.arange(60)) for s in (log, dataclasses.replace(log, label=label)))
+    for field in INPUTS:
+        assert same(first, second, field), field
+
+
+def test_without_item_texts_the_network_has_no_input_of_them(samples):
+    batch = dataset(samples, no_features(samples), no_item_texts(samples)).batch(torch.arange(3))
+    assert (batch.item_inputs.shape, batch.dense.shape) == ((3, 5, 0), (3, 4))  # dense: the four counters
 
 
 def test_din_is_imported_without_ray():
@@ -152,29 +234,42 @@ def test_din_is_imported_without_ray():
 
 
 def test_two_arms_share_all_inputs_but_their_features(samples):
-    common = CommonInputs.of(samples, 4)
-    plain, other = Dataset(common, no_features(samples)), Dataset(common, features_for_every_second_row(samples))
+    inputs = common(samples)
+    plain, other = Dataset(inputs, no_features(samples)), Dataset(inputs, features_for_every_second_row(samples))
     assert plain.common is other.common
-    assert not plain.batch(torch.arange(60)).present.any()
-    assert other.batch(torch.arange(60)).present.sum() == 30
+    plain, other = plain.batch(torch.arange(60)), other.batch(torch.arange(60))
+    for field in ("items", "labels", "mask", "item_inputs", "dense"):
+        assert same(plain, other, field), field
+    assert (plain.vectors, plain.flags.shape, plain.numbers.shape) == ((), (60, 0), (60, 0))
+    assert other.flags.sum(dim=0).tolist() == [30, 20]
 
 
 @pytest.mark.parametrize(
-    ("aucs", "kept", "epochs"),
+    ("losses", "kept", "epochs"),
     [
-        ([0.6, 0.7, 0.7, 0.7, 0.9], 2, 4),  # a tie is no rise: the first stays, and patience 2 ends with the fourth
-        ([0.6, 0.7, 0.5, 0.8, 0.7], 4, 5),
-        ([0.6, 0.5, 0.4, 0.9, 0.9], 1, 3),
+        ([0.6, 0.5, 0.5, 0.5, 0.3], 2, 4),  # a tie is no fall: the first stays, and patience 2 ends with the fourth
+        ([0.6, 0.5, 0.7, 0.4, 0.5], 4, 5),
+        ([0.6, 0.7, 0.8, 0.1, 0.1], 1, 3),
     ],
 )
-def test_the_first_best_epoch_is_kept_and_patience_counts_from_it(samples, monkeypatch, aucs, kept, epochs):
-    scripted, weights = iter(aucs), []
-    monkeypatch.setattr("trackrec.ctr.training.auc", lambda label, score: next(scripted))
-    monkeypatch.setattr("trackrec.ctr.training.predict", lambda model, data, rows: weights.append(weight_of(model)))
+def test_the_first_epoch_of_the_lowest_log_loss_is_kept_and_patience_counts_from_it(
+    samples, monkeypatch, losses, kept, epochs
+):
+    scripted, weights = iter(losses), []
+
+    def predicted(model, data, rows):
+        weights.append(weight_of(model))
+        return samples.label[rows] * 0.5
+
+    monkeypatch.setattr("trackrec.ctr.training.logloss", lambda label, probability: next(scripted))
+    monkeypatch.setattr("trackrec.ctr.training.predict", predicted)
     settings = SMALL.model_copy(update={"epochs": 5, "patience": 2})
     fitted = fit(dataset(samples, no_features(samples)), np.arange(48), np.arange(48, 60), settings, seed=1)
-    assert (fitted.epoch, fitted.validation_auc, len(weights)) == (kept, aucs[kept - 1], epochs)
-    assert torch.equal(weight_of(fitted.model), weights[kept - 1])
+    *by_epoch, last = weights  # the last prediction is of the weights that are kept
+    assert (fitted.epoch, fitted.validation_logloss, len(by_epoch)) == (kept, losses[kept - 1], epochs)
+    assert torch.equal(weight_of(fitted.model), by_epoch[kept - 1])
+    assert torch.equal(last, by_epoch[kept - 1])
+    assert fitted.validation_auc == 1.0
 
 
 def weight_of(model):

@@ -28,6 +28,7 @@ MODULES = (
     "trackrec.models.manifest",
     "trackrec.models.registry",
     "trackrec.models.resolve",
+    "trackrec.models.split_wheels",
     "trackrec.models.threads",
     "trackrec.models.wheels",
     "trackrec.report.__main__",

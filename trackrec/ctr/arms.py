@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
 from trackrec.ctr.controls import permuted, planted, user_signal
 from trackrec.ctr.dataset import CommonInputs
 from trackrec.ctr.features import Features, SnapshotVectors, Vectors, no_features, scaled, whitened
+from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
-from trackrec.ctr.matching import centroid_matches
+from trackrec.ctr.matching import centroid_matches, scaled_matches
 from trackrec.ctr.reccots import item_cosines, read_reccots
 from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
-from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints, Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
+from trackrec.runtime.settings.ctr import Arm
 from trackrec.tables.lake import Lake
 
 
@@ -57,10 +59,9 @@ class ArmInputs:
 
 
 def read_arms(inputs: ArmInputs) -> Arms:
-    """The arms of the settings. BadInputError: plain is missing, a table, or features that no training row joins."""
+    """The arms of the settings. BadInputError: wrong names, a missing table, or features that no training row joins."""
     settings = inputs.settings
-    if PLAIN not in settings.arms:
-        raise BadInputError("ctr.arms lacks plain, and gains are measured against it.", "Add plain to ctr.arms.")
+    _check_names(settings)
     names = tuple(dict.fromkeys((PLAIN, *settings.arms, *settings.feature_versions)))
     nothing = no_features(inputs.samples)
     makers: dict[str, Callable[[Seed], Features]] = dict.fromkeys((PLAIN, WITHOUT_ITEM_TEXT), lambda _: nothing)
@@ -82,6 +83,17 @@ def read_arms(inputs: ArmInputs) -> Arms:
     if "item_description" in names:
         makers["item_description"] = _fixed(_description_features(inputs))
     return Arms(names, makers)
+
+
+def _check_names(settings: CtrSettings) -> None:
+    if PLAIN not in settings.arms:
+        raise BadInputError("ctr.arms lacks plain, and gains are measured against it.", "Add plain to ctr.arms.")
+    taken = [name for name in settings.feature_versions if name in (*get_args(Arm), *FLOORS)]
+    if taken:
+        raise BadInputError(
+            f"ctr.feature_versions names an arm {taken[0]}, which is another arm's or a floor's name.",
+            "Choose another name under ctr.feature_versions.",
+        )
 
 
 def _fixed(features: Features) -> Callable[[Seed], Features]:
@@ -132,8 +144,8 @@ def _description_features(inputs: ArmInputs) -> Features:
     fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
     vectors = {"description": Vectors(texts.vectors, texts.described)}
     values, flags, projections = whitened(vectors, fitted, settings.components, "item_vectors")
-    matches: Floats = centroid_matches(samples, inputs.common.history.numpy(), texts.vectors)
-    return Features(values, flags, row, scaled(matches, inputs.train), source, projections)
+    matches = scaled_matches(centroid_matches(samples, inputs.common.history.numpy(), texts.vectors))
+    return Features(values, flags, row, matches, source, projections)
 
 
 def _checked(snapshots: SnapshotVectors, table: str, inputs: ArmInputs) -> SnapshotVectors:

@@ -21,7 +21,8 @@ from trackrec.metrics.ranking import auc
 
 PLANTED_WORTH = 0.010  # AUC on plain
 PLANTED_SHARE = 0.1  # of the vector's variance
-_STEPS = 30  # of bisection: AUC is a step function of 1e-8
+_STEPS = 30  # of bisection
+_NEAREST = 1e-7  # to 0 and 1, as a float32 sigmoid can be either
 
 
 def permuted(snapshots: SnapshotVectors, seed: int) -> SnapshotVectors:
@@ -57,9 +58,9 @@ def user_signal(
 ) -> Signal:
     """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
 
-    ``plain``: P(label = 1) of all samples, shape (samples,), read on the rows ``train`` and ``test``. Noise is added until
-    plain's logit plus the signal, with a weight fitted on ``train`` only, has a test AUC ``worth`` above plain's. Where
-    even without noise it brings less, the worth says so.
+    ``plain``: P(label = 1) of all samples, shape (samples,), read on the rows ``train`` and ``test``. Noise is added
+    until plain's logit plus the signal, with a weight fitted on ``train`` only, has a test AUC ``worth`` above plain's.
+    Where even without noise it brings less, the worth says so.
     """
     rows = np.concatenate([train, test])
     residual = samples.label[rows] - plain[rows]
@@ -78,7 +79,7 @@ def user_signal(
 
 
 def planted(snapshots: SnapshotVectors, signal: Signal, column: str, seed: int) -> SnapshotVectors:
-    """``snapshots`` permuted, with each one's own user's ``signal`` along a random direction of the vector ``column``."""
+    """``snapshots`` permuted, then along a random direction of the vector ``column`` the ``signal`` of the own user."""
     carrier = permuted(snapshots, seed)
     vector = carrier.vectors[column]
     of_snapshot = np.append(signal.of_user, 0.0)[np.minimum(snapshots.user, len(signal.of_user))]
@@ -92,7 +93,8 @@ def _with_signal(vector: Vectors, signal: npt.NDArray[np.float64], seed: int) ->
     direction = np.random.default_rng(seed).standard_normal(values.shape[1])
     direction = direction / float(np.linalg.norm(direction))
     centred = np.sqrt(1 - PLANTED_SHARE) * (values - mean)
-    added = np.sqrt(PLANTED_SHARE * variance) * signal[vector.present, None] * direction
+    # Standard over snapshots too: users with many of them are not the average user.
+    added = np.sqrt(PLANTED_SHARE * variance) * _standard(signal[vector.present])[:, None] * direction
     changed = np.zeros_like(vector.values)
     changed[vector.present] = mean + centred + added
     return changed
@@ -103,7 +105,8 @@ def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _worth(signal: npt.NDArray[np.float64], samples: Samples, plain: Scores, train: Ints, test: Ints) -> float:
-    logit = np.log(plain) - np.log1p(-plain)
+    kept = np.clip(plain, _NEAREST, 1 - _NEAREST)
+    logit = np.log(kept) - np.log1p(-kept)
     weight = _fitted_weight(signal[samples.user[train]], logit[train], samples.label[train])
     label = samples.label[test]
     with_signal = logit[test] + weight * signal[samples.user[test]]

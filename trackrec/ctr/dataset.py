@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from trackrec.ctr.as_of import counts_before, own_history
-from trackrec.ctr.features import Features, scaled
+from trackrec.ctr.features import Features
 from trackrec.ctr.floors import shrunk_share
 from trackrec.ctr.items import ItemTexts
-from trackrec.ctr.matching import attribute_match, centroid_matches
+from trackrec.ctr.matching import attribute_match, centroid_matches, scaled_matches
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.whitening import Floats, Whitening, fit_whitening
 from trackrec.metrics.arrays import Ints
@@ -55,13 +55,13 @@ class CommonInputs:
     def of(cls, samples: Samples, texts: ItemTexts, length: int, components: int, fitted: Ints) -> CommonInputs:
         """Inputs with the newest ``length`` events of each sample's user.
 
-        Matches are scaled, and texts whitened to ``components``, by the sample rows ``fitted`` (those trained on).
+        Texts are whitened to ``components`` by the items of the sample rows ``fitted`` (those trained on).
         """
         past = own_history(samples.user, samples.event_time, samples.known_time, length)
         dense = [_counters(samples)]
         if texts.vectors.shape[1]:
-            matches = [centroid_matches(samples, past, texts.vectors), attribute_match(samples, texts.attributes)]
-            dense.append(scaled(np.concatenate(matches, axis=1), fitted))
+            cosines = centroid_matches(samples, past, texts.vectors)
+            dense.append(scaled_matches(cosines, attribute_match(samples, texts.attributes)))
         return cls(
             samples,
             torch.from_numpy(past.astype(np.int32)),

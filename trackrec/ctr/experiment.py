@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from trackrec.ctr.arms import ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
-from trackrec.ctr.results import ArmResult, GainRow, Sizes, figures_on_test
+from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, figures_on_test
 from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
@@ -40,8 +40,21 @@ class Experiment:
     test: Ints
 
     def common_of(self, arm: str) -> CommonInputs:
-        """What ``arm`` reads besides its features: the same for all arms but the one that goes without the catalogue."""
+        """What ``arm`` reads besides its features: alike for all arms but the one that goes without the catalogue."""
         return self.without_item_text if arm == WITHOUT_ITEM_TEXT and self.without_item_text else self.common
+
+    def of_backbone(self, backbone: str) -> Experiment:
+        """The same inputs for another network."""
+        return replace(self, settings=self.settings.model_copy(update={"backbone": backbone}))
+
+    def of_arms(self, names: Iterable[str]) -> Experiment:
+        """With these of its arms only; plain stays the first."""
+        chosen = tuple(name for name in self.arms.names if name == PLAIN or name in set(names))
+        return replace(self, arms=replace(self.arms, names=chosen))
+
+    def measurement(self, floors: Iterable[GainRow], results: Iterable[ArmResult]) -> Measurement:
+        """What was measured of it."""
+        return Measurement(self.settings, self.sizes, self.test_label, self.test_user, tuple(floors), tuple(results))
 
     @property
     def test_label(self) -> Labels:
@@ -115,7 +128,8 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)
         if arm == PLAIN:
             plain_auc = row.test_auc
-            seed = Seed(number, _of_all_samples(experiment, predict(fitted.model, data, train), train, predicted))
+            # Of all training rows, also those that ``share`` leaves out: the planted signal is made of them all.
+            seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, experiment.train), predicted))
         row = replace(
             row,
             seed=number,
@@ -128,11 +142,11 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         yield ArmResult(row, predicted, fitted.epoch, seconds)
 
 
-def _of_all_samples(experiment: Experiment, of_train: Scores, train: Ints, of_test: Scores) -> Scores:
-    """Predictions by sample; .5 in rows that are neither trained on nor tested."""
-    plain = np.full(len(experiment.samples.user), 0.5)
-    plain[train], plain[experiment.test] = of_train, of_test
-    return plain
+def _by_sample(experiment: Experiment, of_train: Scores, of_test: Scores) -> Scores:
+    """Predictions of all samples; .5 in rows of neither window."""
+    predicted = np.full(len(experiment.samples.user), 0.5)
+    predicted[experiment.train], predicted[experiment.test] = of_train, of_test
+    return predicted
 
 
 def _share_of(rows: Ints, share: float, seed: int) -> Ints:
@@ -146,9 +160,9 @@ def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, val
         arm=arm,
         backbone=backbone,
         validation_auc=validation_auc,
-        **figures_on_test(experiment.test_label, predicted, experiment.test_user),
         train_rows=len(experiment.train),
         test_rows=len(experiment.test),
+        **figures_on_test(experiment.test_label, predicted, experiment.test_user),
     )
 
 

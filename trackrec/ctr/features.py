@@ -1,4 +1,4 @@
-"""What an arm puts beside the backbone: vectors of the newest snapshot of each sample's user, and numbers of a sample."""
+"""What an arm puts beside the backbone: vectors of a snapshot or an item that a sample joins, and its own numbers."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class SnapshotVectors:
     user: Ints  # (snapshots,) code of the user; users without a sample share one code
     snapshot: Ints  # (samples,) row number of the newest snapshot with as_of <= the event's time; -1: none
     version: str | None = None  # feature_version
+    encoder_version: str | None = None  # None in rows of an earlier version
 
     def fitted(self, rows: Ints) -> Ints:
-        """The snapshots that ``rows`` of the samples join, each once: what may be fitted on where these are training
-        rows."""
+        """The snapshots that the sample rows ``rows`` join, each once: of training rows what may be fitted on."""
         joined = np.unique(self.snapshot[rows])
         return joined[joined >= 0]
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the network reads of an arm. ``vectors``: each (rows, k), rows of snapshots or of items; 0 where it has none."""
+    """What the network reads of an arm."""
 
-    vectors: tuple[Floats, ...]
-    flags: Floats  # (rows of it, vectors) 1 where the row has that vector
+    vectors: tuple[Floats, ...]  # each (snapshots or items, k), zeros where there is none
+    flags: Floats  # (snapshots or items, vectors) 1 where there is one
     row: Ints  # (samples,) row of the vectors; -1: none
     numbers: Floats  # (samples, n) of a sample itself, scaled
     version: str | None = None  # feature_version
@@ -76,7 +76,7 @@ def whitened(
     for column, vector in vectors.items():
         present = fitted[vector.present[fitted]]
         size = min(components, vector.values.shape[1])
-        maps[column] = fit_whitening(vector.values[present], size, f"table {table}, {column}_vector")
+        maps[column] = fit_whitening(vector.values[present], size, f"table {table}, {column}")
         values.append(np.where(vector.present[:, None], maps[column].apply(vector.values), np.float32(0)))
         flags.append(vector.present)
     return tuple(values), np.stack(flags, axis=1).astype(np.float32), maps

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from trackrec.ctr.samples import Samples, microseconds
 from trackrec.ctr.whitening import Floats
+from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
 from trackrec.tables.schemas.items import CATALOGUE
@@ -26,10 +27,6 @@ class ItemTexts:
     described: npt.NDArray[np.bool_]  # (items,) it has one
     attributes: Floats  # (items, attributes) 0 or 1
     encoder_version: str
-
-    def coverage(self) -> float:
-        """Share of the items with a text."""
-        return float(self.described.mean())
 
 
 def no_item_texts(samples: Samples) -> ItemTexts:
@@ -51,7 +48,7 @@ def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE) -> It
     version = str(of_source["encoder_version"][int(np.argmax(microseconds(of_source["created_time"])))])
     rows = of_source.filter(pc.equal(of_source["encoder_version"], version)).sort_by("created_time")
     code = pc.index_in(rows["item_id"], value_set=samples.items)
-    rows, code = rows.filter(pc.is_valid(code)), pc.drop_null(code).to_numpy()
+    rows, code = _newest(rows.filter(pc.is_valid(code)), pc.drop_null(code).to_numpy().astype(np.int64))
     if not len(code):
         raise BadInputError(
             f"table item_vectors: none of its {of_source.num_rows:,} items of text_source {source} is in samples.",
@@ -89,7 +86,13 @@ def vector_matrix(column: pa.ChunkedArray, table: str, name: str) -> Floats:
     return np.ascontiguousarray(flat.reshape(len(column), -1))
 
 
-def _attributes(column: pa.ChunkedArray, code: npt.NDArray[np.int64], items: int) -> Floats:
+def _newest(rows: pa.Table, code: Ints) -> tuple[pa.Table, Ints]:
+    """The last row of each item: a run that was killed leaves the superseded text beside the new one."""
+    kept, from_the_end = np.unique(code[::-1], return_index=True)
+    return rows.take(len(code) - 1 - from_the_end), kept
+
+
+def _attributes(column: pa.ChunkedArray, code: Ints, items: int) -> Floats:
     """Attributes as 0 and 1, in alphabetical order of their names."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
     values = pc.list_flatten(column)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.functional import binary_cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trackrec.ctr.dataset import Dataset
+from trackrec.ctr.dataset import Batch, Dataset
 from trackrec.ctr.network import Network
 from trackrec.metrics.arrays import Ints
 from trackrec.metrics.probability import logloss
@@ -19,6 +21,10 @@ from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 
 _PREDICT_ROWS = 4096
+# Of the average at each step: it looks back over about 50 of them, less than an epoch of MovieLens-100k (60). Weights
+# as they are after an epoch differ by chance: with the average plain has validation log-loss .5887 instead of .5898,
+# and of +.0100 planted +.0077 ± .0016 come out instead of +.0063 ± .0030 (5 seeds).
+_MEMORY = 0.98
 
 
 @dataclass(frozen=True)
@@ -32,26 +38,29 @@ class Fit:
 
 
 def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
-    """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; the best epoch's weights return.
+    """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; keep the best epoch's weights.
 
-    Of epochs with the same log-loss the first is kept: later ones only fitted the training rows further. Initial weights,
-    order of rows and dropout depend on ``seed`` alone, and are the same for every arm of that seed.
+    What is validated and kept is the average of the weights over the last steps. Of epochs with the same log-loss the
+    first is kept: later ones only fitted the training rows further. Initial weights, order of rows and dropout depend
+    on ``seed`` alone, and are the same for every arm of that seed.
     """
     model = Network(data, settings, seed)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_MEMORY))  # type: ignore[no-untyped-call]
     optimizer = torch.optim.Adam(_parameter_groups(model, settings))
     shuffle = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     label = data.common.samples.label[validation]
-    best, weights, epoch_kept = float("inf"), model.state_dict(), 0
+    averaged = cast(Network, average.module)
+    best, weights, epoch_kept = float("inf"), averaged.state_dict(), 0
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(model, data, train, settings.batch_size, optimizer, shuffle)
-        loss = logloss(label, predict(model, data, validation))
+        _train_epoch(model, average, data.batches(train, settings.batch_size, shuffle), optimizer)
+        loss = logloss(label, predict(averaged, data, validation))
         if loss < best:
-            best, weights, epoch_kept = loss, copy.deepcopy(model.state_dict()), epoch
+            best, weights, epoch_kept = loss, copy.deepcopy(averaged.state_dict()), epoch
         elif epoch - epoch_kept >= settings.patience:
             break
-    model.load_state_dict(weights)
-    return Fit(model, best, auc(label, predict(model, data, validation)), epoch_kept)
+    averaged.load_state_dict(weights)
+    return Fit(averaged, best, auc(label, predict(averaged, data, validation)), epoch_kept)
 
 
 def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64]:
@@ -63,20 +72,16 @@ def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64
 
 
 def _train_epoch(
-    model: Network,
-    data: Dataset,
-    rows: Ints,
-    batch_size: int,
-    optimizer: torch.optim.Optimizer,
-    shuffle: torch.Generator,
+    model: Network, average: AveragedModel, batches: Iterable[Batch], optimizer: torch.optim.Optimizer
 ) -> None:
     model.train()
-    for batch in data.batches(rows, batch_size, shuffle):
+    for batch in batches:
         optimizer.zero_grad()
         loss = binary_cross_entropy(model(batch), batch.target) + model.regularization()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
+        average.update_parameters(model)
 
 
 def _parameter_groups(model: Network, settings: CtrSettings) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from trackrec.runtime.errors import BadInputError
 
 Floats = npt.NDArray[np.float32]
+_ROUND_OFF = 1e-6  # of the vectors' length: what looks like variance below it is none
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,7 @@ class Whitening:
 
     mean: npt.NDArray[np.float64]  # (size,)
     components: npt.NDArray[np.float64]  # (k, size), orthonormal
-    deviation: npt.NDArray[np.float64]  # (k,) standard deviation along each component
-    explained: float  # share of the variance that the k components hold
+    deviation: npt.NDArray[np.float64]  # (k,) standard deviation along each component; infinite where there is none
 
     def apply(self, vectors: Floats) -> Floats:
         """``vectors`` (rows, size) → (rows, k)."""
@@ -42,11 +42,12 @@ def fit_whitening(vectors: Floats, size: int, name: str) -> Whitening:
     rows, floats = vectors.shape
     if rows <= size or floats < size:
         raise BadInputError(
-            f"{name}: {rows:,} vectors of {floats} floats before or in the CTR training rows are too few to fit "
-            f"{size} principal components.",
+            f"{name}: the CTR training rows read {rows:,} vectors of {floats} floats, too few to fit {size} "
+            "principal components.",
             "Lower ctr.components, or raise histories.max_users and run jobs/nightly.py again.",
         )
     pca = PCA(n_components=size, svd_solver="covariance_eigh").fit(vectors.astype(np.float64))
     deviation = np.sqrt(np.maximum(pca.explained_variance_, 0))
-    deviation = np.where(deviation > 1e-6 * max(deviation[0], 1e-12), deviation, np.inf)
-    return Whitening(pca.mean_, pca.components_, deviation, float(pca.explained_variance_ratio_.sum()))
+    length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1).mean())
+    deviation = np.where(deviation > _ROUND_OFF * length, deviation, np.inf)
+    return Whitening(pca.mean_, pca.components_, deviation)

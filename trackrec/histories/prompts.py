@@ -22,7 +22,7 @@ def prompt_body(template: Template) -> Column:
         _tallies(template),
         _counts(template),
         F.lit(">>>"),
-        F.lit(template.question.format(items=template.item_noun)),
+        F.lit(template.question_text),
     )
 
 

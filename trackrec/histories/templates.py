@@ -1,6 +1,7 @@
-"""The words of G's prompt as one versioned object, without Spark: changed words are a changed template.
+"""The words of G's prompts as versioned objects, by name, without Spark: changed words are a changed template.
 
-Trainings, teachers and engines need its opening and its version where no Spark runs; ``histories.prompts`` renders it.
+Trainings, teachers and engines need a template's opening and version where no Spark runs; ``histories.prompts`` renders
+it. What the prompts of a small model need, and how their texts differ: docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -37,13 +38,63 @@ class Template:
         """``name@hash``: 12 hex digits of the sha256 of all fields."""
         return f"{self.name}@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
 
+    @property
+    def question_text(self) -> str:
+        """``question`` with the nouns of the items and their attributes put in."""
+        return self.question.format(items=self.item_noun, attributes=self.attribute_noun)
+
 
 def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
     """The template that the settings name; BadInputError for an unknown name."""
-    if prompt.template != "preference_v1":
-        raise BadInputError(f"unknown prompt.template {prompt.template}.", "The known one is preference_v1.")
+    words = _WORDS.get(prompt.template)
+    if words is None:
+        raise BadInputError(f"unknown prompt.template {prompt.template}.", f"Known are {', '.join(_WORDS)}.")
     shape = (
         f"{histories.last_n} newest, {histories.listed} listed, {histories.tallied} tallied, "
         f"{histories.max_title_chars} characters"
     )
-    return Template(prompt.template, shape, prompt.item_noun, prompt.attribute_noun)
+    return Template(prompt.template, shape, prompt.item_noun, prompt.attribute_noun, **words)
+
+
+# For models of a billion parameters and more, which know something about the items: what these have in common beyond
+# their attributes, always as a liked sentence, an avoided one and an outlook. No example stands in them: of 12 answers
+# to questions with one, about novels, a 1.5 B model copied 11 word for word (docs/experiments.md).
+_FORM = (
+    "Answer in one paragraph of three short sentences: the first says what the user is drawn to, the second begins "
+    'with "They avoid", the third with "Next, they should enjoy".'
+)
+_WORDS: dict[str, dict[str, str]] = {
+    "preference_v1": {},
+    # The plain question.
+    "themes_v1": {
+        "question": (
+            "What do the liked {items} have in common beyond their {attributes}: subject, mood, style, period, makers? "
+            f"And the disliked ones? {_FORM} Name no {{attributes}} and no numbers."
+        )
+    },
+    # What the model knows about single items, so that the conclusion has something to rest on.
+    "evidence_v1": {
+        "question": (
+            "Recall the story behind each of these {items}. Answer in one paragraph of three short sentences: the "
+            "first names two liked ones and says after each, in brackets, who or what it is about; the second begins "
+            'with "They avoid" and does the same for one disliked one; the third begins with "Next, they should enjoy" '
+            "and says what those should be about. Name no {attributes} and no numbers."
+        )
+    },
+    # Liked against disliked: what tells them apart.
+    "contrast_v1": {
+        "question": (
+            "Compare each liked one of these {items} with a disliked one: what does the liked one have, in subject, "
+            f"mood, pace or makers, that the other lacks? From this conclude what the user wants. {_FORM} Name no "
+            "{attributes} and no numbers."
+        )
+    },
+    # The prediction first, the past as its reason.
+    "outlook_v1": {
+        "question": (
+            "What should the {items} that this user meets next be like, beyond {attributes}: subject, mood, style, "
+            f"period, makers? And what should they not be like? {_FORM} Name no {{attributes}} and no numbers."
+        )
+    },
+}
+NAMES = tuple(_WORDS)

