@@ -40,6 +40,7 @@ from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.schemas import RECCOT_TEXTS
 
 PAIRS = (("udf", "raw"), ("pump", "batch"))
 _LONGEST = 256  # tokens
@@ -171,7 +172,7 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
     from trackrec.reccots.requests import balanced
     from trackrec.reccots.sentences import served_text
     from trackrec.runtime.session import spark_session
-    from udfs.generate import OUTPUT_SCHEMA, generate_udf
+    from udfs.generate import generate_udf
 
     spark = spark_session(settings, "bench generate")
     busy = threading.Lock()
@@ -182,7 +183,8 @@ def _udf(spec: EngineSpec, settings: Settings, folder: Path) -> Play:
         with busy:
             began = time.perf_counter()
             requests = balanced(spark.read.parquet(f"{folder}/udf-{number}.parquet"), 1)
-            requests.mapInPandas(generate_udf(spec, spec.model.version, served_text), OUTPUT_SCHEMA).write.parquet(out)
+            udf = generate_udf(spec, spec.model.version, RECCOT_TEXTS, served_text)
+            requests.mapInPandas(udf, RECCOT_TEXTS.written.spark_schema()).write.parquet(out)
             seconds = time.perf_counter() - began
         row = spark.read.parquet(out).agg(F.sum("output_tokens"), F.collect_set("engine_id")).collect()[0]
         return {"s": seconds, "tokens": row[0], "engines": row[1]}
@@ -242,7 +244,7 @@ def _in_batches(spec: EngineSpec, folder: Path, feed: Callable[..., Iterator[pd.
     worker_engine = WorkerEngine(engine, "bench")
 
     def write(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        return generated_frames(frames, worker_engine, spec, spec.model.version, served_text)
+        return generated_frames(frames, worker_engine, spec, spec.model.version, RECCOT_TEXTS, served_text)
 
     def play(number: int) -> dict[str, Any]:
         frame = pd.read_parquet(folder / f"pump-{number}.parquet")

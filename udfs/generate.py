@@ -8,37 +8,39 @@ from typing import TYPE_CHECKING, Any
 from trackrec.engines.interface import Finished, Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.runtime.progress_channel import SILENT, ProgressSender
-from trackrec.tables.schemas import RECCOT_STAGING
+from trackrec.tables.schemas import GeneratedTables
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from udfs.worker import WorkerEngine
 
-COLUMNS = RECCOT_STAGING.without_stamp.column_names
-OUTPUT_SCHEMA = RECCOT_STAGING.without_stamp.spark_schema()
 _FRAME_ROWS = 64  # rows of an output frame: small enough that a task's results leave while it runs
-_INPUT_COLUMNS = ("user_id", "prompt_key", "as_of", "source_max_time", "seed")  # that a row of the output repeats
 
 # (text of a completion with its opening, opening, finish_reason) -> (status, text to serve)
 ReadText = Callable[[str, str, str], tuple[str, str]]
 
 
 def generate_udf(
-    spec: EngineSpec, generator_version: str, read_text: ReadText, progress: ProgressSender = SILENT
+    spec: EngineSpec,
+    generator_version: str,
+    tables: GeneratedTables,
+    read_text: ReadText,
+    progress: ProgressSender = SILENT,
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``, made on the driver, where an engine ``auto`` is resolved.
+    """The function for ``mapInPandas``, made on the driver, where an engine ``auto`` is resolved.
 
-    Input: user_id, prompt_key (unique), prompt_body, seed (long), row_keys (array<string>, one a sample), as_of,
-    source_max_time. Output: one row a row_key, as in ``reccot_staging`` without run_id and created_time, in the order
-    in which requests finish; a request that failed has status ``failed`` in all its rows. ``read_text`` is pickled.
+    Input: prompt_key (unique), prompt_body, seed (long), row_keys (array<string>, one a sample), ``tables.identity``.
+    Output (``tables.written``): one row a row_key, in the order in which requests finish; a request that failed has
+    status ``failed`` in all its rows. ``read_text`` is pickled.
     """
     spec = spec.resolved()
 
     def generate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         from udfs.worker import engine_of
 
-        return generated_frames(frames, engine_of(spec, progress), spec, generator_version, read_text, progress)
+        worker_engine = engine_of(spec, progress)
+        return generated_frames(frames, worker_engine, spec, generator_version, tables, read_text, progress)
 
     return generate
 
@@ -48,12 +50,14 @@ def generated_frames(
     worker_engine: WorkerEngine,
     spec: EngineSpec,
     generator_version: str,
+    tables: GeneratedTables,
     read_text: ReadText,
     progress: ProgressSender = SILENT,
 ) -> Iterator[pd.DataFrame]:
     """Output frames of at most ``64 + n - 1`` rows for the requests in ``frames``; see ``generate_udf``."""
     from udfs.pumped import pumped_frames
 
+    repeated = ("prompt_key", "seed", *tables.identity)
     constants = {
         "generator_version": generator_version,
         "sampling": spec.sampling.canonical(),
@@ -69,7 +73,7 @@ def generated_frames(
             yield {
                 "row_key": row_key,
                 "sample_number": number,
-                **{name: getattr(row, name) for name in _INPUT_COLUMNS},
+                **{name: getattr(row, name) for name in repeated},
                 **constants,
                 "prompt_tokens": finished.prompt_tokens,
                 "latency_ms": finished.latency_ms,
@@ -84,7 +88,7 @@ def generated_frames(
         spec.high_water,
         to_request,
         to_rows,
-        columns=COLUMNS,
+        columns=tables.written.column_names,
         frame_rows=_FRAME_ROWS,
         progress=progress,
     )

@@ -62,14 +62,15 @@ def test_a_second_night_generates_nothing_and_leaves_every_row_as_it_was(filled,
         assert sorted(map(str, rows(folder, table))) == sorted(map(str, rows(filled, table))), table
 
 
-def test_a_night_encodes_the_catalogue_and_a_second_one_nothing(copy, capsys):
+def test_a_night_encodes_the_catalogue_and_a_second_one_nothing(copy):
     folder, flags = copy
-    shown = []
-    for _ in range(2):
-        assert nightly.main(flags) == 0
-        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("items ")]
-        shown.append(line.split(" · ")[:2])
-    assert shown == [["items      9 rows", "0 unchanged"], ["items      0 rows", "9 unchanged"]]
+    for run_id in ("first", "second"):
+        assert nightly.main([*flags, "--run-id", run_id]) == 0
+    ledger = {row["run_id"]: dict(row["counts"]) for row in rows(folder, "runs")}
+    assert [(ledger[run]["items_rows"], ledger[run]["items_unchanged"]) for run in ("first", "second")] == [
+        (9, 0),
+        (0, 9),
+    ]
     assert {row["text"] for row in rows(folder, "item_vectors")} >= {"Title 0, Drama", "Title 1, Drama, Comedy"}
 
 

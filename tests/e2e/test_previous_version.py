@@ -3,7 +3,7 @@
 import pytest
 from deltalake import DeltaTable
 
-from jobs import generate_reccot, nightly, tune_validator, validate_reccot
+from jobs import describe_items, generate_reccot, nightly, tune_validator, validate_reccot
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from tests.e2e.previous_version import write_previous_warehouse
 
@@ -52,6 +52,16 @@ def test_the_same_night_generates_nothing_and_encodes_what_is_served_anew(night)
 def test_its_items_are_encoded_with_the_first_night(night):
     folder, _ = night
     assert len(rows(folder, "item_vectors")) == 9
+
+
+def test_describing_items_adds_its_own_tables_and_leaves_all_others_as_they_are(night):
+    folder, _ = night
+    tables = [table.name for table in (folder / "warehouse").iterdir() if table.name != "runs"]
+    assert not [name for name in tables if name.startswith("item_description")]
+    before = {table: sorted(map(str, rows(folder, table))) for table in tables}
+    assert describe_items.main(["--conf", str(folder / "conf.yaml"), "--run-id", "described"]) == 0
+    assert len(rows(folder, "item_descriptions")) == 9
+    assert {table: sorted(map(str, rows(folder, table))) for table in tables} == before
 
 
 def test_what_is_encoded_anew_is_a_feature_version_beside_the_earlier_one(night):

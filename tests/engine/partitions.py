@@ -28,7 +28,8 @@ from trackrec.reccots.sentences import served_text
 from trackrec.runtime.session import spark_session
 from trackrec.runtime.settings import SamplingSettings
 from trackrec.runtime.settings_files import load_settings
-from udfs.generate import OUTPUT_SCHEMA, generate_udf
+from trackrec.tables.schemas import RECCOT_TEXTS
+from udfs.generate import generate_udf
 
 HISTORIES = 8
 SAMPLINGS = {
@@ -67,7 +68,7 @@ def _asked(spark: SparkSession, model: Model, sampling: SamplingSettings) -> Dat
         F.lit("2024-01-02").cast("timestamp").alias("as_of"),
         F.lit("2024-01-01").cast("timestamp").alias("source_max_time"),
     )
-    return requests(histories, model.version, sampling).persist()
+    return requests(histories, model.version, sampling, RECCOT_TEXTS.identity).persist()
 
 
 def _body(i: int) -> str:
@@ -78,7 +79,7 @@ def _body(i: int) -> str:
 
 def _ways(asked: DataFrame, spec: EngineSpec) -> dict[str, dict[str, list[str]]]:
     forward, backward = asked.coalesce(1).sortWithinPartitions("prompt_key"), asked.repartition(4, F.rand(7))
-    udf = generate_udf(spec, spec.model.version, served_text)
+    udf = generate_udf(spec, spec.model.version, RECCOT_TEXTS, served_text)
     return {
         "1 partition": _texts(forward, udf),
         "4 partitions, shuffled": _texts(backward.sortWithinPartitions(F.desc("prompt_key")), udf),
@@ -88,7 +89,9 @@ def _ways(asked: DataFrame, spec: EngineSpec) -> dict[str, dict[str, list[str]]]
 
 def _texts(asked: DataFrame, udf: Udf) -> dict[str, list[str]]:
     """row_key -> text, engine."""
-    rows = asked.mapInPandas(udf, OUTPUT_SCHEMA).select("row_key", "raw_text", "engine_id").collect()
+    rows = (
+        asked.mapInPandas(udf, RECCOT_TEXTS.written.spark_schema()).select("row_key", "raw_text", "engine_id").collect()
+    )
     assert len(rows) == len({row.row_key for row in rows})
     return {row.row_key: [row.raw_text, row.engine_id] for row in rows}
 

@@ -98,7 +98,7 @@ def test_the_facts_that_are_encoded_stay(histories):
 
 
 def test_seeds_and_row_keys_stay(histories):
-    of_two = requests(histories.where("user_id = 'ü'"), "m@0", SamplingSettings(n=2))
+    of_two = requests(histories.where("user_id = 'ü'"), "m@0", SamplingSettings(n=2), schemas.RECCOT_TEXTS.identity)
     assert [(row.seed, row.row_keys) for row in of_two.collect()] == [
         (
             739744433479745,
@@ -111,7 +111,7 @@ def test_seeds_and_row_keys_stay(histories):
 
 
 def test_requests_to_v_stay(spark, histories, items):
-    candidates = requests(histories, "m@0", SamplingSettings()).select(
+    candidates = requests(histories, "m@0", SamplingSettings(), schemas.RECCOT_TEXTS.identity).select(
         F.col("row_keys")[0].alias("row_key"),
         "prompt_key",
         "user_id",

@@ -61,7 +61,7 @@ def test_events_at_one_instant_are_taken_by_item_id(spark):
 
 
 def requests_about(spark, reccot="They like heists.", item="i", title="Ronin", max_title_chars=80, facts=FACTS):
-    body = f"{facts.lead}\n<<<\nLiked films: Heat\n>>>\n{facts.asked}"
+    body = f"{facts.lead}\n<<<\nLiked films: Heat\n>>>\n{facts.question_text}"
     candidates = spark.createDataFrame(
         [("r1", "p1", "a", at(0), reccot)],
         "row_key string, prompt_key string, user_id string, as_of timestamp, text string",

@@ -13,7 +13,8 @@ from trackrec.models.resolve import Model
 from trackrec.reccots.sentences import served_text, whole_sentences
 from trackrec.runtime.progress_channel import ProgressCounts, ProgressSender, progress_channel
 from trackrec.runtime.settings import SamplingSettings
-from udfs.generate import COLUMNS, generate_udf, generated_frames
+from trackrec.tables.schemas import DESCRIPTION_TEXTS, ITEM_DESCRIPTION_STAGING, RECCOT_STAGING, RECCOT_TEXTS
+from udfs.generate import generate_udf, generated_frames
 from udfs.worker import WorkerEngine
 
 SPEC = EngineSpec(Model("", "m", "m@0", "path:m", ""), "scripted", SamplingSettings(), "The user likes", high_water=8)
@@ -35,13 +36,15 @@ def requests(bodies: list[str], n: int = 1) -> pd.DataFrame:
 
 
 def rows(bodies: list[str], spec: EngineSpec = SPEC) -> pd.DataFrame:
-    frames = list(generate_udf(spec, "m@0+scripted", served_text)(iter([requests(bodies, spec.sampling.n)])))
+    write = generate_udf(spec, "m@0+scripted", RECCOT_TEXTS, served_text)
+    frames = list(write(iter([requests(bodies, spec.sampling.n)])))
     return pd.concat(frames).set_index("row_key").sort_index()
 
 
 def test_every_row_key_gets_one_row_with_the_tables_columns_in_order():
-    frames = list(generate_udf(SPEC, "m@0+scripted", served_text)(iter([requests(["a"] * 5), requests([])])))
-    assert list(frames[0].columns) == COLUMNS
+    write = generate_udf(SPEC, "m@0+scripted", RECCOT_TEXTS, served_text)
+    frames = list(write(iter([requests(["a"] * 5), requests([])])))
+    assert list(frames[0].columns) == RECCOT_STAGING.without_stamp.column_names
     out = rows([f"body {i}" for i in range(150)])
     assert len(out) == out.index.nunique() == 150
 
@@ -61,6 +64,16 @@ def test_what_a_row_was_asked_with_stands_beside_its_text():
     )
     assert row.text.startswith("The user likes ")
     assert row.error is None
+
+
+def test_a_row_about_an_item_repeats_the_items_identity_in_the_columns_of_its_own_table():
+    about = pd.DataFrame({"item_id": ["i1"], "item_key": ["k1"], "template_version": ["t@0"]})
+    request = pd.concat([about, requests(["a"])[["prompt_key", "prompt_body", "seed", "row_keys"]]], axis=1)
+    (frame,) = generate_udf(SPEC, "m@0", DESCRIPTION_TEXTS, served_text)(iter([request]))
+    assert list(frame.columns) == ITEM_DESCRIPTION_STAGING.without_stamp.column_names
+    row = frame.iloc[0]
+    assert (row.item_id, row.item_key, row.template_version, row.prompt_key) == ("i1", "k1", "t@0", "p0")
+    assert row.text.startswith("The user likes ")
 
 
 def test_n_samples_are_n_rows_and_the_same_request_gives_the_same_texts():
@@ -100,7 +113,7 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
             read.append(i)
             yield requests([f"body {i} {j}" for j in range(8)]).assign(prompt_key=[f"{i}-{j}" for j in range(8)])
 
-    out = generated_frames(frames(), WorkerEngine(ScriptedEngine(SPEC), "here"), SPEC, "m@0", served_text)
+    out = generated_frames(frames(), WorkerEngine(ScriptedEngine(SPEC), "here"), SPEC, "m@0", RECCOT_TEXTS, served_text)
     assert len(next(out)) == 64
     assert len(read) < 20
     assert max(map(len, out)) <= 64
@@ -108,9 +121,8 @@ def test_output_frames_are_small_and_come_while_requests_are_still_read():
 
 def test_a_cancelled_task_leaves_nothing_in_the_engine():
     engine = ScriptedEngine(SPEC)
-    out = generated_frames(
-        iter([requests([f"body {i}" for i in range(200)])]), WorkerEngine(engine, "here"), SPEC, "m@0", served_text
-    )
+    frames = iter([requests([f"body {i}" for i in range(200)])])
+    out = generated_frames(frames, WorkerEngine(engine, "here"), SPEC, "m@0", RECCOT_TEXTS, served_text)
     next(out)
     assert engine.unfinished
     out.close()
@@ -125,8 +137,9 @@ def test_the_first_error_of_a_dead_engine_is_the_tasks_error():
         def abort(self):
             raise RuntimeError("cannot abort")
 
+    worker_engine = WorkerEngine(Dead(SPEC), "here")
     with pytest.raises(RuntimeError, match="device lost"):
-        list(generated_frames(iter([requests(["a"])]), WorkerEngine(Dead(SPEC), "here"), SPEC, "m@0", served_text))
+        list(generated_frames(iter([requests(["a"])]), worker_engine, SPEC, "m@0", RECCOT_TEXTS, served_text))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +171,7 @@ def test_progress_counts_rows_before_their_frame_is_full():
     spec = replace(SPEC, sampling=SamplingSettings(n=2))
     bodies = [requests([f"body {i}" for i in range(40)], 2)]
     worker_engine = WorkerEngine(ScriptedEngine(spec), "here")
-    out = generated_frames(iter(bodies), worker_engine, spec, "m@0", served_text, Counting("", 0, b""))
+    out = generated_frames(iter(bodies), worker_engine, spec, "m@0", RECCOT_TEXTS, served_text, Counting("", 0, b""))
     next(out)
     assert counted == [2] * 32
     list(out)
@@ -167,7 +180,7 @@ def test_progress_counts_rows_before_their_frame_is_full():
 
 def test_rows_and_the_engines_start_reach_the_driver():
     with progress_channel("127.0.0.1", lambda _: None) as channel:
-        udf = generate_udf(replace(SPEC, high_water=9), "m@0", served_text, channel.sender)
+        udf = generate_udf(replace(SPEC, high_water=9), "m@0", RECCOT_TEXTS, served_text, channel.sender)
         udf = cloudpickle.loads(cloudpickle.dumps(udf))  # as Spark brings it to a worker
         list(udf(iter([requests(["a", "b", "SCRIPT:fail"])])))
         until = time.monotonic() + 10

@@ -16,13 +16,13 @@ class Scripted:
     """Writes ``text of <key>``, but a fault for the keys in ``faults``."""
 
     def __init__(self, *faults, version="t@1", crash_at=None):
-        self.version, self.faults, self.asked, self.crash_at = version, faults, [], crash_at
+        self.version, self.faults, self.requested, self.crash_at = version, faults, [], crash_at
 
     def write(self, rows):
         for row in rows:
             if row["prompt_key"] == self.crash_at:
                 raise KeyboardInterrupt
-            self.asked.append(row["prompt_key"])
+            self.requested.append(row["prompt_key"])
             if row["prompt_key"] in self.faults:
                 yield TeacherText(row, fault="refused: 500")
             else:
@@ -48,7 +48,7 @@ def test_a_second_run_asks_only_for_what_failed(ask):
     assert counts == {"texts": 2, "faults": 1}
     again = Scripted()
     texts, _ = ask(again)
-    assert again.asked == ["k1"]
+    assert again.requested == ["k1"]
     assert texts == {key: f"text of {key}" for key in ("k0", "k1", "k2")}
 
 
@@ -64,7 +64,7 @@ def test_another_teacher_writes_anew(ask):
     ask(Scripted())
     other = Scripted(version="t@2")
     ask(other)
-    assert other.asked == ["k0", "k1", "k2"]
+    assert other.requested == ["k0", "k1", "k2"]
 
 
 def test_what_a_killed_run_had_committed_is_not_asked_for_again(ask, monkeypatch):
@@ -73,7 +73,7 @@ def test_what_a_killed_run_had_committed_is_not_asked_for_again(ask, monkeypatch
         ask(Scripted(crash_at="k2"))
     again = Scripted()
     ask(again)
-    assert again.asked == ["k2"]
+    assert again.requested == ["k2"]
 
 
 def test_a_teacher_that_fails_on_every_history_is_bad_input(ask):
@@ -84,7 +84,7 @@ def test_a_teacher_that_fails_on_every_history_is_bad_input(ask):
 def test_a_history_that_several_snapshots_share_is_asked_for_once(ask):
     teacher = Scripted()
     texts, _ = ask(teacher, [*ROWS, ROWS[0]])
-    assert teacher.asked == ["k0", "k1", "k2"]
+    assert teacher.requested == ["k0", "k1", "k2"]
     assert len(texts) == 3
 
 

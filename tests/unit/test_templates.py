@@ -45,16 +45,16 @@ def test_every_template_has_a_version_of_its_own():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_speaks_of_a_shop_s_products_in_the_shop_s_words(name):
-    asked = template(name, "tools", "categories").asked
-    assert "tools" in asked
-    assert not re.search(r"film|movie|genre|director|[{}]", asked, re.IGNORECASE)
+    question = template(name, "tools", "categories").question_text
+    assert "tools" in question
+    assert not re.search(r"film|movie|genre|director|[{}]", question, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_template_closes_the_fence_or_speaks_for_the_model(name):
     words = template(name)
-    assert "<" not in words.asked
-    assert ">" not in words.asked
+    assert "<" not in words.question_text
+    assert ">" not in words.question_text
     assert words.opening
     assert words.opening == words.opening.strip()
 

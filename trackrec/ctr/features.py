@@ -33,6 +33,7 @@ class SnapshotVectors:
     user: Ints  # (snapshots,) code of the user; users without a sample share one code
     snapshot: Ints  # (samples,) row number of the newest snapshot with as_of <= the event's time; -1: none
     version: str | None = None  # feature_version
+    encoder_version: str | None = None  # None in rows of an earlier version
 
     def fitted(self, rows: Ints) -> Ints:
         """The snapshots that the sample rows ``rows`` join, each once: of training rows what may be fitted on."""

@@ -18,7 +18,9 @@ from trackrec.tables.lake import Lake
 from trackrec.tables.writers import TEACHER
 
 PARTS = ("liked", "avoided", "outlook")
-_MATCHED = ("liked", "avoided")  # parts whose cosine with the target item is a number of its own
+# Parts whose cosine with the target item is a number of its own. Alone, on the demo's rows and by the teacher's texts,
+# liked minus avoided has AUC .562, with half of outlook's added .575, the entire text's .497.
+_MATCHED = PARTS
 
 
 def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
@@ -28,7 +30,7 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
     version, or vectors that differ in size or are not finite.
     """
     names = ["prompt_vector", "reccot_vector", *(f"{part}_vector" for part in PARTS)]
-    columns = ["user_id", "as_of", "feature_version", "generator_version", "created_time", *names]
+    columns = ["user_id", "as_of", "feature_version", "generator_version", "encoder_version", "created_time", *names]
     table = lake.read_columns("reccot_vectors", columns)
     version = version or _newest_version(table, by_teacher=by_teacher)
     table = table.filter(pc.equal(table["feature_version"], version))
@@ -44,7 +46,8 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
     chosen = [name for name in written if name != "reccot" or not has_parts]
     user = user_codes(table["user_id"], samples)
     snapshot = newest_until(user, microseconds(table["as_of"]), samples.user, samples.event_time)
-    return SnapshotVectors({name: vectors[name] for name in chosen}, user, snapshot, version)
+    encoder = table["encoder_version"][0].as_py()
+    return SnapshotVectors({name: vectors[name] for name in chosen}, user, snapshot, version, encoder)
 
 
 def user_codes(column: pa.ChunkedArray, samples: Samples) -> Ints:
@@ -54,25 +57,32 @@ def user_codes(column: pa.ChunkedArray, samples: Samples) -> Ints:
 
 
 def item_cosines(snapshots: SnapshotVectors, samples: Samples, items: ItemTexts) -> Floats:
-    """Cosine of the liked and of the avoided part with the sample's item, (samples, 2); 0 where one is missing.
+    """Cosine of each part with the sample's item, (samples, 3), 0 where one is missing; of items without texts (…, 0).
 
     BadInputError where parts and items were encoded by different encoders.
     """
+    if not items.vectors.shape[1]:
+        return np.zeros((len(samples.user), 0), np.float32)
+    _check_encoder(snapshots, items)
     columns = []
     for part in _MATCHED:
         vector = snapshots.vectors.get(part)
-        if vector is None or not items.vectors.shape[1]:
-            columns.append(np.zeros(len(samples.user), np.float32))
-            continue
-        if vector.values.shape[1] != items.vectors.shape[1]:
-            raise BadInputError(
-                f"table reccot_vectors: {part}_vector has {vector.values.shape[1]} floats, item_vector of item_vectors "
-                f"{items.vectors.shape[1]}: two encoders.",
-                "Run jobs/encode_items.py and jobs/encode_reccot.py with the same encoder.",
-            )
-        values = np.concatenate([vector.values, np.zeros((1, vector.values.shape[1]), np.float32)])
-        columns.append(cosine(values[snapshots.snapshot], items.vectors[samples.item_all]))
+        values = np.zeros((len(snapshots.user), items.vectors.shape[1])) if vector is None else vector.values
+        with_none = np.concatenate([values, np.zeros((1, values.shape[1]))]).astype(np.float32)
+        columns.append(cosine(with_none[snapshots.snapshot], items.vectors[samples.item_all]))
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _check_encoder(snapshots: SnapshotVectors, items: ItemTexts) -> None:
+    of_parts = [vector.values.shape[1] for name, vector in snapshots.vectors.items() if name in _MATCHED]
+    # "+…" says what an encoder was given, parts or a catalogue's text; before it stands the encoder itself.
+    encoder = (snapshots.encoder_version or items.encoder_version).partition("+")[0]
+    if encoder != items.encoder_version or set(of_parts) - {items.vectors.shape[1]}:
+        raise BadInputError(
+            f"table reccot_vectors was encoded by {encoder}, parts of {of_parts} floats, and item_vectors by "
+            f"{items.encoder_version}, {items.vectors.shape[1]} floats: two encoders.",
+            "Run jobs/encode_items.py, jobs/encode_reccot.py and jobs/publish_features.py with the same encoder.",
+        )
 
 
 def _newest_version(table: pa.Table, *, by_teacher: bool) -> str:

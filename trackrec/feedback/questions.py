@@ -41,7 +41,7 @@ def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, c
 def question_body(template: ValidatorTemplate) -> Column:
     """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item."""
     facts = template.facts
-    history = F.left("prompt_body", F.char_length("prompt_body") - len(facts.asked) - 1)
+    history = F.left("prompt_body", F.char_length("prompt_body") - len(facts.question_text) - 1)
     reccot = F.coalesce(neutralise(F.col("reccot"), template.max_reccot_chars), F.lit("nothing"))
     named = F.when(F.size("attributes") > 0, F.concat(F.lit(" ("), F.array_join("attributes", ", "), F.lit(")")))
     return F.concat_ws(

@@ -22,7 +22,7 @@ def prompt_body(template: Template) -> Column:
         _tallies(template),
         _counts(template),
         F.lit(">>>"),
-        F.lit(template.asked),
+        F.lit(template.question_text),
     )
 
 

@@ -39,7 +39,7 @@ class Template:
         return f"{self.name}@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
 
     @property
-    def asked(self) -> str:
+    def question_text(self) -> str:
         """``question`` with the nouns of the items and their attributes put in."""
         return self.question.format(items=self.item_noun, attributes=self.attribute_noun)
 
@@ -76,9 +76,9 @@ _WORDS: dict[str, dict[str, str]] = {
     "evidence_v1": {
         "question": (
             "Recall the story behind each of these {items}. Answer in one paragraph of three short sentences: the "
-            "first names two liked ones and says after each, in brackets, who or what it is about; the second begins with "
-            '"They avoid" and does the same for one disliked one; the third begins with "Next, they should enjoy" and '
-            "says what those should be about. Name no {attributes} and no numbers."
+            "first names two liked ones and says after each, in brackets, who or what it is about; the second begins "
+            'with "They avoid" and does the same for one disliked one; the third begins with "Next, they should enjoy" '
+            "and says what those should be about. Name no {attributes} and no numbers."
         )
     },
     # Liked against disliked: what tells them apart.

@@ -28,7 +28,7 @@ def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame
     snapshot's own.
     """
     texts = reccots.select("row_key", "prompt_key", "status", F.col("text").alias("reccot"), "generator_version")
-    vectors = embeddings.select("row_key", *VECTORS)
+    vectors = embeddings.select("row_key", "encoder_version", *VECTORS)
     return (
         histories.select("user_id", "as_of", "source_max_time", "prompt_key", "template_version")
         .join(texts, "prompt_key")

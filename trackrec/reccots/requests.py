@@ -1,4 +1,4 @@
-"""The requests to G: their keys and seeds, which of them are pending, and their chunks and partitions.
+"""The requests to G, about users or items: their keys and seeds, which are pending, their chunks and partitions.
 
 ``row_key = sha256(prompt_key, generator version, sampling parameters, sample number)``. Resume, "the model changed"
 and "this user did not change" are all one anti-join on it.
@@ -15,20 +15,23 @@ from trackrec.runtime.settings import SamplingSettings
 from trackrec.tables.keys import bucket_of, key_of
 
 
-def requests(histories: DataFrame, generator_version: str, sampling: SamplingSettings) -> DataFrame:
-    """One request a prompt_key: user_id, prompt_key, prompt_body, as_of, source_max_time, seed, row_keys.
+def requests(
+    prompts: DataFrame, generator_version: str, sampling: SamplingSettings, identity: tuple[str, ...]
+) -> DataFrame:
+    """One request a prompt_key: prompt_key, ``identity``, prompt_body, seed, row_keys.
 
-    A prompt that returns after a change (A, B, A) is one request, dated by its first snapshot. The seed comes from
-    the key without the sample number; the engine gives sample i the seed + i.
+    ``prompts``: prompt_key, prompt_body, ``identity`` (see GeneratedTables). A user's prompt that returns after a
+    change (A, B, A) is one request, dated by its first snapshot. The seed comes from the key without the sample number;
+    the engine gives sample i the seed + i.
     """
-    first = F.min(F.struct("as_of", "source_max_time", "user_id", "prompt_body")).alias("first")
+    first = F.min(F.struct(*identity, "prompt_body")).alias("first")
     version, parameters = F.lit(generator_version), F.lit(sampling.canonical())
 
     def key(*sample: Column) -> Column:
         return key_of("prompt_key", version, parameters, *sample)
 
     return (
-        histories.groupBy("prompt_key")
+        prompts.groupBy("prompt_key")
         .agg(first)
         .select("prompt_key", "first.*")
         # 52 bits: exact in a double, and a valid seed for torch and vLLM alike.
@@ -37,7 +40,7 @@ def requests(histories: DataFrame, generator_version: str, sampling: SamplingSet
     )
 
 
-def settled(reccots: DataFrame, staging: DataFrame, run_id: str, max_attempts: int) -> DataFrame:
+def settled(texts: DataFrame, staging: DataFrame, run_id: str, max_attempts: int) -> DataFrame:
     """The row_keys that need no request now: committed, staged, failed for good, or tried in this run already."""
     tries = staging.groupBy("row_key").agg(
         F.max((F.col("status") != "failed") | F.col("error_kind").eqNullSafe("permanent")).alias("final"),
@@ -45,13 +48,13 @@ def settled(reccots: DataFrame, staging: DataFrame, run_id: str, max_attempts: i
         F.count("*").alias("attempts"),
     )
     spent = F.col("final") | F.col("in_this_run") | (F.col("attempts") >= max_attempts)
-    return reccots.select("row_key").unionByName(tries.where(spent).select("row_key"))
+    return texts.select("row_key").unionByName(tries.where(spent).select("row_key"))
 
 
 def exhausted(staging: DataFrame, *, max_attempts: int) -> DataFrame:
     """The newest staged row of each row_key that failed ``max_attempts`` times, each time by a transient fault.
 
-    ``staging``: rows of ``reccot_staging``. A row that was ever written, or has a permanent fault, is not among them.
+    ``staging``: rows of a staging table of G. A row that was ever written, or has a permanent fault, is not among them.
     """
     newest = Window.partitionBy("row_key").orderBy(F.desc("created_time"))
     of_row = Window.partitionBy("row_key")

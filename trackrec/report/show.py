@@ -44,9 +44,10 @@ def tables(lake: Lake) -> str:
     if not names:
         raise BadInputError(f"there is no table in {lake.root}.", "Run jobs/nightly.py first, or set warehouse.")
     lines = [f"Delta tables in {lake.root}"]
+    width = max(18, *map(len, names))
     for name in names:
         table = lake.open(name)
-        lines.append(f"  {name:<18} version {table.version():>3}, {table.count():>7,} rows")
+        lines.append(f"  {name:<{width}} version {table.version():>3}, {table.count():>7,} rows")
     shown = "reccot_vectors" if "reccot_vectors" in names else names[0]
     return "\n".join(
         [

@@ -11,7 +11,7 @@ from trackrec.feedback.questions import next_events, score_requests
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
-from trackrec.histories.sources.reader import read_sources
+from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import template_of
 from trackrec.reccots.feature_version import generator_of
 from trackrec.runtime.settings import Settings
@@ -30,6 +30,11 @@ def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
     Raises BadInputError for a source that cannot be read.
     """
     return clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+
+
+def items_of_log(sources: Sources) -> DataFrame:
+    """item_id of every item that some user met, each once."""
+    return sources.interactions.select("item_id").where("item_id != ''").distinct()
 
 
 def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:

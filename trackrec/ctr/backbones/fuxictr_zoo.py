@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trackrec.ctr.backbones.interface import Backbone, InputSizes
-from trackrec.ctr.dataset import LABEL_CODES, Batch
+from trackrec.ctr.dataset import LABEL_CODES, NO_EVENT, Batch
 from trackrec.ctr.samples import PADDING
 from trackrec.runtime.settings import CtrSettings
 
@@ -80,7 +80,8 @@ def _feature_map(sizes: InputSizes, settings: CtrSettings) -> Any:
     feature_map.features = OrderedDict(
         dense={**as_it_is, "source": "user", "embedding_dim": sizes.dense},
         item={**item, "vocab_size": sizes.items, "embedding_dim": settings.embedding_dim, "padding_idx": PADDING},
-        item_label={**item, "vocab_size": LABEL_CODES, "embedding_dim": LABEL_DIM},
+        # Zeros in an empty slot: FuxiCTR's mean over the history sums all slots, and divides by the events (+ 1e-12).
+        item_label={**item, "vocab_size": LABEL_CODES, "embedding_dim": LABEL_DIM, "padding_idx": NO_EVENT},
     )
     if sizes.item_inputs:  # read through one linear layer, as wide as the item's embedding
         feature_map.features["item_inputs"] = {

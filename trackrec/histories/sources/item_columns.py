@@ -9,7 +9,7 @@ from trackrec.histories.untrusted import neutralise
 
 _MAX_ATTRIBUTES = 50  # an item
 # The default encoder reads 256 tokens, about 1,000 characters: what stands behind them would not be seen.
-_MAX_DESCRIPTION_CHARS = 1000
+MAX_DESCRIPTION_CHARS = 1000
 # Four digits: a zero, a count or a price that was mapped by mistake is no year.
 _FIRST_YEAR, _LAST_YEAR = 1000, 2100
 
@@ -37,4 +37,4 @@ def has_unusable_year(raw: DataFrame) -> Column:
 
 def item_description() -> Column:
     """Column ``description`` as one neutralised line of at most 1,000 characters; NULL where nothing is left of it."""
-    return F.nullif(neutralise(F.col("description"), _MAX_DESCRIPTION_CHARS), F.lit(""))
+    return F.nullif(neutralise(F.col("description"), MAX_DESCRIPTION_CHARS), F.lit(""))

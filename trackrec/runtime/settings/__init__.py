@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trackrec.runtime.settings.ctr import CtrSettings
+from trackrec.runtime.settings.describe import DescribeSettings
 from trackrec.runtime.settings.engines import (
     EncoderSettings,
     EngineSettings,
@@ -30,6 +31,7 @@ from trackrec.runtime.settings.tree import Settings
 __all__ = [
     "AlignmentSettings",
     "CtrSettings",
+    "DescribeSettings",
     "DistillSettings",
     "EncoderSettings",
     "EndpointSettings",

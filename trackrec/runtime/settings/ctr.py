@@ -8,7 +8,7 @@ from pydantic import Field
 
 from trackrec.runtime.settings.section import Section
 
-Backbone = Literal["DIN"]
+Backbone = Literal["DIN", "DIEN", "DCNv2", "FinalMLP"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Arm = Literal[
     "plain",

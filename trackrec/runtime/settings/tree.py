@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from trackrec.runtime.places import checked_place
 from trackrec.runtime.settings.ctr import CtrSettings
+from trackrec.runtime.settings.describe import DescribeSettings
 from trackrec.runtime.settings.engines import EncoderSettings, GeneratorSettings, ValidatorSettings
 from trackrec.runtime.settings.histories import HistorySettings, PromptSettings, QualitySettings, WindowSettings
 from trackrec.runtime.settings.section import Section
@@ -38,6 +39,7 @@ class Settings(Section):
     windows: WindowSettings = WindowSettings()
     prompt: PromptSettings = PromptSettings()
     generator: GeneratorSettings
+    describe: DescribeSettings = DescribeSettings()
     encoder: EncoderSettings
     validator: ValidatorSettings | None = None  # None: V starts from G's base model
     feedback: FeedbackSettings = FeedbackSettings()

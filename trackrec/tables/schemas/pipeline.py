@@ -6,7 +6,6 @@ from trackrec.tables.contract import Column, Table
 from trackrec.tables.schemas.columns import (
     AS_OF,
     CREATED,
-    GENERATOR,
     PROMPT_KEY,
     ROW_KEY,
     RUN,
@@ -14,6 +13,7 @@ from trackrec.tables.schemas.columns import (
     TIME_ORDER,
     USER,
 )
+from trackrec.tables.schemas.generated import GeneratedTables, generated_columns
 
 VECTOR_SIZE = 384  # floats of all-MiniLM-L6-v2, the default encoder
 
@@ -70,28 +70,7 @@ USER_HISTORIES = Table(
     checks=(TIME_ORDER, ("counts", "n_liked >= 0 AND n_liked <= n_events")),
 )
 
-_RECCOT_COLUMNS = (
-    ROW_KEY,
-    USER,
-    PROMPT_KEY,
-    AS_OF,
-    SOURCE_MAX,
-    GENERATOR,
-    Column("sampling", "string", "sampling parameters as canonical JSON"),
-    Column("sample_number", "int", "which of the n samples of one request"),
-    Column("seed", "bigint", "the request's seed; sample i was drawn with seed + i"),
-    Column("status", "string", "ok, cut (ended by max_tokens: text is its whole sentences), empty or failed"),
-    Column("text", "string", "the RecCoT; empty when status is empty or failed"),
-    Column("raw_text", "string", "what the model wrote, unchanged"),
-    Column("prompt_tokens", "int", "tokens of the prompt, chat template included"),
-    Column("output_tokens", "int", "tokens generated"),
-    Column("finish_reason", "string", "stop, length or error"),
-    Column("latency_ms", "double", "from submitting the request to its last token, milliseconds"),
-    Column("engine", "string", "vllm, transformers or scripted; teacher: no model wrote it"),
-    Column("engine_id", "string", "the engine's start, host:process@UTC; a run has as many as it started engines"),
-    Column("error", "string", "what failed, with the remedy", nullable=True),
-    Column("error_kind", "string", "transient (tried again) or permanent (quarantined)", nullable=True),
-)
+_RECCOT_COLUMNS = (ROW_KEY, USER, PROMPT_KEY, AS_OF, SOURCE_MAX, *generated_columns("RecCoT"))
 
 RECCOTS = Table(
     "reccots",
@@ -109,6 +88,8 @@ RECCOT_STAGING = Table(
     key=("row_key", "run_id"),
     writer="jobs/generate_reccot.py",
 )
+
+RECCOT_TEXTS = GeneratedTables(RECCOTS, RECCOT_STAGING, identity=("as_of", "source_max_time", "user_id"))
 
 _PARTS = (
     Column("liked_vector", "array<float>", "of the RecCoT, what its user likes; NULL: it says nothing", nullable=True),
@@ -159,6 +140,9 @@ RECCOT_VECTORS = Table(
         *_PARTS,
         Column("generator_version", "string", "who wrote the RecCoT: as in reccots", nullable=True),
         Column("template_version", "string", "the prompt template, name@hash", nullable=True),
+        Column(
+            "encoder_version", "string", "the encoder and what it was given: as in reccot_embeddings", nullable=True
+        ),
         RUN,
         CREATED,
     ),

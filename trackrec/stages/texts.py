@@ -1,0 +1,123 @@
+"""Texts of G, about users or items: what is pending is written chunk by chunk, staged, merged or set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.engines.spec import EngineSpec
+from trackrec.reccots.feature_version import generator_version
+from trackrec.reccots.requests import balanced, chunks_of, exhausted, pending_requests, requests, settled
+from trackrec.runtime.events import Stage
+from trackrec.runtime.gpus import gpu_profile
+from trackrec.runtime.run import Run
+from trackrec.stages.worker_progress import worker_progress
+from trackrec.tables.quarantine import fault_rows
+from trackrec.tables.schemas import GeneratedTables
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from udfs.generate import ReadText
+
+_COUNTED = ("cut", "empty", "failed")
+_SHOWN = ("row_key", "prompt_key", "item_id", "error")  # of a fault, in quarantine: those that its table has
+
+
+@dataclass(frozen=True)
+class TextKind:
+    """A kind of text that G writes: its tables, its name in the plural, and what of a model's text is served."""
+
+    tables: GeneratedTables
+    plural: str
+    read_text: ReadText
+
+
+def write_texts(
+    run: Run, tables: Warehouse, stage: Stage, kind: TextKind, prompts: DataFrame, spec: EngineSpec
+) -> None:
+    """Write the texts of ``prompts`` that are not there yet: staging first, then an insert-only MERGE.
+
+    ``prompts``: prompt_key, prompt_body and the kind's identity. A second run writes nothing; one that was killed goes
+    on behind its last chunk. Counts in ``stage``: rows, tokens, unchanged, cut, empty, failed, quarantined, engine
+    starts.
+    """
+    settings, texts, staging = run.settings.generator, kind.tables.texts.name, kind.tables.staging.name
+    tables.create(texts)
+    tables.create(staging)
+    _commit(run, tables, kind, tables.read(staging))  # what a run that was killed had staged
+    version = generator_version(settings, spec.model)
+    requested = requests(prompts, version, spec.sampling, kind.tables.identity)
+    done = settled(tables.read(texts), tables.read(staging), run_id=run.run_id, max_attempts=settings.max_attempts)
+    with tables.materialised(pending_requests(requested, done)) as pending:
+        total = pending.count()
+        stage.counts |= {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
+        stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
+        _write_chunks(run, tables, stage, kind, pending, total, spec, version)
+    # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.
+    given_up = exhausted(tables.read(staging), max_attempts=settings.max_attempts)
+    stage.counts["quarantined"] += _quarantine(run, tables, kind, given_up)
+
+
+def _write_chunks(
+    run: Run,
+    tables: Warehouse,
+    stage: Stage,
+    kind: TextKind,
+    pending: DataFrame,
+    requested: int,
+    spec: EngineSpec,
+    version: str,
+) -> None:
+    from udfs.generate import generate_udf
+
+    settings, staging, schema = run.settings.generator, kind.tables.staging.name, kind.tables.written.spark_schema()
+    profile, total = gpu_profile(settings), requested * spec.sampling.n
+    engines: set[str] = set()
+    with worker_progress(tables.spark, stage, total, kind.plural) as channel:
+        udf = generate_udf(spec, version, kind.tables, kind.read_text, channel.sender)
+        for chunk in chunks_of(pending, requested, settings.chunk_rows):
+            written = balanced(chunk, settings.engines).mapInPandas(udf, schema, profile=profile)
+            stamp = run.stamp()
+            tables.append(staging, stamped(written, stamp))
+            of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]
+            staged = tables.read(staging).where(of_chunk[0] & of_chunk[1])
+            channel.reset_rows()
+            engines |= _count(stage, staged)
+            stage.progress(stage.counts["rows"], total, kind.plural)
+            stage.counts["quarantined"] += _commit(run, tables, kind, staged)
+            stage.counts["engine starts"] = len(engines)
+
+
+def _commit(run: Run, tables: Warehouse, kind: TextKind, staged: DataFrame) -> int:
+    """MERGE good staged rows into the kind's table, permanent faults into quarantine. Returns rows quarantined."""
+    tables.insert_new(kind.tables.texts.name, staged.where("status != 'failed'"))
+    return _quarantine(run, tables, kind, staged.where("status = 'failed' AND error_kind = 'permanent'"))
+
+
+def _quarantine(run: Run, tables: Warehouse, kind: TextKind, faults: DataFrame) -> int:
+    """Set failed rows of staging aside, each once. Returns rows quarantined."""
+    if faults.isEmpty():
+        return 0
+    row = F.to_json(F.struct(*[name for name in _SHOWN if name in faults.columns]))
+    if "user_id" not in faults.columns:
+        faults = faults.withColumn("user_id", F.lit(None))
+    rows = fault_rows(faults, kind.tables.texts.name, reason=F.split("error", ":")[0], row=row)
+    return tables.insert_new("quarantine", stamped(rows, run.stamp()))
+
+
+def _count(stage: Stage, staged: DataFrame) -> set[str]:
+    """Count the rows of ``staged``; returns the ids of the engines that wrote them, at most one a device."""
+    counts = staged.agg(
+        F.count("*").alias("rows"),
+        F.coalesce(F.sum("output_tokens"), F.lit(0)).alias("tokens"),
+        F.collect_set("engine_id").alias("engines"),
+        *[F.count_if(F.col("status") == status).alias(status) for status in _COUNTED],
+    ).first()
+    assert counts is not None
+    for word in ("rows", "tokens", *_COUNTED):
+        stage.counts[word] += int(counts[word])
+    return set(counts["engines"])
