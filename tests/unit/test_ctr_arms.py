@@ -128,15 +128,15 @@ def test_a_sample_without_a_snapshot_has_neither_vector_nor_cosine(root):
     assert values.coverage(measured.test) == 6 / 8
 
 
-def test_reccots_bring_the_cosines_of_their_liked_and_avoided_part_with_the_item(root):
+def test_reccots_bring_the_cosine_of_each_part_with_the_item_and_0_for_a_part_they_lack(root):
     ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot", "liked", "avoided")))
     lake = Lake(str(root))
     samples = load_samples(lake)
     texts, found = read_item_texts(lake, samples), snapshots(root)
     row = np.flatnonzero((samples.user == 3) & (samples.window == "ctr_test"))[0]
     by_hand = [cosine(drawn(USERS, n)[3:4], texts.vectors[samples.item_all[row : row + 1]])[0] for n in (2, 3)]
-    assert np.allclose(item_cosines(found, samples, texts)[row], by_hand, atol=1e-5)
-    assert features(root, "reccot").numbers.shape == (len(samples.user), 2)
+    assert np.allclose(item_cosines(found, samples, texts)[row], [*by_hand, 0], atol=1e-5)
+    assert features(root, "reccot").numbers.shape == (len(samples.user), 3)
 
 
 def test_a_whole_reccot_has_no_cosine(root):

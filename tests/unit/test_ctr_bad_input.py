@@ -80,8 +80,15 @@ def test_a_feature_version_that_is_not_there_is_named(root, capsys):
 def test_vectors_of_two_encoders_are_refused_with_both_sizes(root, capsys):
     ctr_log.write(root, item_vectors=ctr_log.items(drawn(ITEMS, 4)))
     error = refused(root, capsys)
-    assert "liked_vector has 6 floats, item_vector of item_vectors 4: two encoders" in error
-    assert "jobs/encode_items.py and jobs/encode_reccot.py" in error
+    assert "table reccot_vectors was encoded by e1, parts of [6] floats, and item_vectors by e1, 4 floats" in error
+    assert "two encoders" in error
+    assert "jobs/encode_items.py, jobs/encode_reccot.py" in error
+
+
+def test_vectors_of_two_encoders_of_one_size_are_refused_by_their_names(root, capsys):
+    table = published()
+    ctr_log.write(root, reccot_vectors=table.append_column("encoder_version", [["e2+parts1"] * USERS]))
+    assert "table reccot_vectors was encoded by e2, " in refused(root, capsys)
 
 
 def test_without_item_vectors_the_job_names_the_one_that_writes_them(root, capsys):
