@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 # A night and the CTR job write these; the log has no faulty row, and the feedback loop is not run.
 WRITTEN = (
     "samples", "user_histories", "reccots", "reccot_staging", "reccot_embeddings", "reccot_vectors",
-    "item_vectors", "runs", "feature_gain", "gain_slices",
+    "item_vectors", "runs", "feature_gain", "gain_slices", "feature_projections",
 )  # fmt: skip
 OF_THE_RUN = {"run_id", "created_time", "started_time", "config_hash", "latency_ms", "engine_id"}
 SMALL_CTR = {"seeds": [1, 2], "history": 4, "hidden_units": [8], "embedding_dim": 4, "epochs": 1, "threads": 1}

@@ -107,6 +107,21 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
     assert out.count("validation AUC") == 10  # one progress line an arm and seed
 
 
+def test_how_vectors_were_whitened_stays_with_the_run(warehouse):
+    assert run(warehouse, "ctr.arms=[plain,planted,permuted,reccot]", "ctr.seeds=[1]", run_id="r1") == 0
+    rows = DeltaTable(warehouse / "feature_projections").to_pyarrow_table().to_pylist()
+    assert {(row["run_id"], row["arm"], row["vector"]) for row in rows} == {
+        ("r1", "reccot", "prompt"),
+        ("r1", "reccot", "reccot"),
+    }
+    (of_reccot,) = (row for row in rows if row["vector"] == "reccot")
+    _, published = snapshot_tables()
+    vectors = np.array(published["reccot_vector"].to_pylist(), dtype=np.float32)
+    inputs = (vectors - of_reccot["mean"]) @ np.array(of_reccot["components"]).T / of_reccot["deviation"]
+    assert np.allclose(inputs[::2].mean(axis=0), 0, atol=1e-4)  # training rows join the first snapshot of each user
+    assert np.allclose(inputs[::2].std(axis=0, ddof=1), 1, atol=1e-4)
+
+
 def test_the_intervals_of_all_rows_and_of_slices_become_rows(warehouse):
     assert run(warehouse, "ctr.arms=[plain,reccot]", run_id="r1") == 0
     rows = {row["slice"]: row for row in DeltaTable(warehouse / "gain_slices").to_pyarrow_table().to_pylist()}

@@ -15,7 +15,8 @@ from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
 from trackrec.ctr.matching import centroid_matches, scaled_matches
 from trackrec.ctr.reccots import item_cosines, read_reccots
-from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
+from trackrec.ctr.results import Projection
+from trackrec.ctr.roles import PERMUTED, PLAIN, PLANTED, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
 from trackrec.metrics.arrays import Ints, Scores
@@ -41,8 +42,24 @@ class Arms:
     makers: Mapping[str, Callable[[Seed], Features]]
 
     def features(self, arm: str, seed: Seed) -> Features:
-        """Features of an arm; only the controls' depend on the seed."""
+        """Features of an arm; only those of PERMUTED and PLANTED depend on the seed."""
         return self.makers[arm](seed)
+
+    def projections(self) -> list[Projection]:
+        """How the vectors of each arm that does not depend on the seed are whitened."""
+        of_arms = {arm: self.makers[arm](Seed(0, None)) for arm in self.names if arm not in (PERMUTED, PLANTED)}
+        return [
+            Projection(
+                arm=arm,
+                vector=vector,
+                feature_version=features.version,
+                mean=whitening.mean.tolist(),
+                components=whitening.components.tolist(),
+                deviation=whitening.deviation.tolist(),
+            )
+            for arm, features in of_arms.items()
+            for vector, whitening in features.projections.items()
+        ]
 
 
 @dataclass(frozen=True)

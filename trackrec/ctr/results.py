@@ -74,6 +74,18 @@ class FiguresOnTest(TypedDict):
     test_ece: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """One row of ``feature_projections``, without the columns that say who wrote it and when."""
+
+    arm: str
+    vector: str
+    feature_version: str | None
+    mean: list[float]
+    components: list[list[float]]
+    deviation: list[float]
+
+
 def figures_on_test(label: Labels, probability: Scores, user: Users) -> FiguresOnTest:
     """Columns of ``feature_gain`` that predictions of the test rows give: AUC, both UAUC, log-loss (nats) and ECE."""
     return {

@@ -1,4 +1,4 @@
-"""samples, user_histories, reccot_vectors → feature_gain, gain_slices: what features are worth to a model; no Spark."""
+"""samples, user_histories, reccot_vectors, item_vectors → feature_gain, gain_slices, feature_projections; no Spark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class GainOutcome(Outcome):
 
 def train_ctr(run: Run, tables: Lake) -> GainOutcome:
     """Fit every backbone, arm and seed, read test once for each, and add to ``feature_gain`` after each seed; then the
-    intervals, of all test rows and of parts of them, to ``gain_slices``.
+    intervals, of all test rows and of parts of them, to ``gain_slices``. How vectors were whitened goes to
+    ``feature_projections`` first.
 
     Emits a step a fit: labels arm, and the share of the training rows where it is a part; figures seed, validation AUC,
     epoch (that was kept) and seconds. The outcome counts rows (added) and late_labels (rows left out as their label
@@ -50,6 +51,9 @@ def train_ctr(run: Run, tables: Lake) -> GainOutcome:
         experiment = read_experiment(settings, tables)
         floors = measure_floors(experiment)
         stage.counts = {"rows": _insert(run, tables, floors), "late_labels": experiment.sizes.late}
+        projections = [asdict(row) | run.stamp() for row in experiment.arms.projections()]
+        if projections:
+            tables.insert_rows("feature_projections", projections)
         backbones = list(dict.fromkeys((settings.backbone, *settings.further_backbones)))
         fits = _Fits(stage, _number_of_fits(experiment) * len(backbones))
         measured = []

@@ -20,6 +20,7 @@ _ARROW_TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),  # what Spark's TIMESTAMP is; without the zone it would be TIMESTAMP_NTZ
     "array<string>": pa.list_(pa.string()),
     "array<float>": pa.list_(pa.float32()),
+    "array<array<float>>": pa.list_(pa.list_(pa.float32())),
     "map<string,double>": pa.map_(pa.string(), pa.float64()),
     "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
 }

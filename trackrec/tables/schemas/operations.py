@@ -120,3 +120,23 @@ GAIN_SLICES = Table(
     key=("run_id", "backbone", "arm", "slice"),
     writer="jobs/train_ctr.py",
 )
+
+FEATURE_PROJECTIONS = Table(
+    "feature_projections",
+    "How the CTR job whitened an arm's vectors: input = components · (vector − mean) / deviation. Fitted on the "
+    "snapshots that training rows join; a model that serves such features needs the same.",
+    (
+        Column("run_id", "string", "the run of the CTR job, as in feature_gain"),
+        Column("arm", "string", "as in feature_gain; controls that are drawn anew for each seed have no row"),
+        Column("vector", "string", "prompt, liked, avoided, outlook, reccot, …"),
+        Column("feature_version", "string", "the features used; NULL where none", nullable=True),
+        Column("mean", "array<float>", "as long as the vector"),
+        Column(
+            "components", "array<array<float>>", "ctr.components orthonormal directions, each as long as the vector"
+        ),
+        Column("deviation", "array<float>", "standard deviation along each of them; infinite where there is none"),
+        CREATED,
+    ),
+    key=("run_id", "arm", "vector"),
+    writer="jobs/train_ctr.py",
+)
