@@ -80,6 +80,8 @@ def histories(user, as_of, n_events, n_liked, tallies):
         {
             "user_id": [f"u{u:04}" for u in user],
             "as_of": instants(as_of),
+            "template_version": ["t@1"] * len(user),
+            "created_time": instants([0] * len(user)),
             "n_events": pa.array(n_events, type=pa.int64()),
             "n_liked": pa.array(n_liked, type=pa.int64()),
             "tallies": pa.array(

@@ -82,7 +82,7 @@ def test_spark_submit_does_the_same_and_generates_nothing_again(warehouse):
 def test_the_ctr_job_prints_a_gain_table_with_floors_and_verdicts(warehouse):
     done = run(warehouse, [sys.executable, "-m", "jobs.train_ctr"])
     assert done.returncode == 0, done.stderr
-    for arm in ("item_mean", "item_mean_user_share", "plain", "planted", "permuted", "tallies", "reccot"):
+    for arm in ("item_mean", "item_mean_user_share", "plain", "planted", "permuted", "tallies", "facts", "reccot"):
         assert f"\n{arm} " in done.stdout
     assert "\nreccot: " in done.stdout
     assert {r["arm"] for r in rows(warehouse, "feature_gain")} >= {"item_mean", "plain", "reccot"}

@@ -9,9 +9,9 @@ import pytest
 from tests import ctr_log
 from trackrec.ctr.arms import Seed
 from trackrec.ctr.experiment import measure_seed, read_experiment
-from trackrec.ctr.items import read_item_texts
+from trackrec.ctr.items import MOST_ATTRIBUTES, read_item_texts
 from trackrec.ctr.matching import cosine
-from trackrec.ctr.reccots import item_cosines, read_reccots
+from trackrec.ctr.reccots import item_cosines, newest_encoder, read_reccots
 from trackrec.ctr.samples import load_samples
 from trackrec.runtime.settings import CtrSettings
 from trackrec.tables.lake import Lake
@@ -107,12 +107,75 @@ def test_a_part_that_no_text_has_is_no_vector(root):
 
 
 def test_a_part_that_one_text_lacks_is_zeros_with_flag_0_there(root):
-    liked = [None, *drawn(USERS - 1)]
-    ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot"), liked=liked))
+    avoided = [None, *drawn(USERS - 1)]
+    ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot", "liked"), avoided=avoided))
     values = features(root, "reccot")
-    assert values.flags.tolist() == [[1, 0]] + [[1, 1]] * (USERS - 1)
-    assert (values.vectors[1][0] == 0).all()
-    assert (values.vectors[1][1:] != 0).all()
+    assert values.flags.tolist() == [[1, 1, 0]] + [[1, 1, 1]] * (USERS - 1)
+    assert (values.vectors[2][0] == 0).all()
+    assert (values.vectors[2][1:] != 0).all()
+
+
+def test_a_text_without_any_part_stands_in_the_place_of_the_liked_part(root):
+    ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot"), liked=[None, *drawn(USERS - 1)]))
+    liked = snapshots(root).vectors["liked"]
+    assert liked.present.all()
+    assert np.allclose(liked.values[0], drawn(USERS, 1)[0])
+
+
+def test_where_most_texts_have_no_part_all_are_read_in_one_piece(root):
+    ctr_log.write(
+        root, reccot_vectors=published(parts=("prompt", "reccot"), liked=[drawn(1)[0], *[None] * (USERS - 1)])
+    )
+    assert list(snapshots(root).vectors) == ["prompt", "reccot"]
+
+
+def test_a_part_that_hardly_any_training_snapshot_has_is_left_out_and_named(root):
+    outlook = [*drawn(2), *[None] * (USERS - 2)]
+    ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot", "liked"), outlook=outlook))
+    values = features(root, "reccot")
+    assert (list(values.projections), values.omitted) == (["prompt", "liked"], ("outlook",))
+
+
+def test_coverage_asks_for_a_vector_besides_the_prompts(root):
+    missing = [None if u < 2 else row for u, row in enumerate(drawn(USERS))]
+    ctr_log.write(root, reccot_vectors=published(parts=("prompt",), reccot=missing))
+    measured = experiment(root, "reccot", "facts")
+    coverage = {arm: measured.arms.features(arm, Seed(1, None)).coverage(measured.test) for arm in ("reccot", "facts")}
+    assert coverage == {"reccot": 6 / 8, "facts": 1}
+
+
+def test_the_facts_arm_has_the_prompts_vector_and_nothing_of_a_reccot(root):
+    ctr_log.write(root, reccot_vectors=published(parts=("prompt", "reccot", "liked", "avoided")))
+    values = features(root, "facts")
+    assert (list(values.projections), values.numbers.shape[1]) == (["prompt"], 0)
+    assert np.array_equal(values.vectors[0], features(root, "reccot").vectors[0])
+
+
+def test_without_reccots_of_an_llm_the_controls_carry_the_teachers(root):
+    ctr_log.write(root, reccot_vectors=published(version="t1", generator=TEACHER))
+    measured = experiment(root, "planted", "permuted", "tallies", "facts", "teacher")
+    assert measured.arms.features("facts", Seed(1, None)).version == "t1"
+
+
+def test_items_are_read_in_the_encoder_of_the_reccots_and_else_in_that_of_most_items(root):
+    older, newer = ctr_log.items(drawn(ITEMS, 1), encoder="a@1"), ctr_log.items(drawn(3, 2), encoder="b@1", created=9)
+    ctr_log.write(root, item_vectors=[older, newer])
+    lake = Lake(str(root))
+    samples = load_samples(lake)
+    versions = [read_item_texts(lake, samples, encoder=encoder).encoder_version for encoder in (None, "b@1", "c@1")]
+    assert versions == ["a@1", "b@1", "a@1"]
+    table = published().append_column("encoder_version", pa.array(["my+model@0a1b+parts1"] * USERS))
+    ctr_log.write(root, reccot_vectors=table)
+    assert newest_encoder(lake) == "my+model@0a1b"
+
+
+def test_of_very_many_attributes_the_most_frequent_are_read(root):
+    attributes = [["Drama", *(f"tag {i} {n}" for n in range(30))] for i in range(ITEMS)]
+    ctr_log.write(root, item_vectors=ctr_log.items(drawn(ITEMS, 1), attributes))
+    lake = Lake(str(root))
+    read = read_item_texts(lake, load_samples(lake)).attributes
+    assert read.shape == (ITEMS, MOST_ATTRIBUTES)
+    assert read.sum(axis=0)[0] == ITEMS  # Drama, the first by name
 
 
 def test_a_sample_without_a_snapshot_has_neither_vector_nor_cosine(root):

@@ -109,6 +109,14 @@ def test_a_signal_that_cannot_be_worth_that_much_says_what_it_is_worth(log):
     assert 0.01 < user_signal(samples, plain, train, test, 1, worth=0.5).worth < 0.5
 
 
+def test_the_worth_counts_only_rows_that_join_a_vector_with_the_signal(log):
+    samples, plain = log
+    carried = samples.user < USERS // 2
+    of_half = user_signal(samples, plain, *rows_of(samples), 1, worth=0.05, carried=carried)
+    assert 0 < of_half.worth < user_signal(samples, plain, *rows_of(samples), 1, worth=0.05).worth
+    assert user_signal(samples, plain, *rows_of(samples), 1, carried=carried & False).worth == 0
+
+
 def test_predictions_of_0_and_1_do_not_break_the_signal(log):
     samples, plain = log
     certain = np.where(np.arange(len(plain)) % 100 == 0, np.round(plain), plain)

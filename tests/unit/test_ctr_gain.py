@@ -134,6 +134,14 @@ def test_a_gain_that_may_be_larger_than_a_control_by_chance_earns_nothing_that_i
     assert control_verdicts(gains, [against("tallies", 0.0001)]) == []
 
 
+def test_a_feature_version_by_name_must_beat_the_controls_too_and_an_item_description_need_not():
+    gains = by_arm(gain("tallies", 0.006), gain("facts", 0.001), gain("qwen", 0.004), gain("item_description", 0.004))
+    assert control_verdicts(gains, []) == ["qwen brings no more than its control tallies: the texts earn nothing"]
+    assert "the counts alone may do as much" in plain_words(
+        0.7, by_arm(gain("tallies", 0.006), gain("qwen", 0.004)), []
+    )
+
+
 def test_texts_about_other_users_that_show_a_gain_are_a_warning():
     assert control_verdicts(by_arm(gain("permuted", 0.004)), [])[0].startswith("permuted: texts about other users")
     assert control_verdicts(by_arm(gain("permuted", 0.001)), []) == []

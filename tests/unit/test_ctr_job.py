@@ -60,7 +60,7 @@ def snapshot_tables():
     prompt, reccot = (pa.array(list(v), type=pa.list_(pa.float32())) for v in vectors)
     tallies = [[{"attribute": "Drama", "liked": n % 7, "disliked": 9 - n % 7}] for n in range(14)]
     counts = {"n_events": np.arange(14) + 9, "n_liked": np.arange(14) % 7, "tallies": tallies}
-    histories = pa.table({**keys, **counts})
+    histories = pa.table({**keys, **counts, "template_version": ["t@1"] * 14, "created_time": as_of})
     published = {"feature_version": ["v1"] * 14, "created_time": as_of}
     return histories, pa.table({**keys, **published, "prompt_vector": prompt, "reccot_vector": reccot})
 
@@ -88,7 +88,7 @@ def gained(warehouse):
 def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
     assert run(warehouse) == 0
     rows = gained(warehouse)
-    arms = ["plain", "planted", "permuted", "tallies", "reccot"]
+    arms = ["plain", "planted", "permuted", "tallies", "facts", "reccot"]
     expected = {(arm, seed) for arm in arms for seed in (1, 2)} | {("item_mean", None), ("item_mean_user_share", None)}
     assert len(rows) == len(expected)
     assert {(row["arm"], row["seed"]) for row in rows} == expected
@@ -98,13 +98,13 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
         assert row["auc_gain"] == (None if floor else row["test_auc"] - plain[row["seed"]])
         assert (row["backbone"], row["train_rows"], row["test_rows"]) == ("floor" if floor else "DIN", 60, 24)
         assert row["coverage"] == (0 if floor or row["arm"] == "plain" else 7 / 8)
-        assert row["feature_version"] == ("v1" if row["arm"] == "reccot" else None)
+        assert row["feature_version"] == ("v1" if row["arm"] in ("facts", "reccot") else None)
         assert (row["planted_worth"] is not None) == (row["arm"] == "planted")
     out = capsys.readouterr().out
     for arm in (*arms, "item_mean", "item_mean_user_share"):
         assert re.search(rf"^{arm} +0\.\d{{4}}", out, re.MULTILINE), arm
     assert "train 60 rows of all users; validation 24 rows of all users; test 24 rows of 8 users in scope" in out
-    assert out.count("validation AUC") == 10  # one progress line an arm and seed
+    assert out.count("validation AUC") == 12  # one progress line an arm and seed
 
 
 def test_how_vectors_were_whitened_stays_with_the_run(warehouse):

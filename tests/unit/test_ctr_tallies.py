@@ -63,6 +63,23 @@ def test_each_sample_joins_the_newest_snapshot_of_its_user_at_or_before_it(root)
     assert joined.tolist() == [[0, 0, 0, 4, 4, 4, 4, 4], [0, 0, 2, 2, 2, 4, 4, 4], [0] * 8]
 
 
+def test_of_two_templates_the_one_written_last_counts_and_of_two_prompts_of_a_snapshot_the_newest(root):
+    tables = []
+    for created, template, liked in ((1, "t@1", 1), (3, "t@2", 3), (2, "t@2", 2), (0, "t@3", 0)):
+        table = ctr_log.histories(*zip((0, 150, 8, liked, [("Drama", liked, 1)]), strict=True))
+        table = table.drop_columns(["template_version", "created_time"])
+        tables.append(
+            table.append_column("template_version", [[template]]).append_column(
+                "created_time", ctr_log.instants([created])
+            )
+        )
+    for order in (tables, tables[::-1]):
+        ctr_log.write(root, user_histories=order)
+        lake = Lake(str(root))
+        values = read_tallies(lake, load_samples(lake)).vectors["counts"].values
+        assert np.allclose(values, np.log([[9, 5]]))
+
+
 def test_what_became_known_later_does_not_change_an_earlier_snapshot(root):
     early = [(0, 150, 8, 6, [("Drama", 3, 1)]), (1, 250, 5, 1, [("Drama", 1, 1)])]
     first = tallies_of(root, *early, (2, 350, 9, 0, [("Drama", 0, 9)]))

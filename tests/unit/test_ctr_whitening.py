@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from trackrec.ctr.features import Vectors, scaled, whitened
+from trackrec.ctr.features import Vectors, whitened
 from trackrec.ctr.whitening import fit_whitening
 from trackrec.runtime.errors import BadInputError
 
@@ -68,8 +68,3 @@ def test_rows_without_a_vector_are_zeros_with_flag_0_and_teach_the_map_nothing(e
     assert (values[0][~present] == 0).all()
     assert flags[:, 0].tolist() == present.astype(float).tolist()
     assert np.array_equal(maps["liked"].mean, fit_whitening(encoded[present], 4, "").mean)
-
-
-def test_numbers_are_scaled_by_the_fitted_rows_and_constants_become_0():
-    numbers = np.array([[1, 5], [3, 5], [100, 7]], dtype=np.float32)
-    assert scaled(numbers, np.array([0, 1])).tolist() == [[-1, 0], [1, 0], [98, 0]]

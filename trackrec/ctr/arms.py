@@ -10,12 +10,11 @@ import numpy as np
 
 from trackrec.ctr.controls import permuted, planted, user_signal
 from trackrec.ctr.dataset import CommonInputs
-from trackrec.ctr.features import Features, SnapshotVectors, Vectors, no_features, scaled, whitened
+from trackrec.ctr.features import PROMPT, Features, SnapshotVectors, Vectors, no_features, whitened
 from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
 from trackrec.ctr.matching import centroid_matches, scaled_matches
-from trackrec.ctr.reccots import item_cosines, read_reccots
-from trackrec.ctr.results import Projection
+from trackrec.ctr.reccots import item_cosines, read_reccots, scaled_cosines
 from trackrec.ctr.roles import PERMUTED, PLAIN, PLANTED, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
@@ -45,21 +44,9 @@ class Arms:
         """Features of an arm; only those of PERMUTED and PLANTED depend on the seed."""
         return self.makers[arm](seed)
 
-    def projections(self) -> list[Projection]:
-        """How the vectors of each arm that does not depend on the seed are whitened."""
-        of_arms = {arm: self.makers[arm](Seed(0, None)) for arm in self.names if arm not in (PERMUTED, PLANTED)}
-        return [
-            Projection(
-                arm=arm,
-                vector=vector,
-                feature_version=features.version,
-                mean=whitening.mean.tolist(),
-                components=whitening.components.tolist(),
-                deviation=whitening.deviation.tolist(),
-            )
-            for arm, features in of_arms.items()
-            for vector, whitening in features.projections.items()
-        ]
+    def fixed_features(self) -> dict[str, Features]:
+        """Features of the arms that do not depend on the seed."""
+        return {arm: self.makers[arm](Seed(0, None)) for arm in self.names if arm not in (PERMUTED, PLANTED)}
 
 
 @dataclass(frozen=True)
@@ -82,15 +69,14 @@ def read_arms(inputs: ArmInputs) -> Arms:
     names = tuple(dict.fromkeys((PLAIN, *settings.arms, *settings.feature_versions)))
     nothing = no_features(inputs.samples)
     makers: dict[str, Callable[[Seed], Features]] = dict.fromkeys((PLAIN, WITHOUT_ITEM_TEXT), lambda _: nothing)
-    reccots = None
-    if {"reccot", "permuted", "planted"} & set(names):
-        reccots = _checked(
-            read_reccots(inputs.lake, inputs.samples, settings.feature_version), "reccot_vectors", inputs
-        )
-        makers |= _reccot_makers(inputs, reccots)
+    if {"reccot", "permuted", "planted", "facts"} & set(names):
+        # Without RecCoTs of G under test the controls carry the teacher's.
+        by_teacher = "teacher" in names and "reccot" not in names and settings.feature_version is None
+        reccots = read_reccots(inputs.lake, inputs.samples, settings.feature_version, by_teacher=by_teacher)
+        makers |= _reccot_makers(inputs, _checked(reccots, "reccot_vectors", inputs))
     if "teacher" in names:
-        by_teacher = read_reccots(inputs.lake, inputs.samples, None, by_teacher=True)
-        makers["teacher"] = _fixed(_reccot_features(inputs, _checked(by_teacher, "reccot_vectors", inputs)))
+        of_teacher = read_reccots(inputs.lake, inputs.samples, None, by_teacher=True)
+        makers["teacher"] = _fixed(_reccot_features(inputs, _checked(of_teacher, "reccot_vectors", inputs)))
     for name, version in settings.feature_versions.items():
         named = _checked(read_reccots(inputs.lake, inputs.samples, version), "reccot_vectors", inputs)
         makers[name] = _fixed(_reccot_features(inputs, named))
@@ -123,12 +109,18 @@ def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Cal
 
     def planted_features(seed: Seed) -> Features:
         assert seed.plain is not None, "plain is the first arm of a seed"
-        signal = user_signal(inputs.samples, seed.plain, inputs.train, inputs.test, seed.number)
+        # Who carries a signal depends on whose vector a snapshot got.
+        present = np.append(permuted(reccots, seed.number).vectors[carrier].present, False)
+        signal = user_signal(
+            inputs.samples, seed.plain, inputs.train, inputs.test, seed.number, carried=present[reccots.snapshot]
+        )
         with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
         return replace(with_signal, planted_worth=signal.worth)
 
+    facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
     return {
         "reccot": _fixed(reccot),
+        "facts": lambda _: _vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"),
         "permuted": lambda seed: _reccot_features(inputs, permuted(reccots, seed.number)),
         "planted": planted_features,
     }
@@ -141,7 +133,7 @@ def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
     """Whitened vectors of the snapshots, and the cosines of their parts with the sample's item."""
     features = _vector_features(inputs, snapshots, "reccot_vectors")
     cosines = item_cosines(snapshots, inputs.samples, inputs.items)
-    return replace(features, numbers=scaled(cosines, inputs.train))
+    return replace(features, numbers=scaled_cosines(cosines))
 
 
 def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) -> Features:
@@ -149,14 +141,15 @@ def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) 
     components = inputs.settings.components
     values, flags, projections = whitened(snapshots.vectors, fitted, components, table)
     numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
-    return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections)
+    omitted = tuple(name for name in snapshots.vectors if name not in projections)
+    return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections, omitted)
 
 
 def _description_features(inputs: ArmInputs) -> Features:
     """What the text of another writer than the catalogue says of the target: its vector, and how it matches."""
     samples, settings = inputs.samples, inputs.settings
     source = settings.description_source or newest_description(inputs.lake)
-    texts = read_item_texts(inputs.lake, samples, source)
+    texts = read_item_texts(inputs.lake, samples, source, inputs.items.encoder_version)
     row = np.where(texts.described, np.arange(len(texts.described)), -1)[samples.item_all]
     fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
     vectors = {"description": Vectors(texts.vectors, texts.described)}

@@ -54,14 +54,22 @@ class Signal:
 
 
 def user_signal(
-    samples: Samples, plain: Scores, train: Ints, test: Ints, seed: int, worth: float = PLANTED_WORTH
+    samples: Samples,
+    plain: Scores,
+    train: Ints,
+    test: Ints,
+    seed: int,
+    worth: float = PLANTED_WORTH,
+    carried: npt.NDArray[np.bool_] | None = None,
 ) -> Signal:
     """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
 
     ``plain``: P(label = 1) of all samples, shape (samples,), read on the rows ``train`` and ``test``. Noise is added
     until plain's logit plus the signal, with a weight fitted on ``train`` only, has a test AUC ``worth`` above plain's.
-    Where even without noise it brings less, the worth says so.
+    Where even without noise it brings less, the worth says so. ``carried``: (samples,) rows that join a vector which
+    carries the signal, None: all; in the others it is 0, as it cannot be read there.
     """
+    carries = np.ones(len(samples.user)) if carried is None else carried.astype(np.float64)
     rows = np.concatenate([train, test])
     residual = samples.label[rows] - plain[rows]
     users = len(samples.users)
@@ -73,9 +81,9 @@ def user_signal(
     for _ in range(_STEPS):
         share = (low + high) / 2
         signal = _standard(share * surprise + (1 - share) * noise)
-        low, high = (share, high) if _worth(signal, samples, plain, train, test) < worth else (low, share)
+        low, high = (share, high) if _worth(signal, carries, samples, plain, train, test) < worth else (low, share)
     signal = _standard(high * surprise + (1 - high) * noise)
-    return Signal(signal, _worth(signal, samples, plain, train, test))
+    return Signal(signal, _worth(signal, carries, samples, plain, train, test))
 
 
 def planted(snapshots: SnapshotVectors, signal: Signal, column: str, seed: int) -> SnapshotVectors:
@@ -104,12 +112,15 @@ def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-12))
 
 
-def _worth(signal: npt.NDArray[np.float64], samples: Samples, plain: Scores, train: Ints, test: Ints) -> float:
+def _worth(
+    of_user: npt.NDArray[np.float64], carries: Scores, samples: Samples, plain: Scores, train: Ints, test: Ints
+) -> float:
     kept = np.clip(plain, _NEAREST, 1 - _NEAREST)
     logit = np.log(kept) - np.log1p(-kept)
-    weight = _fitted_weight(signal[samples.user[train]], logit[train], samples.label[train])
+    signal = carries * of_user[samples.user]
+    weight = _fitted_weight(signal[train], logit[train], samples.label[train])
     label = samples.label[test]
-    with_signal = logit[test] + weight * signal[samples.user[test]]
+    with_signal = logit[test] + weight * signal[test]
     return auc(label, with_signal) - auc(label, logit[test])
 
 

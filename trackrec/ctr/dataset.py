@@ -50,6 +50,7 @@ class CommonInputs:
     history: Tensor  # (rows, L) row numbers of the user's past events, newest last, -1 where there are fewer
     dense: Tensor  # (rows, n) counters, and where items have texts how they match
     item_inputs: Tensor  # (items, n) by item_all
+    item_whitening: Whitening | None = None  # of the text vectors among them; None where items have no texts
 
     @classmethod
     def of(cls, samples: Samples, texts: ItemTexts, length: int, components: int, fitted: Ints) -> CommonInputs:
@@ -62,11 +63,13 @@ class CommonInputs:
         if texts.vectors.shape[1]:
             cosines = centroid_matches(samples, past, texts.vectors)
             dense.append(scaled_matches(cosines, attribute_match(samples, texts.attributes)))
+        whitening = _item_whitening(samples, texts, components, fitted)
         return cls(
             samples,
             torch.from_numpy(past.astype(np.int32)),
             torch.from_numpy(np.concatenate(dense, axis=1)),
-            torch.from_numpy(_item_inputs(samples, texts, components, fitted)),
+            torch.from_numpy(_item_inputs(texts, whitening)),
+            whitening,
         )
 
 
@@ -119,14 +122,20 @@ def _with_zeros(values: Floats) -> Tensor:
     return torch.from_numpy(np.concatenate([values, np.zeros((1, values.shape[1]), np.float32)]))
 
 
-def _item_inputs(samples: Samples, texts: ItemTexts, components: int, fitted: Ints) -> Floats:
-    """Whitened text vector and 0/1 attributes of every item, (items, n); fitted on the items of the rows ``fitted``."""
+def _item_whitening(samples: Samples, texts: ItemTexts, components: int, fitted: Ints) -> Whitening | None:
+    """Fitted on the items of the sample rows ``fitted``; None where no item has a text."""
     if not texts.vectors.shape[1]:
-        return np.zeros((len(texts.described), 0), np.float32)
+        return None
     items = np.unique(samples.item_all[fitted])
     items = items[texts.described[items]]
     size = min(components, texts.vectors.shape[1])
-    whitening: Whitening = fit_whitening(texts.vectors[items], size, "table item_vectors, column item_vector")
+    return fit_whitening(texts.vectors[items], size, "table item_vectors, column item_vector")
+
+
+def _item_inputs(texts: ItemTexts, whitening: Whitening | None) -> Floats:
+    """Whitened text vector and 0/1 attributes of every item, times ITEM_SCALE; (items, n)."""
+    if whitening is None:
+        return np.zeros((len(texts.described), 0), np.float32)
     values = np.where(texts.described[:, None], whitening.apply(texts.vectors), np.float32(0))
     return np.asarray(ITEM_SCALE * np.concatenate([values, texts.attributes], axis=1), dtype=np.float32)
 

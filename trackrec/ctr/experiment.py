@@ -12,6 +12,7 @@ from trackrec.ctr.arms import ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
+from trackrec.ctr.reccots import newest_encoder
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, figures_on_test
 from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples, load_samples
@@ -81,7 +82,7 @@ def read_experiment(settings: CtrSettings, lake: Lake) -> Experiment:
     train = samples.rows("ctr_train", _in_scope_only(settings))
     test = samples.rows("ctr_test", in_scope_only=True)
     nothing = no_item_texts(samples)
-    texts = read_item_texts(lake, samples) if settings.item_texts else nothing
+    texts = read_item_texts(lake, samples, encoder=newest_encoder(lake)) if settings.item_texts else nothing
     common = _common(settings, samples, texts, train)
     bare = _common(settings, samples, nothing, train) if WITHOUT_ITEM_TEXT in settings.arms else None
     return Experiment(
@@ -128,7 +129,7 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)
         if arm == PLAIN:
             plain_auc = row.test_auc
-            # Of all training rows, also those that ``share`` leaves out: the planted signal is made of them all.
+            # Of all training rows, also those that ``share`` leaves out: a planted signal would be made of them all.
             seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, experiment.train), predicted))
         row = replace(
             row,

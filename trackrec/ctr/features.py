@@ -12,6 +12,8 @@ from trackrec.ctr.samples import Samples
 from trackrec.ctr.whitening import Floats, Whitening, fit_whitening
 from trackrec.metrics.arrays import Ints
 
+PROMPT = "prompt"  # the vector of a history's facts, beside those of what was written about it
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -51,11 +53,16 @@ class Features:
     numbers: Floats  # (samples, n) of a sample itself, scaled
     version: str | None = None  # feature_version
     projections: Mapping[str, Whitening] = field(default_factory=dict)
+    omitted: tuple[str, ...] = ()  # vectors that too few training snapshots have
     planted_worth: float | None = None  # AUC that a planted signal adds to plain, read without any network
 
     def coverage(self, rows: Ints) -> float:
-        """Share of the samples ``rows`` with a vector."""
-        return float(np.mean(self.row[rows] >= 0)) if self.vectors else float(self.numbers.shape[1] > 0)
+        """Share of the samples ``rows`` with a vector, besides the prompt's where there are others."""
+        if not self.vectors:
+            return float(self.numbers.shape[1] > 0)
+        texts = [i for i, name in enumerate(self.projections) if name != PROMPT] or slice(None)
+        with_none = np.concatenate([self.flags, np.zeros((1, self.flags.shape[1]), np.float32)])
+        return float(with_none[self.row[rows]][:, texts].any(axis=1).mean())
 
 
 def no_features(samples: Samples) -> Features:
@@ -70,19 +77,17 @@ def whitened(
 ) -> tuple[tuple[Floats, ...], Floats, dict[str, Whitening]]:
     """Whitened values, flags and the maps of ``vectors``, fitted on those of the rows ``fitted`` that are present.
 
-    ``table``: where they come from, for errors. Raises BadInputError as ``fit_whitening``.
+    A vector that no more of these rows have than there are components is left out, unless it is so with all: then
+    BadInputError as ``fit_whitening``. ``table``: where they come from, for errors.
     """
     values, flags, maps = [], [], {}
-    for column, vector in vectors.items():
+    counts = {name: int(vector.present[fitted].sum()) for name, vector in vectors.items()}
+    enough = [name for name, vector in vectors.items() if counts[name] > min(components, vector.values.shape[1])]
+    for column in enough or vectors:
+        vector = vectors[column]
         present = fitted[vector.present[fitted]]
         size = min(components, vector.values.shape[1])
         maps[column] = fit_whitening(vector.values[present], size, f"table {table}, {column}")
         values.append(np.where(vector.present[:, None], maps[column].apply(vector.values), np.float32(0)))
         flags.append(vector.present)
     return tuple(values), np.stack(flags, axis=1).astype(np.float32), maps
-
-
-def scaled(numbers: Floats, fitted: Ints) -> Floats:
-    """``numbers`` (samples, n) with mean 0 and standard deviation 1 on the rows ``fitted``; constants become 0."""
-    mean, deviation = numbers[fitted].mean(axis=0), numbers[fitted].std(axis=0)
-    return np.asarray((numbers - mean) / np.where(deviation > 1e-6, deviation, np.inf), dtype=np.float32)

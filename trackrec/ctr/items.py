@@ -16,6 +16,9 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
 from trackrec.tables.schemas.items import CATALOGUE
 
+# Of a catalogue with brands or tags: each is a number of every item of every history in a batch, 512 · 51 · 100 floats
+# are 10 MB.
+MOST_ATTRIBUTES = 100
 _COLUMNS = ("item_id", "encoder_version", "text_source", "attributes", "item_vector", "created_time")
 
 
@@ -35,8 +38,11 @@ def no_item_texts(samples: Samples) -> ItemTexts:
     return ItemTexts(np.zeros((items, 0), np.float32), np.zeros(items, bool), np.zeros((items, 0), np.float32), "")
 
 
-def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE) -> ItemTexts:
-    """The vectors of ``source``, of the encoder that wrote last. BadInputError: no table, no vector of these items."""
+def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE, encoder: str | None = None) -> ItemTexts:
+    """The vectors of ``source`` by ``encoder``, where it has none by the one with most items, of several the newest.
+
+    BadInputError: no table, no vector of these items.
+    """
     table = lake.read_columns("item_vectors", _COLUMNS)
     of_source = table.filter(pc.equal(table["text_source"], source))
     if of_source.num_rows == 0:
@@ -45,7 +51,7 @@ def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE) -> It
             f"table item_vectors has no row of text_source {source}. Present: {present}.",
             "Run jobs/encode_items.py, and for descriptions jobs/describe_items.py before it.",
         )
-    version = str(of_source["encoder_version"][int(np.argmax(microseconds(of_source["created_time"])))])
+    version = _encoder_of(of_source, encoder)
     rows = of_source.filter(pc.equal(of_source["encoder_version"], version)).sort_by("created_time")
     code = pc.index_in(rows["item_id"], value_set=samples.items)
     rows, code = _newest(rows.filter(pc.is_valid(code)), pc.drop_null(code).to_numpy().astype(np.int64))
@@ -60,6 +66,16 @@ def read_item_texts(lake: Lake, samples: Samples, source: str = CATALOGUE) -> It
     described = np.zeros(len(samples.items), bool)
     described[code] = True
     return ItemTexts(vectors, described, _attributes(rows["attributes"], code, len(samples.items)), version)
+
+
+def _encoder_of(table: pa.Table, preferred: str | None) -> str:
+    of_encoders = table.group_by("encoder_version").aggregate([("item_id", "count_distinct"), ("created_time", "max")])
+    rows = of_encoders.to_pylist()
+    if any(row["encoder_version"] == preferred for row in rows):
+        return str(preferred)
+    # Most items first: an encoding that was broken off is the newest and knows a part of them only.
+    newest = max(rows, key=lambda row: (row["item_id_count_distinct"], row["created_time_max"]))
+    return str(newest["encoder_version"])
 
 
 def newest_description(lake: Lake) -> str:
@@ -93,10 +109,13 @@ def _newest(rows: pa.Table, code: Ints) -> tuple[pa.Table, Ints]:
 
 
 def _attributes(column: pa.ChunkedArray, code: Ints, items: int) -> Floats:
-    """Attributes as 0 and 1, in alphabetical order of their names."""
+    """The most frequent attributes as 0 and 1, in alphabetical order of their names."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
     values = pc.list_flatten(column)
-    names = pc.unique(values).sort() if len(values) else pa.array([], pa.string())
+    counted = sorted(values.value_counts().to_pylist(), key=lambda pair: (-pair["counts"], pair["values"]))
+    names = pa.array(sorted(pair["values"] for pair in counted[:MOST_ATTRIBUTES]), pa.string())
+    place = pc.fill_null(pc.index_in(values, value_set=names), -1).to_numpy().astype(np.int64)
+    item = np.repeat(code, lengths)
     matrix = np.zeros((items, len(names)), np.float32)
-    matrix[np.repeat(code, lengths), pc.index_in(values, value_set=names).to_numpy().astype(np.int64)] = 1
+    matrix[item[place >= 0], place[place >= 0]] = 1
     return matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,11 +22,13 @@ PARTS = ("liked", "avoided", "outlook")
 # Parts whose cosine with the target item is a number of its own. Alone, on the demo's rows and by the teacher's texts,
 # liked minus avoided has AUC .562, with half of outlook's added .575, the entire text's .497.
 _MATCHED = PARTS
+_CENTRE, _SCALE = 0.25, 8  # of MiniLM's cosines between such sentences and "title (year), genres"
 
 
 def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
-    """``reccot_vectors`` of one feature_version: prompt; liked, avoided and outlook, or without these the whole RecCoT.
+    """``reccot_vectors`` of one feature_version: prompt; liked, avoided and outlook, or instead the entire RecCoT.
 
+    Where at least half of the texts have parts, the few without stand as they are in the place of the liked part.
     ``version`` None takes what was published last, by the teacher or by anyone else. BadInputError: no table, no such
     version, or vectors that differ in size or are not finite.
     """
@@ -41,9 +44,12 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
             "Correct ctr.feature_version or ctr.feature_versions, or leave it out to take the newest.",
         )
     vectors = {name.removesuffix("_vector"): _vectors(table[name], name) for name in names}
-    written = [name for name in vectors if vectors[name].present.any()]
-    has_parts = any(part in written for part in PARTS)
-    chosen = [name for name in written if name != "reccot" or not has_parts]
+    parted = np.any([vectors[part].present for part in PARTS], axis=0)
+    if parted.mean() >= 0.5:
+        vectors["liked"] = _filled(vectors["liked"], vectors.pop("reccot"), ~parted)
+    else:
+        vectors = {name: vector for name, vector in vectors.items() if name not in PARTS}
+    chosen = [name for name in vectors if vectors[name].present.any()]
     user = user_codes(table["user_id"], samples)
     snapshot = newest_until(user, microseconds(table["as_of"]), samples.user, samples.event_time)
     encoder = table["encoder_version"][0].as_py()
@@ -73,10 +79,38 @@ def item_cosines(snapshots: SnapshotVectors, samples: Samples, items: ItemTexts)
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+def scaled_cosines(cosines: Floats) -> Floats:
+    """``item_cosines`` as inputs of a network, 0 where a part is missing. Fixed numbers, as in ``matching``."""
+    return np.asarray(np.where(cosines == 0, 0, (cosines - _CENTRE) * _SCALE), dtype=np.float32)
+
+
+def newest_encoder(lake: Lake) -> str | None:
+    """The encoder of the RecCoTs that were published last; None without any, or where an earlier version wrote them."""
+    if not lake.exists("reccot_vectors"):
+        return None
+    table = lake.read_columns("reccot_vectors", ["encoder_version", "created_time"])
+    version = table["encoder_version"][int(np.argmax(microseconds(table["created_time"])))].as_py()
+    return None if version is None else encoder_itself(version)
+
+
+def encoder_itself(version: str) -> str:
+    """Without the ``+…`` behind its hash, which says what texts the encoder was given."""
+    name, at, rest = version.rpartition("@")
+    return f"{name}{at}{rest.partition('+')[0]}"
+
+
+def _filled(vectors: Vectors, others: Vectors, rows: npt.NDArray[np.bool_]) -> Vectors:
+    """``vectors`` with those of ``others`` in ``rows``."""
+    if not vectors.values.shape[1] or not rows.any():
+        return vectors
+    values, present = vectors.values.copy(), vectors.present.copy()
+    values[rows], present[rows] = others.values[rows], others.present[rows]
+    return Vectors(values, present)
+
+
 def _check_encoder(snapshots: SnapshotVectors, items: ItemTexts) -> None:
     of_parts = [vector.values.shape[1] for name, vector in snapshots.vectors.items() if name in _MATCHED]
-    # "+…" says what an encoder was given, parts or a catalogue's text; before it stands the encoder itself.
-    encoder = (snapshots.encoder_version or items.encoder_version).partition("+")[0]
+    encoder = encoder_itself(snapshots.encoder_version or items.encoder_version)
     if encoder != items.encoder_version or set(of_parts) - {items.vectors.shape[1]}:
         raise BadInputError(
             f"table reccot_vectors was encoded by {encoder}, parts of {of_parts} floats, and item_vectors by "

@@ -40,8 +40,8 @@ class GainRow:
 class SliceGain:
     """One row of ``gain_slices``, without the columns that say who wrote it and when.
 
-    Figures are means over seeds, differences paired by seed, intervals of 95 % over users and seeds (``ctr.gain``); NaN
-    where ``reason`` says why. ``uauc`` counts each user once.
+    Figures are means over seeds, differences paired by seed, intervals of 95 % over users and seeds (``comparison``);
+    NaN where ``reason`` says why. ``uauc`` counts each user once.
     """
 
     backbone: str
@@ -72,18 +72,6 @@ class FiguresOnTest(TypedDict):
     test_uauc: float
     test_uauc_unweighted: float
     test_ece: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Projection:
-    """One row of ``feature_projections``, without the columns that say who wrote it and when."""
-
-    arm: str
-    vector: str
-    feature_version: str | None
-    mean: list[float]
-    components: list[list[float]]
-    deviation: list[float]
 
 
 def figures_on_test(label: Labels, probability: Scores, user: Users) -> FiguresOnTest:

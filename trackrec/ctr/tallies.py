@@ -15,6 +15,8 @@ from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Scores
 from trackrec.tables.lake import Lake
 
+_COLUMNS = ("user_id", "as_of", "n_events", "n_liked", "tallies", "template_version", "created_time")
+
 
 def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
     """Of each snapshot in ``user_histories`` two vectors (snapshots, 1 + attributes): shares of likes, and log counts.
@@ -22,10 +24,10 @@ def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
     ``likes``: the user's share of likes, then of each attribute the share on it minus the user's own; both shrunk, and
     0 where the attribute is not among the tallies. ``counts``: log(1 + events), of all and of each attribute. Two
     vectors, as the counts vary more: on MovieLens-100k 15 of the first 16 components of one vector were made of them.
-    BadInputError: no table.
+    Of several templates the one written last counts, of several prompts of a snapshot the newest. BadInputError: no
+    table.
     """
-    table = lake.read_columns("user_histories", ["user_id", "as_of", "n_events", "n_liked", "tallies"])
-    table = table.sort_by([(name, "ascending") for name in ("as_of", "user_id")])
+    table = _newest(lake.read_columns("user_histories", _COLUMNS))
     events, liked = (table[name].to_numpy().astype(np.float64) for name in ("n_events", "n_liked"))
     # Shrunk to the share of all snapshots until then: what became known later must not reach an earlier one.
     share = shrunk_share(liked, events, (liked.cumsum() + 1) / (events.cumsum() + 2))
@@ -36,6 +38,15 @@ def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
     user = user_codes(table["user_id"], samples)
     snapshot = newest_until(user, microseconds(table["as_of"]), samples.user, samples.event_time)
     return SnapshotVectors(vectors, user, snapshot)
+
+
+def _newest(table: pa.Table) -> pa.Table:
+    """One row a (user, as_of), of the template that was written last, sorted by as_of and user."""
+    template = table["template_version"][int(np.argmax(microseconds(table["created_time"])))]
+    rows = table.filter(pc.equal(table["template_version"], template))
+    rows = rows.sort_by([(name, "ascending") for name in ("as_of", "user_id", "created_time")])
+    keys = rows.select(["as_of", "user_id"]).to_pandas()
+    return rows.filter(pa.array(~keys.duplicated(keep="last")))
 
 
 def _attributes(column: pa.ChunkedArray, share: Scores) -> tuple[Scores, Scores]:

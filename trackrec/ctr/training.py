@@ -42,7 +42,7 @@ def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, see
 
     What is validated and kept is the average of the weights over the last steps. Of epochs with the same log-loss the
     first is kept: later ones only fitted the training rows further. Initial weights, order of rows and dropout depend
-    on ``seed`` alone, and are the same for every arm of that seed.
+    on ``seed`` alone, and are the same for every arm of that seed but without_item_text, whose layers are smaller.
     """
     model = Network(data, settings, seed)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_MEMORY))  # type: ignore[no-untyped-call]

@@ -9,12 +9,12 @@ import numpy as np
 from trackrec.ctr.controls import PLANTED_SHARE
 from trackrec.ctr.gain import FOUND, Gain
 from trackrec.ctr.results import SliceGain
-from trackrec.ctr.roles import CONTROLS, ITEM_DESCRIPTION, PERMUTED, PLANTED, RECCOT, RIVALS, TALLIES
+from trackrec.ctr.roles import CONTROLS, FACTS, ITEM_DESCRIPTION, PERMUTED, PLANTED, RECCOT, RIVALS, TALLIES
 from trackrec.ctr.slices import against
 
 _PAIRS = 10_000  # AUC to four decimals is a whole number of them
 _FEATURES = {RECCOT: "the RecCoTs", ITEM_DESCRIPTION: "the item descriptions"}
-_RIVALS = {PERMUTED: "texts about other users", TALLIES: "the counts alone"}
+_RIVALS = {PERMUTED: "texts about other users", TALLIES: "the counts alone", FACTS: "the facts without a RecCoT"}
 
 
 def planted_verdict(gains: Mapping[str, Gain]) -> str:
@@ -45,16 +45,26 @@ def control_verdicts(gains: Mapping[str, Gain], slices: Sequence[SliceGain]) -> 
     verdicts = []
     if PERMUTED in gains and gains[PERMUTED].is_gain:
         verdicts.append(f"{PERMUTED}: texts about other users show a gain too, so a gain here is not what texts say")
-    if RECCOT not in gains or gains[RECCOT].mean <= 0:
-        return verdicts
-    rows = {row.slice: row for row in slices if row.arm == RECCOT}
+    for arm in gains:
+        if _is_of_reccots(arm) and gains[arm].mean > 0:
+            verdicts += _rival_verdicts(arm, gains, {row.slice: row for row in slices if row.arm == arm})
+    return verdicts
+
+
+def _is_of_reccots(arm: str) -> bool:
+    """RecCoTs of G: the arm reccot, and every feature version by name."""
+    return arm not in (*CONTROLS, ITEM_DESCRIPTION)
+
+
+def _rival_verdicts(arm: str, gains: Mapping[str, Gain], rows: Mapping[str, SliceGain]) -> list[str]:
+    verdicts = []
     for rival in (rival for rival in RIVALS if rival in gains):
         row = rows.get(against(rival))
-        if gains[rival].mean >= gains[RECCOT].mean:
-            verdicts.append(f"{RECCOT} brings no more than its control {rival}: the texts earn nothing")
+        if gains[rival].mean >= gains[arm].mean:
+            verdicts.append(f"{arm} brings no more than its control {rival}: the texts earn nothing")
         elif row is not None and not row.low > 0:
             verdicts.append(
-                f"{RECCOT} is not shown to bring more than its control {rival} ({row.gain:+.4f}, 95 % interval "
+                f"{arm} is not shown to bring more than its control {rival} ({row.gain:+.4f}, 95 % interval "
                 f"{row.low:+.4f} to {row.high:+.4f}): the texts earn nothing that this design can show"
             )
     return verdicts
@@ -101,7 +111,7 @@ def _meaning(gains: Mapping[str, Gain], arm: str, slices: Sequence[SliceGain]) -
         return "That is more than chance: they make the model worse."
     if not gain.is_gain:
         return f"That is less than this test can tell from chance; 8 times in 10 it would see {_pairs(smallest)}."
-    rivals = [rival for rival in RIVALS if _unbeaten(rival, gains, arm, slices)] if arm == RECCOT else []
+    rivals = [rival for rival in RIVALS if _unbeaten(rival, gains, arm, slices)] if _is_of_reccots(arm) else []
     if rivals:
         return f"That is more than chance, but {' and '.join(map(_RIVALS.__getitem__, rivals))} may do as much."
     return "That is more than chance: they make the model better."

@@ -25,7 +25,7 @@ def item_prompts(items: DataFrame, template: ItemTemplate) -> DataFrame:
                 "prompt_body": _prompt_body(template),
             }
         )
-        .withColumn("prompt_key", key_of("item_id", "template_version", "prompt_body"))
+        .withColumn("prompt_key", key_of("item_id", "item_key", "template_version", "prompt_body"))
         .select("item_id", "item_key", "template_version", "prompt_key", "prompt_body")
     )
 

@@ -26,8 +26,10 @@ def stored_figures(lake: Lake) -> list[GainFigures]:
     """
     rows = _rows(lake, "feature_gain", GainRow)
     slices = _rows(lake, "gain_slices", SliceGain) if lake.exists("gain_slices") else []
+    # A run that was broken off has no intervals: one that has them stands above it, however old.
+    ended = {(row["run_id"], row["backbone"]) for row in slices}
     newest: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: row["created_time"]):
+    for row in sorted(rows, key=lambda row: ((row["run_id"], row["backbone"]) in ended, row["created_time"])):
         if row["arm"] == PLAIN:
             newest[row["backbone"]] = row
     figures = [_figures(last, rows, slices) for _, last in sorted(newest.items())]

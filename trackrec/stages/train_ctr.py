@@ -51,9 +51,10 @@ def train_ctr(run: Run, tables: Lake) -> GainOutcome:
         experiment = read_experiment(settings, tables)
         floors = measure_floors(experiment)
         stage.counts = {"rows": _insert(run, tables, floors), "late_labels": experiment.sizes.late}
-        projections = [asdict(row) | run.stamp() for row in experiment.arms.projections()]
-        if projections:
-            tables.insert_rows("feature_projections", projections)
+        _insert_projections(run, tables, experiment)
+        for arm, features in experiment.arms.fixed_features().items():
+            if features.omitted:
+                stage.notice(f"{arm}: too few training snapshots have {', '.join(features.omitted)}, left out")
         backbones = list(dict.fromkeys((settings.backbone, *settings.further_backbones)))
         fits = _Fits(stage, _number_of_fits(experiment) * len(backbones))
         measured = []
@@ -132,6 +133,14 @@ def _number_of_fits(experiment: Experiment) -> int:
 def _insert(run: Run, tables: Lake, rows: Sequence[GainRow]) -> int:
     stamp = run.stamp()
     return tables.insert_rows("feature_gain", [asdict(row) | stamp for row in rows])
+
+
+def _insert_projections(run: Run, tables: Lake, experiment: Experiment) -> None:
+    from trackrec.ctr.projections import projections_of
+
+    rows = [asdict(row) | run.stamp() for row in projections_of(experiment)]
+    if rows:
+        tables.insert_rows("feature_projections", rows)
 
 
 def _insert_slices(run: Run, tables: Lake, slices: Sequence[SliceGain]) -> None:

@@ -16,6 +16,7 @@ Arm = Literal[
     "planted",  # a signal of known worth, which the instrument must find
     "permuted",  # RecCoTs of other users, which must bring nothing
     "tallies",  # what the RecCoTs were written from, as numbers
+    "facts",  # what they were written from, as its vector
     "teacher",  # texts that are true by construction (jobs/publish_teacher.py)
     "reccot",
     "item_description",  # what G wrote about the items (jobs/describe_items.py)
@@ -32,7 +33,7 @@ class CtrSettings(Section):
 
     backbone: Backbone = "DIN"
     further_backbones: tuple[Backbone, ...] = ()  # a verdict that holds on one network only is one about that network
-    arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "reccot")
+    arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "facts", "reccot")
     feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
     seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
     learning_curve: tuple[Share, ...] = ()  # shares of the training rows on which the arms are measured besides all

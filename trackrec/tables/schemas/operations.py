@@ -127,8 +127,8 @@ FEATURE_PROJECTIONS = Table(
     "snapshots that training rows join; a model that serves such features needs the same.",
     (
         Column("run_id", "string", "the run of the CTR job, as in feature_gain"),
-        Column("arm", "string", "as in feature_gain; controls that are drawn anew for each seed have no row"),
-        Column("vector", "string", "prompt, liked, avoided, outlook, reccot, …"),
+        Column("arm", "string", "as in feature_gain; all: the items' texts; controls drawn by seed have no row"),
+        Column("vector", "string", "prompt, liked, avoided, outlook, reccot, item (its inputs are .3 times these), …"),
         Column("feature_version", "string", "the features used; NULL where none", nullable=True),
         Column("mean", "array<float>", "as long as the vector"),
         Column(
