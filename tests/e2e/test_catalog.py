@@ -15,7 +15,15 @@ WRITTEN = (
     "item_vectors", "runs", "feature_gain", "gain_slices", "feature_projections",
 )  # fmt: skip
 OF_THE_RUN = {"run_id", "created_time", "started_time", "config_hash", "latency_ms", "engine_id"}
-SMALL_CTR = {"seeds": [1, 2], "history": 4, "hidden_units": [8], "embedding_dim": 4, "epochs": 1, "threads": 1}
+SMALL_CTR = {
+    "seeds": [1, 2],
+    "components": 2,
+    "history": 4,
+    "hidden_units": [8],
+    "embedding_dim": 4,
+    "epochs": 1,
+    "threads": 1,
+}
 
 
 @pytest.fixture(scope="module")
