@@ -14,7 +14,15 @@ from trackrec.runtime.errors import TrackrecError
 pytestmark = pytest.mark.e2e
 
 QUICKSTART = ROOT / "notebooks" / "01_quickstart.py"
-SMALL_CTR = {"seeds": [1, 2], "history": 4, "hidden_units": [8], "embedding_dim": 4, "epochs": 1, "threads": 1}
+SMALL_CTR = {
+    "seeds": [1, 2],
+    "components": 2,
+    "history": 4,
+    "hidden_units": [8],
+    "embedding_dim": 4,
+    "epochs": 1,
+    "threads": 1,
+}
 
 
 class Dbutils:
