@@ -53,7 +53,7 @@ def test_items_of_equal_words_have_prompts_of_their_own_and_an_item_keeps_its_ow
     both = prompts(spark, ALL, ("2", *ALL[1:]))
     assert both["1"].prompt_body == both["2"].prompt_body
     assert both["1"].prompt_key != both["2"].prompt_key
-    assert both["1"].prompt_key == key_of_values("1", TEMPLATE.version, both["1"].prompt_body)
+    assert both["1"].prompt_key == key_of_values("1", both["1"].item_key, TEMPLATE.version, both["1"].prompt_body)
 
 
 @pytest.mark.parametrize("changed", [("1", "Heat II", *ALL[2:]), (*ALL[:2], ["Action"], *ALL[3:]),
