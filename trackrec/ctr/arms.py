@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -15,7 +16,17 @@ from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.items import ItemTexts, newest_description, read_item_texts
 from trackrec.ctr.matching import centroid_matches, scaled_matches
 from trackrec.ctr.reccots import item_cosines, read_reccots, scaled_cosines
-from trackrec.ctr.roles import PERMUTED, PLAIN, PLANTED, WITHOUT_ITEM_TEXT
+from trackrec.ctr.roles import (
+    FACTS,
+    ITEM_DESCRIPTION,
+    PERMUTED,
+    PLAIN,
+    PLANTED,
+    RECCOT,
+    TALLIES,
+    TEACHER,
+    WITHOUT_ITEM_TEXT,
+)
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.tallies import read_tallies
 from trackrec.metrics.arrays import Ints, Scores
@@ -69,22 +80,29 @@ def read_arms(inputs: ArmInputs) -> Arms:
     names = tuple(dict.fromkeys((PLAIN, *settings.arms, *settings.feature_versions)))
     nothing = no_features(inputs.samples)
     makers: dict[str, Callable[[Seed], Features]] = dict.fromkeys((PLAIN, WITHOUT_ITEM_TEXT), lambda _: nothing)
-    if {"reccot", "permuted", "planted", "facts"} & set(names):
+
+    @cache  # each version is read once, whichever arms carry it
+    def reccots_of(version: str | None, *, by_teacher: bool = False) -> SnapshotVectors:
+        reccots = read_reccots(inputs.lake, inputs.samples, version, by_teacher=by_teacher)
+        return _checked(reccots, "reccot_vectors", inputs)
+
+    if {RECCOT, PERMUTED, PLANTED, FACTS} & set(names):
         # Without RecCoTs of G under test the controls carry the teacher's.
-        by_teacher = "teacher" in names and "reccot" not in names and settings.feature_version is None
-        reccots = read_reccots(inputs.lake, inputs.samples, settings.feature_version, by_teacher=by_teacher)
-        makers |= _reccot_makers(inputs, _checked(reccots, "reccot_vectors", inputs))
-    if "teacher" in names:
-        of_teacher = read_reccots(inputs.lake, inputs.samples, None, by_teacher=True)
-        makers["teacher"] = _fixed(_reccot_features(inputs, _checked(of_teacher, "reccot_vectors", inputs)))
+        by_teacher = TEACHER in names and RECCOT not in names and settings.feature_version is None
+        reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
+        makers |= _reccot_makers(inputs, reccots)
+        if FACTS in names:
+            facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
+            makers[FACTS] = _fixed(_vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"))
+    if TEACHER in names:
+        makers[TEACHER] = _fixed(_reccot_features(inputs, reccots_of(None, by_teacher=True)))
     for name, version in settings.feature_versions.items():
-        named = _checked(read_reccots(inputs.lake, inputs.samples, version), "reccot_vectors", inputs)
-        makers[name] = _fixed(_reccot_features(inputs, named))
-    if "tallies" in names:
+        makers[name] = _fixed(_reccot_features(inputs, reccots_of(version)))
+    if TALLIES in names:
         tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
-        makers["tallies"] = _fixed(_vector_features(inputs, tallies, "user_histories"))
-    if "item_description" in names:
-        makers["item_description"] = _fixed(_description_features(inputs))
+        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories"))
+    if ITEM_DESCRIPTION in names:
+        makers[ITEM_DESCRIPTION] = _fixed(_description_features(inputs))
     return Arms(names, makers)
 
 
@@ -104,7 +122,8 @@ def _fixed(features: Features) -> Callable[[Seed], Features]:
 
 
 def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Callable[[Seed], Features]]:
-    reccot = _reccot_features(inputs, reccots)
+    """Makers of the arm that carries ``reccots``, and of the controls that are made of these for each seed."""
+    reccot = _reccot_features(inputs, reccots)  # at once: what cannot be whitened is refused before any training
     carrier = next(name for name in (*_CARRIERS, *reccots.vectors) if name in reccots.vectors)
 
     def planted_features(seed: Seed) -> Features:
@@ -117,12 +136,10 @@ def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Cal
         with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
         return replace(with_signal, planted_worth=signal.worth)
 
-    facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
     return {
-        "reccot": _fixed(reccot),
-        "facts": lambda _: _vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"),
-        "permuted": lambda seed: _reccot_features(inputs, permuted(reccots, seed.number)),
-        "planted": planted_features,
+        RECCOT: _fixed(reccot),
+        PERMUTED: lambda seed: _reccot_features(inputs, permuted(reccots, seed.number)),
+        PLANTED: planted_features,
     }
 
 

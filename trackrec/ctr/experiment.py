@@ -11,10 +11,10 @@ import numpy as np
 from trackrec.ctr.arms import ArmInputs, Arms, Seed, read_arms
 from trackrec.ctr.dataset import CommonInputs, Dataset
 from trackrec.ctr.floors import FLOOR, FLOORS
-from trackrec.ctr.items import ItemTexts, no_item_texts, read_item_texts
+from trackrec.ctr.items import no_item_texts, read_item_texts
 from trackrec.ctr.reccots import newest_encoder
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, figures_on_test
-from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
+from trackrec.ctr.roles import PLAIN, PLANTED, WITHOUT_ITEM_TEXT
 from trackrec.ctr.samples import Samples, load_samples
 from trackrec.ctr.training import fit, predict
 from trackrec.metrics.arrays import Ints, Labels, Scores
@@ -34,7 +34,6 @@ class Experiment:
     settings: CtrSettings
     samples: Samples
     common: CommonInputs
-    without_item_text: CommonInputs | None  # what that arm reads instead, where there is one
     arms: Arms
     train: Ints  # row numbers
     validation: Ints
@@ -42,7 +41,7 @@ class Experiment:
 
     def common_of(self, arm: str) -> CommonInputs:
         """What ``arm`` reads besides its features: alike for all arms but the one that goes without the catalogue."""
-        return self.without_item_text if arm == WITHOUT_ITEM_TEXT and self.without_item_text else self.common
+        return self.common.without_item_texts() if arm == WITHOUT_ITEM_TEXT else self.common
 
     def of_backbone(self, backbone: str) -> Experiment:
         """The same inputs for another network."""
@@ -81,24 +80,19 @@ def read_experiment(settings: CtrSettings, lake: Lake) -> Experiment:
     samples = load_samples(lake)
     train = samples.rows("ctr_train", _in_scope_only(settings))
     test = samples.rows("ctr_test", in_scope_only=True)
-    nothing = no_item_texts(samples)
-    texts = read_item_texts(lake, samples, encoder=newest_encoder(lake)) if settings.item_texts else nothing
-    common = _common(settings, samples, texts, train)
-    bare = _common(settings, samples, nothing, train) if WITHOUT_ITEM_TEXT in settings.arms else None
+    texts = (
+        read_item_texts(lake, samples, encoder=newest_encoder(lake)) if settings.item_texts else no_item_texts(samples)
+    )
+    common = CommonInputs.of(samples, texts, settings.history, settings.components, train)
     return Experiment(
         settings=settings,
         samples=samples,
         common=common,
-        without_item_text=bare,
         arms=read_arms(ArmInputs(settings, lake, samples, texts, common, train, test)),
         train=train,
         validation=samples.rows("ctr_validation", in_scope_only=False),
         test=test,
     )
-
-
-def _common(settings: CtrSettings, samples: Samples, texts: ItemTexts, train: Ints) -> CommonInputs:
-    return CommonInputs.of(samples, texts, settings.history, settings.components, train)
 
 
 def measure_floors(experiment: Experiment) -> list[GainRow]:
@@ -129,7 +123,8 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)
         if arm == PLAIN:
             plain_auc = row.test_auc
-            # Of all training rows, also those that ``share`` leaves out: a planted signal would be made of them all.
+        if arm == PLAIN and PLANTED in experiment.arms.names:
+            # Of all training rows, also those that ``share`` leaves out: the planted signal is made of them all.
             seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, experiment.train), predicted))
         row = replace(
             row,

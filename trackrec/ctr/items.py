@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.samples import Samples, last_written
 from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
@@ -87,7 +87,7 @@ def newest_description(lake: Lake) -> str:
             "table item_vectors has no description of an item, only the catalogue's own text.",
             "Run jobs/describe_items.py first, or take item_description out of ctr.arms.",
         )
-    return str(described["text_source"][int(np.argmax(microseconds(described["created_time"])))])
+    return str(last_written(described, "text_source"))
 
 
 def vector_matrix(column: pa.ChunkedArray, table: str, name: str) -> Floats:

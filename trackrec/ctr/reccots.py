@@ -11,17 +11,17 @@ from trackrec.ctr.as_of import newest_until
 from trackrec.ctr.features import SnapshotVectors, Vectors
 from trackrec.ctr.items import ItemTexts, vector_matrix
 from trackrec.ctr.matching import cosine
-from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.samples import Samples, last_written, microseconds
 from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Ints
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake
+from trackrec.tables.schemas import PART_VECTORS
 from trackrec.tables.writers import TEACHER
 
-PARTS = ("liked", "avoided", "outlook")
-# Parts whose cosine with the target item is a number of its own. Alone, on the demo's rows and by the teacher's texts,
-# liked minus avoided has AUC .562, with half of outlook's added .575, the entire text's .497.
-_MATCHED = PARTS
+PARTS = tuple(name.removesuffix("_vector") for name in PART_VECTORS)
+# The cosine of each part with the target item is a number of its own. Alone, on the demo's rows and by the teacher's
+# texts, liked minus avoided has AUC .562, with half of outlook's added .575, the entire text's .497.
 _CENTRE, _SCALE = 0.25, 8  # of MiniLM's cosines between such sentences and "title (year), genres"
 
 
@@ -32,7 +32,7 @@ def read_reccots(lake: Lake, samples: Samples, version: str | None, *, by_teache
     ``version`` None takes what was published last, by the teacher or by anyone else. BadInputError: no table, no such
     version, or vectors that differ in size or are not finite.
     """
-    names = ["prompt_vector", "reccot_vector", *(f"{part}_vector" for part in PARTS)]
+    names = ["prompt_vector", "reccot_vector", *PART_VECTORS]
     columns = ["user_id", "as_of", "feature_version", "generator_version", "encoder_version", "created_time", *names]
     table = lake.read_columns("reccot_vectors", columns)
     version = version or _newest_version(table, by_teacher=by_teacher)
@@ -71,7 +71,7 @@ def item_cosines(snapshots: SnapshotVectors, samples: Samples, items: ItemTexts)
         return np.zeros((len(samples.user), 0), np.float32)
     _check_encoder(snapshots, items)
     columns = []
-    for part in _MATCHED:
+    for part in PARTS:
         vector = snapshots.vectors.get(part)
         values = np.zeros((len(snapshots.user), items.vectors.shape[1])) if vector is None else vector.values
         with_none = np.concatenate([values, np.zeros((1, values.shape[1]))]).astype(np.float32)
@@ -89,7 +89,7 @@ def newest_encoder(lake: Lake) -> str | None:
     if not lake.exists("reccot_vectors"):
         return None
     table = lake.read_columns("reccot_vectors", ["encoder_version", "created_time"])
-    version = table["encoder_version"][int(np.argmax(microseconds(table["created_time"])))].as_py()
+    version = last_written(table, "encoder_version")
     return None if version is None else encoder_itself(version)
 
 
@@ -109,7 +109,7 @@ def _filled(vectors: Vectors, others: Vectors, rows: npt.NDArray[np.bool_]) -> V
 
 
 def _check_encoder(snapshots: SnapshotVectors, items: ItemTexts) -> None:
-    of_parts = [vector.values.shape[1] for name, vector in snapshots.vectors.items() if name in _MATCHED]
+    of_parts = [vector.values.shape[1] for name, vector in snapshots.vectors.items() if name in PARTS]
     encoder = encoder_itself(snapshots.encoder_version or items.encoder_version)
     if encoder != items.encoder_version or set(of_parts) - {items.vectors.shape[1]}:
         raise BadInputError(
@@ -128,7 +128,7 @@ def _newest_version(table: pa.Table, *, by_teacher: bool) -> str:
             f"table reccot_vectors has no row written by {writer}.",
             "Run jobs/publish_teacher.py first." if by_teacher else "Run jobs/nightly.py first.",
         )
-    return str(rows["feature_version"][int(np.argmax(microseconds(rows["created_time"])))])
+    return str(last_written(rows, "feature_version"))
 
 
 def _vectors(column: pa.ChunkedArray, name: str) -> Vectors:

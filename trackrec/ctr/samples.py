@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,11 @@ class Samples:
 def microseconds(column: pa.ChunkedArray) -> Ints:
     """A timestamp column as int64 microseconds since 1970, UTC."""
     return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy())
+
+
+def last_written(table: pa.Table, column: str) -> Any:
+    """The value of ``column`` in the row with the newest created_time; ``table`` has rows."""
+    return table[column][int(np.argmax(microseconds(table["created_time"])))].as_py()
 
 
 def load_samples(lake: Lake) -> Samples:

@@ -10,7 +10,7 @@ from trackrec.ctr.as_of import newest_until
 from trackrec.ctr.features import SnapshotVectors, Vectors
 from trackrec.ctr.floors import shrunk_share
 from trackrec.ctr.reccots import user_codes
-from trackrec.ctr.samples import Samples, microseconds
+from trackrec.ctr.samples import Samples, last_written, microseconds
 from trackrec.ctr.whitening import Floats
 from trackrec.metrics.arrays import Scores
 from trackrec.tables.lake import Lake
@@ -42,8 +42,7 @@ def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
 
 def _newest(table: pa.Table) -> pa.Table:
     """One row a (user, as_of), of the template that was written last, sorted by as_of and user."""
-    template = table["template_version"][int(np.argmax(microseconds(table["created_time"])))]
-    rows = table.filter(pc.equal(table["template_version"], template))
+    rows = table.filter(pc.equal(table["template_version"], last_written(table, "template_version")))
     rows = rows.sort_by([(name, "ascending") for name in ("as_of", "user_id", "created_time")])
     keys = rows.select(["as_of", "user_id"]).to_pandas()
     return rows.filter(pa.array(~keys.duplicated(keep="last")))

@@ -22,9 +22,9 @@ def served_descriptions(
     description of an earlier text is left out, and so is one without text. Where one generator wrote several, by other
     templates or otherwise sampled, the one of ``template_version`` and ``sampling`` is served, else the newest.
     """
-    asked_now = (F.col("template_version") == template_version, F.col("sampling") == sampling.canonical())
+    is_current = (F.col("template_version") == template_version, F.col("sampling") == sampling.canonical())
     best = Window.partitionBy("item_id", "generator_version").orderBy(
-        *map(F.desc, asked_now), F.desc("created_time"), "row_key"
+        *map(F.desc, is_current), F.desc("created_time"), "row_key"
     )
     return (
         descriptions.where("status IN ('ok', 'cut')")
