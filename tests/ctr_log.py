@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from trackrec.ctr.samples import Samples
+
 TIME = pa.timestamp("us", tz="UTC")
 FLOATS = pa.list_(pa.float32())
 WINDOWS = ("alignment", "ctr_train", "ctr_validation", "ctr_test")
@@ -37,6 +39,25 @@ def samples(users, events, label, item=None):
             "in_scope": np.ones(len(user), dtype=bool),
             "as_of": seconds,
         }
+    )
+
+
+def drawn_samples(rows, per_user, items):
+    """``rows`` training rows, ``per_user`` of each user one a second, of items and with labels drawn at random."""
+    random, users = np.random.default_rng(0), rows // per_user
+    time, item = np.tile(np.arange(per_user), users) * 1_000_000, random.integers(0, items, rows)
+    return Samples(
+        user=np.repeat(np.arange(users), per_user),
+        item=item + 2,
+        item_all=item,
+        event_time=time,
+        known_time=time,
+        label=random.integers(0, 2, rows),
+        window=np.array(["ctr_train"] * rows, dtype=object),
+        in_scope=np.ones(rows, dtype=bool),
+        users=pa.array([str(user) for user in range(users)]),
+        items=pa.array([str(item) for item in range(items)]),
+        n_items=items + 2,
     )
 
 

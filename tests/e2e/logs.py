@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
+from deltalake import DeltaTable
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 GENRES = ["Drama", "Comedy", "War", "Crime"]
+SMALL_CTR = {
+    "seeds": [1, 2],
+    "components": 2,
+    "history": 4,
+    "hidden_units": [8],
+    "embedding_dim": 4,
+    "epochs": 1,
+    "threads": 1,
+}
 CONF = Path(__file__).parents[2] / "conf"
 
 
@@ -56,3 +68,22 @@ def write_conf(folder: Path, **changes: object) -> Path:
     path = folder / "conf.yaml"
     path.write_text(yaml.safe_dump(tree | changes))
     return path
+
+
+def copied(filled: Path, folder: Path) -> Path:
+    """A log with its settings and tables again, in ``folder``; the settings read the files of the copy."""
+    shutil.copytree(filled, folder)
+    conf = folder / "conf.yaml"
+    conf.write_text(conf.read_text().replace(str(filled), str(folder)))
+    return folder
+
+
+def rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    """A table of the warehouse in ``folder``."""
+    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
+
+
+def counts(folder: Path, run_id: str, stage: str) -> dict[str, int]:
+    """What the ledger says of a stage of a run."""
+    (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == run_id]
+    return {name.removeprefix(f"{stage}_"): int(n) for name, n in ledger.items() if name.startswith(f"{stage}_")}

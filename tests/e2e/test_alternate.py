@@ -7,10 +7,9 @@ import re
 from contextlib import redirect_stdout
 
 import pytest
-from deltalake import DeltaTable
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
-from tests.e2e.logs import log_rows, write_conf, write_csv
+from tests.e2e.logs import log_rows, rows, write_conf, write_csv
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
@@ -68,10 +67,6 @@ def _killed_in_alignment(checkpoints, model, optimizer, step, save=training.Chec
     if "generator" in checkpoints.folder.parts:
         raise Killed
     save(checkpoints, model, optimizer, step)
-
-
-def rows(folder, table):
-    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
 def as_in(folder, **sources):

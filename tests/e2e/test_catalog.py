@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import nightly, train_ctr
-from tests.e2e.logs import write_conf
+from tests.e2e.logs import SMALL_CTR, write_conf
 from trackrec.report.__main__ import main as report
 from trackrec.tables.schemas import TABLES
 
@@ -15,15 +15,6 @@ WRITTEN = (
     "item_vectors", "runs", "feature_gain", "gain_slices", "feature_projections",
 )  # fmt: skip
 OF_THE_RUN = {"run_id", "created_time", "started_time", "config_hash", "latency_ms", "engine_id"}
-SMALL_CTR = {
-    "seeds": [1, 2],
-    "components": 2,
-    "history": 4,
-    "hidden_units": [8],
-    "embedding_dim": 4,
-    "epochs": 1,
-    "threads": 1,
-}
 
 
 @pytest.fixture(scope="module")

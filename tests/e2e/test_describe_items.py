@@ -2,17 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from deltalake import DeltaTable
 
 from jobs import describe_items, encode_items
 from tests.conftest import ROOT
-from tests.e2e.logs import write_conf, write_csv
+from tests.e2e.logs import copied, counts, rows, write_conf, write_csv
 from trackrec.engines.encoder import encode_texts, load_encoder
 from trackrec.histories.sources.movielens import ML_100K, fetch
 from trackrec.models.resolve import resolve_model
@@ -34,21 +32,12 @@ def run(job, folder, run_id, *sets):
     return job.main(["--conf", str(folder / "conf.yaml"), "--run-id", run_id, *flags])
 
 
-def rows(folder, table="item_descriptions"):
-    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
-
-
 def by_item(folder, table="item_descriptions"):
     return {row["item_id"]: row for row in rows(folder, table)}
 
 
 def contents(folder, table="item_descriptions"):
     return sorted(map(str, rows(folder, table)))
-
-
-def counts(folder, run_id, stage="describe"):
-    (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == run_id]
-    return {name.removeprefix(f"{stage}_"): int(n) for name, n in ledger.items() if name.startswith(f"{stage}_")}
 
 
 def write_catalogue(folder, names):
@@ -69,17 +58,13 @@ def filled(spark, tmp_path_factory):
 @pytest.fixture
 def copy(filled, tmp_path):
     """The same again, for a test that changes it; the settings read the files of the copy."""
-    folder = tmp_path / "copy"
-    shutil.copytree(filled, folder)
-    conf = folder / "conf.yaml"
-    conf.write_text(conf.read_text().replace(str(filled), str(folder)))
-    return folder
+    return copied(filled, tmp_path / "copy")
 
 
 def test_every_item_of_the_log_that_has_a_title_is_described_once(filled):
     written = by_item(filled)
     assert sorted(written) == DESCRIBED
-    assert len(rows(filled)) == len(DESCRIBED)
+    assert len(rows(filled, "item_descriptions")) == len(DESCRIBED)
     assert {item: row["status"] for item, row in written.items()} == {
         "i0": "ok", "i1": "ok", "i4": "empty", "i6": "cut",
     }  # fmt: skip
@@ -90,7 +75,7 @@ def test_every_item_of_the_log_that_has_a_title_is_described_once(filled):
 
 
 def test_what_was_done_is_counted(filled):
-    done = counts(filled, "first")
+    done = counts(filled, "first", "describe")
     assert {name: done[name] for name in ("rows", "unchanged", "cut", "empty", "failed", "quarantined")} == {
         "rows": 5, "unchanged": 0, "cut": 1, "empty": 1, "failed": 1, "quarantined": 1,
     }  # fmt: skip
@@ -105,7 +90,7 @@ def test_an_item_that_breaks_the_engine_is_set_aside_under_its_id(filled):
 
 def test_a_second_run_describes_nothing_and_leaves_every_row_as_it_was(copy, filled):
     assert describe(copy, "second") == 0
-    done = counts(copy, "second")
+    done = counts(copy, "second", "describe")
     assert (done["rows"], done["unchanged"], done["quarantined"]) == (0, 5, 0)
     for table in ("item_descriptions", "item_description_staging", "quarantine"):
         assert contents(copy, table) == contents(filled, table), table
@@ -116,7 +101,7 @@ def test_what_a_killed_run_had_staged_is_committed_and_only_the_rest_is_describe
     spark.sql(f"DELETE FROM delta.`{warehouse}/item_descriptions`")  # as if killed between staging and MERGE
     spark.sql(f"DELETE FROM delta.`{warehouse}/item_description_staging` WHERE item_id = 'i1'")  # its chunk never ended
     assert describe(copy, "resumed") == 0
-    assert counts(copy, "resumed")["rows"] == 1
+    assert counts(copy, "resumed", "describe")["rows"] == 1
     before, after = by_item(filled), by_item(copy)
     assert {item: row["run_id"] for item, row in after.items()} == {
         item: "resumed" if item == "i1" else "first" for item in DESCRIBED
@@ -125,7 +110,7 @@ def test_what_a_killed_run_had_staged_is_committed_and_only_the_rest_is_describe
 
 
 def test_descriptions_are_encoded_beside_the_catalogues_texts_under_their_generators_name(filled, settings):
-    (generator,) = {row["generator_version"] for row in rows(filled)}
+    (generator,) = {row["generator_version"] for row in rows(filled, "item_descriptions")}
     vectors = {row["item_id"]: row for row in rows(filled, "item_vectors") if row["text_source"] == generator}
     texts = {item: row["text"] for item, row in by_item(filled).items() if row["status"] in ("ok", "cut")}
     assert {item: row["text"] for item, row in vectors.items()} == texts
@@ -141,21 +126,21 @@ def test_a_changed_title_is_described_and_encoded_anew_and_an_item_that_left_kee
     write_catalogue(copy, {sku: name for sku, name in NAMES.items() if sku != "i1"} | {"i0": "Heat II"})
     assert describe(copy, "changed") == 0
     assert run(encode_items, copy, "changed items") == 0
-    assert counts(copy, "changed")["rows"] == 1
-    kept = [str(row) for row in rows(copy) if row["run_id"] == "first"]
+    assert counts(copy, "changed", "describe")["rows"] == 1
+    kept = [str(row) for row in rows(copy, "item_descriptions") if row["run_id"] == "first"]
     assert sorted(kept) == contents(filled)
-    (anew,) = [row for row in rows(copy) if row["run_id"] == "changed"]
+    (anew,) = [row for row in rows(copy, "item_descriptions") if row["run_id"] == "changed"]
     assert anew["item_id"] == "i0"
     done = counts(copy, "changed items", "items")
     assert (done["rows"], done["superseded"]) == (2, 2)  # the title, and what G says about it
-    (generator,) = {row["generator_version"] for row in rows(copy)}
+    (generator,) = {row["generator_version"] for row in rows(copy, "item_descriptions")}
     vectors = {row["item_id"]: row["text"] for row in rows(copy, "item_vectors") if row["text_source"] == generator}
     assert vectors == {item: by_item(filled)[item]["text"] for item in ("i1", "i6")} | {"i0": anew["text"]}
 
 
 def test_a_whole_catalogue_is_described_where_the_settings_say_so(copy):
     assert describe(copy, "all", "describe.items_of_log=false") == 0
-    assert [row["item_id"] for row in rows(copy) if row["run_id"] == "all"] == ["x"]
+    assert [row["item_id"] for row in rows(copy, "item_descriptions") if row["run_id"] == "all"] == ["x"]
 
 
 def test_so_many_items_are_described_as_the_settings_allow_and_always_the_same(spark, tmp_path):
@@ -163,7 +148,7 @@ def test_so_many_items_are_described_as_the_settings_allow_and_always_the_same(s
     assert describe(tmp_path, "two", "describe.max_items=2") == 0
     two = set(by_item(tmp_path))
     assert describe(tmp_path, "three", "describe.max_items=3") == 0
-    assert counts(tmp_path, "three")["rows"] == 1
+    assert counts(tmp_path, "three", "describe")["rows"] == 1
     assert len(two) == 2
     assert two < set(by_item(tmp_path))
 
@@ -208,7 +193,7 @@ def test_a_real_model_describes_three_films(tmp_path, settings):
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.splitlines()[-1].startswith("describe   3 rows · ")
-    written = rows(tmp_path)
+    written = rows(tmp_path, "item_descriptions")
     assert len({row["item_id"] for row in written}) == 3
     assert {row["engine"] for row in written} == {"vllm"}
     served = [row["text"] for row in written if row["status"] in ("ok", "cut")]

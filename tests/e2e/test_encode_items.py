@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs import encode_items
-from tests.e2e.logs import write_conf, write_csv
+from tests.e2e.logs import copied, counts, rows, write_conf, write_csv
 from trackrec.engines.encoder import encode_texts, load_encoder
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.events import Stage
@@ -29,15 +29,6 @@ ITEMS = [
 TEXTS = {"i0": "Heat (1995), Action, Crime. Two men.", "i1": "Toy Story (1995), Comedy", "i2": "Drama"}
 
 
-def counts(folder, run_id):
-    (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == run_id]
-    return {name.removeprefix("items_"): int(n) for name, n in ledger.items() if name.startswith("items_")}
-
-
-def rows(folder, table="item_vectors"):
-    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
-
-
 def encode(folder, run_id, *sets):
     flags = [part for text in sets for part in ("--set", text)]
     return encode_items.main(["--conf", str(folder / "conf.yaml"), "--run-id", run_id, *flags])
@@ -56,11 +47,7 @@ def filled(spark, tmp_path_factory):
 @pytest.fixture
 def copy(filled, tmp_path):
     """The same again, for a test that changes it; the settings read the files of the copy."""
-    folder = tmp_path / "copy"
-    shutil.copytree(filled, folder)
-    conf = folder / "conf.yaml"
-    conf.write_text(conf.read_text().replace(str(filled), str(folder)))
-    return folder
+    return copied(filled, tmp_path / "copy")
 
 
 def change(folder, sku, **cells):
@@ -70,7 +57,7 @@ def change(folder, sku, **cells):
 
 
 def by_item(folder):
-    return {row["item_id"]: row for row in rows(folder)}
+    return {row["item_id"]: row for row in rows(folder, "item_vectors")}
 
 
 def test_every_item_with_a_text_has_its_vector_key_and_attributes(filled, settings):
@@ -90,24 +77,28 @@ def test_every_item_with_a_text_has_its_vector_key_and_attributes(filled, settin
 
 def test_items_without_text_and_items_of_the_log_without_a_row_are_counted(filled):
     """Of the log's items i0 to i8 the catalogue has i0 to i3, and i3 says nothing."""
-    assert counts(filled, "first") == {
+    assert counts(filled, "first", "items") == {
         "rows": 3, "unchanged": 0, "superseded": 0, "items without text": 1, "log items without row": 5,
     }  # fmt: skip
 
 
 def test_a_second_run_encodes_nothing_and_leaves_every_row_as_it_was(copy, filled):
     assert encode(copy, "second") == 0
-    assert {**counts(copy, "second"), "unchanged": 3} == {**counts(filled, "first"), "rows": 0, "unchanged": 3}
-    assert sorted(map(str, rows(copy))) == sorted(map(str, rows(filled)))
+    assert {**counts(copy, "second", "items"), "unchanged": 3} == {
+        **counts(filled, "first", "items"),
+        "rows": 0,
+        "unchanged": 3,
+    }
+    assert sorted(map(str, rows(copy, "item_vectors"))) == sorted(map(str, rows(filled, "item_vectors")))
 
 
 def test_a_changed_title_encodes_exactly_that_item_again_and_removes_its_earlier_row(copy):
     change(copy, "i1", name="Toy Story 2")
     assert encode(copy, "changed") == 0
-    changed = counts(copy, "changed")
+    changed = counts(copy, "changed", "items")
     assert (changed["rows"], changed["unchanged"], changed["superseded"]) == (1, 2, 1)
-    assert len(rows(copy)) == 3
-    assert {row["item_id"]: row["text"] for row in rows(copy) if row["run_id"] == "changed"} == {
+    assert len(rows(copy, "item_vectors")) == 3
+    assert {row["item_id"]: row["text"] for row in rows(copy, "item_vectors") if row["run_id"] == "changed"} == {
         "i1": "Toy Story 2 (1995), Comedy"
     }
 
@@ -120,16 +111,16 @@ def test_an_earlier_row_that_a_killed_run_left_goes_with_the_next_run(copy, spar
     )
     assert encode(copy, "changed") == 0
     before.write.format("delta").mode("append").save(path)  # as if killed between the write and the deletion
-    assert len(rows(copy)) == 4
+    assert len(rows(copy, "item_vectors")) == 4
     assert encode(copy, "next") == 0
-    assert (counts(copy, "next")["rows"], counts(copy, "next")["superseded"]) == (0, 1)
+    assert (counts(copy, "next", "items")["rows"], counts(copy, "next", "items")["superseded"]) == (0, 1)
     assert by_item(copy)["i0"]["text"].startswith("Heat II (1995)")
 
 
 def test_attributes_that_are_cut_otherwise_and_give_the_same_text_are_renewed_without_encoding(copy):
     change(copy, "i0", genres="Action, Crime")
     assert encode(copy, "uncut", 'source.items.attribute_separator="|"') == 0
-    assert counts(copy, "uncut")["rows"] == 0
+    assert counts(copy, "uncut", "items")["rows"] == 0
     assert (by_item(copy)["i0"]["attributes"], by_item(copy)["i0"]["text"]) == (["Action, Crime"], TEXTS["i0"])
 
 
@@ -140,11 +131,11 @@ def test_two_encoder_versions_live_beside_each_other(copy, settings, tmp_path):
     config.write_text(config.read_text() + "\n")
     change(copy, "i2", genres="War")
     assert encode(copy, "other", f"encoder.model.source=path:{tmp_path}/encoder") == 0
-    assert (counts(copy, "other")["rows"], counts(copy, "other")["superseded"]) == (3, 0)
-    versions = {row["encoder_version"] for row in rows(copy)}
+    assert (counts(copy, "other", "items")["rows"], counts(copy, "other", "items")["superseded"]) == (3, 0)
+    versions = {row["encoder_version"] for row in rows(copy, "item_vectors")}
     assert len(versions) == 2
-    assert len(rows(copy)) == 6
-    assert {row["text"] for row in rows(copy) if row["item_id"] == "i2"} == {"Drama", "War"}
+    assert len(rows(copy, "item_vectors")) == 6
+    assert {row["text"] for row in rows(copy, "item_vectors") if row["item_id"] == "i2"} == {"Drama", "War"}
 
 
 def test_texts_of_another_source_leave_those_of_the_catalogue_alone(copy, spark):
@@ -163,7 +154,7 @@ def test_texts_of_another_source_leave_those_of_the_catalogue_alone(copy, spark)
 
     assert write("A thriller.") == {"rows": 1, "unchanged": 0, "superseded": 0}
     assert write("A heist.") == {"rows": 1, "unchanged": 0, "superseded": 1}
-    assert sorted(row["text"] for row in rows(copy)) == sorted(["A heist.", *TEXTS.values()])
+    assert sorted(row["text"] for row in rows(copy, "item_vectors")) == sorted(["A heist.", *TEXTS.values()])
 
 
 def test_a_catalogue_that_says_nothing_ends_with_2_and_one_line(spark, tmp_path, capsys):

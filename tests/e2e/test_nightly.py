@@ -3,10 +3,9 @@
 import shutil
 
 import pytest
-from deltalake import DeltaTable
 
 from jobs import build_histories, encode_reccot, generate_reccot, nightly, publish_features
-from tests.e2e.logs import log_rows, write_conf, write_csv
+from tests.e2e.logs import log_rows, rows, write_conf, write_csv
 
 pytestmark = pytest.mark.e2e
 
@@ -40,10 +39,6 @@ def troubled(spark, tmp_path_factory):
     write_csv(folder / "items.csv", [{"sku": user, "name": name, "genres": "War"} for user, name in names.items()])
     write_csv(folder / "log.csv", [{**r, "sku": r["member"] if r["member"] in names else "i1"} for r in log_rows()])
     return folder, nightly.main(["--conf", str(conf)])
-
-
-def rows(folder, table):
-    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
 def test_the_jobs_one_by_one_fill_every_table_and_the_ledger(filled):

@@ -6,7 +6,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.conftest import ROOT
-from tests.e2e.logs import write_conf
+from tests.e2e.logs import SMALL_CTR, write_conf
 from trackrec.runtime import notebook
 from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import TrackrecError
@@ -14,15 +14,6 @@ from trackrec.runtime.errors import TrackrecError
 pytestmark = pytest.mark.e2e
 
 QUICKSTART = ROOT / "notebooks" / "01_quickstart.py"
-SMALL_CTR = {
-    "seeds": [1, 2],
-    "components": 2,
-    "history": 4,
-    "hidden_units": [8],
-    "embedding_dim": 4,
-    "epochs": 1,
-    "threads": 1,
-}
 
 
 class Dbutils:

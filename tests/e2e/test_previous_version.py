@@ -1,20 +1,15 @@
 """A warehouse of the previous version goes on under this one: re-keyed, and nothing is generated or judged again."""
 
 import pytest
-from deltalake import DeltaTable
 
 from jobs import describe_items, generate_reccot, nightly, tune_validator, validate_reccot
-from tests.e2e.logs import log_rows, write_conf, write_csv
+from tests.e2e.logs import log_rows, rows, write_conf, write_csv
 from tests.e2e.previous_version import write_previous_warehouse
 
 pytestmark = pytest.mark.e2e
 
 NIGHT = {"policy": "nightly", "as_of": "2024-01-09"}
 CANDIDATES = ["temperature=1", "n=3", "frequency_penalty=0"]
-
-
-def rows(folder, table):
-    return DeltaTable(folder / "warehouse" / table).to_pyarrow_table().to_pylist()
 
 
 def write_feedback(spark, folder):

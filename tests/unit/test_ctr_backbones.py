@@ -5,17 +5,17 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
+from tests.ctr_log import drawn_samples
 from trackrec.ctr.backbones.dien import events_first
 from trackrec.ctr.backbones.interface import InputSizes, build_backbone
 from trackrec.ctr.dataset import LIKED, MASKED, NO_EVENT, NOT_LIKED, Batch, CommonInputs, Dataset
 from trackrec.ctr.features import Features, no_features
 from trackrec.ctr.items import ItemTexts
 from trackrec.ctr.network import Network, widened
-from trackrec.ctr.samples import PADDING, Samples
+from trackrec.ctr.samples import PADDING
 from trackrec.ctr.training import fit
 from trackrec.runtime.settings import CtrSettings
 
@@ -34,21 +34,7 @@ def settings(request):
 
 @pytest.fixture
 def samples():
-    random = np.random.default_rng(0)
-    time, item = np.tile(np.arange(PER_USER), ROWS // PER_USER) * 1_000_000, random.integers(0, ITEMS, ROWS)
-    return Samples(
-        user=np.repeat(np.arange(ROWS // PER_USER), PER_USER),
-        item=item + 2,
-        item_all=item,
-        event_time=time,
-        known_time=time,
-        label=random.integers(0, 2, ROWS),
-        window=np.array(["ctr_train"] * ROWS, dtype=object),
-        in_scope=np.ones(ROWS, dtype=bool),
-        users=pa.array([str(user) for user in range(ROWS // PER_USER)]),
-        items=pa.array([str(item) for item in range(ITEMS)]),
-        n_items=ITEMS + 2,
-    )
+    return drawn_samples(ROWS, PER_USER, ITEMS)
 
 
 def common_inputs(samples, length=4):

@@ -6,17 +6,16 @@ import sys
 import types
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
+from tests.ctr_log import drawn_samples
 from trackrec.ctr.adaptor import Adaptor, Mixture
 from trackrec.ctr.backbones.interface import Backbone
 from trackrec.ctr.dataset import LIKED, MASKED, CommonInputs, Dataset
 from trackrec.ctr.features import Features, no_features
 from trackrec.ctr.items import ItemTexts, no_item_texts
 from trackrec.ctr.network import Network
-from trackrec.ctr.samples import Samples
 from trackrec.ctr.training import fit
 from trackrec.runtime.settings import CtrSettings
 
@@ -37,23 +36,7 @@ def one_thread():
 
 @pytest.fixture
 def samples():
-    random = np.random.default_rng(0)
-    rows, per_user = 60, 12
-    time = np.tile(np.arange(per_user), rows // per_user) * 1_000_000
-    item = random.integers(0, 9, rows)
-    return Samples(
-        user=np.repeat(np.arange(rows // per_user), per_user),
-        item=item + 2,
-        item_all=item,
-        event_time=time,
-        known_time=time,
-        label=random.integers(0, 2, rows),
-        window=np.array(["ctr_train"] * rows, dtype=object),
-        in_scope=np.ones(rows, dtype=bool),
-        users=pa.array([str(u) for u in range(rows // per_user)]),
-        items=pa.array([str(i) for i in range(9)]),
-        n_items=11,
-    )
+    return drawn_samples(60, 12, 9)
 
 
 def flipped(samples, row):

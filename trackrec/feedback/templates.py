@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import astuple, dataclass
 
-from trackrec.histories.templates import Template
+from trackrec.histories.templates import Template, version_of
 
 
 @dataclass(frozen=True)
@@ -27,4 +26,4 @@ class ValidatorTemplate:
     @property
     def version(self) -> str:
         """``validator@hash``: 12 hex digits of the sha256 of all fields, those of ``facts`` among them."""
-        return f"validator@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
+        return version_of("validator", astuple(self))

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from trackrec.histories.templates import version_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import DescribeSettings, PromptSettings
 
@@ -32,7 +32,7 @@ class ItemTemplate:
     @property
     def version(self) -> str:
         """``name@hash``: 12 hex digits of the sha256 of all fields."""
-        return f"{self.name}@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
+        return version_of(self.name, astuple(self))
 
 
 def item_template_of(prompt: PromptSettings, describe: DescribeSettings) -> ItemTemplate:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import HistorySettings, PromptSettings
+
+
+def version_of(name: str, fields: tuple[Any, ...]) -> str:
+    """``name@hash``: 12 hex digits of the sha256 of all ``fields`` of a template."""
+    return f"{name}@{hashlib.sha256(repr(fields).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Template:
     @property
     def version(self) -> str:
         """``name@hash``: 12 hex digits of the sha256 of all fields."""
-        return f"{self.name}@{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:12]}"
+        return version_of(self.name, astuple(self))
 
     @property
     def question_text(self) -> str:
