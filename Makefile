@@ -90,4 +90,4 @@ lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt
 
 clean: ## remove what runs wrote here; weights and data stay in the cache
-	rm -rf warehouse logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf warehouse plots logs .pytest_cache .mypy_cache .ruff_cache
