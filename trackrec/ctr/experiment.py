@@ -49,8 +49,8 @@ class Experiment:
 
     def of_arms(self, names: Iterable[str]) -> Experiment:
         """With these of its arms only; plain stays the first."""
-        chosen = tuple(name for name in self.arms.names if name == PLAIN or name in set(names))
-        return replace(self, arms=replace(self.arms, names=chosen))
+        chosen = {PLAIN, *names}
+        return replace(self, arms=replace(self.arms, names=tuple(n for n in self.arms.names if n in chosen)))
 
     def measurement(self, floors: Iterable[GainRow], results: Iterable[ArmResult]) -> Measurement:
         """What was measured of it."""

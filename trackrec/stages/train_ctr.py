@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -73,8 +73,7 @@ def _measure(
     from trackrec.ctr.slices import measure_share, measure_slices, slice_masks
 
     results: list[ArmResult] = []
-    for seed in experiment.settings.seeds:
-        of_seed = fits.of_seed(experiment, seed)
+    for of_seed in fits.by_seed(experiment):
         results += of_seed
         stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
     measurement = experiment.measurement(floors, results)
@@ -83,7 +82,7 @@ def _measure(
     _insert_slices(run, tables, slices)
     tested = _of_learning_curve(experiment)
     for share in experiment.settings.learning_curve:
-        of_share = [result for seed in experiment.settings.seeds for result in fits.of_seed(tested, seed, share)]
+        of_share = [result for of_seed in fits.by_seed(tested, share) for result in of_seed]
         point = measure_share(tested.measurement((), of_share), share)
         _insert_slices(run, tables, point)
         slices += point
@@ -91,29 +90,24 @@ def _measure(
 
 
 class _Fits:
-    """Fits one network after the other and says how many there are."""
+    """Has networks fitted and says how many are."""
 
     def __init__(self, stage: Stage, total: int) -> None:
         self._stage, self._total, self._done = stage, total, 0
 
-    def of_seed(self, experiment: Experiment, seed: int, share: float = 1.0) -> list[ArmResult]:
-        """All arms of a seed, fitted on this share of the training rows."""
-        from trackrec.ctr.experiment import measure_seed
+    def by_seed(self, experiment: Experiment, share: float = 1.0) -> Iterator[list[ArmResult]]:
+        """All arms, seed by seed, fitted on this share of the training rows."""
+        from trackrec.ctr.seeds import measure_seeds
 
-        results = []
-        for result in measure_seed(experiment, seed, share):
-            self._done += 1
-            figures = {
-                "seed": seed,
-                "validation AUC": result.row.validation_auc,
-                "epoch": result.epoch,
-                "seconds": result.seconds,
-            }
-            labels = {"backbone": result.row.backbone, "arm": result.row.arm}
-            labels |= {"train": f"{100 * share:.0f} %"} if share < 1 else {}
-            self._stage.step(self._done, self._total, figures, labels)
-            results.append(result)
-        return results
+        return measure_seeds(experiment, share, lambda result: self._report(result, share))
+
+    def _report(self, result: ArmResult, share: float) -> None:
+        self._done += 1
+        figures = {"seed": float(result.row.seed or 0), "validation AUC": result.row.validation_auc}
+        figures |= {"epoch": float(result.epoch), "seconds": result.seconds}
+        labels = {"backbone": result.row.backbone, "arm": result.row.arm}
+        labels |= {"train": f"{100 * share:.0f} %"} if share < 1 else {}
+        self._stage.step(self._done, self._total, figures, labels)
 
 
 def _of_learning_curve(experiment: Experiment) -> Experiment:

@@ -58,3 +58,4 @@ class CtrSettings(Section):
     learning_rate: float = Field(1e-3, gt=0)
     adaptor_learning_rate: float = Field(3e-3, gt=0)  # the planted signal by 1e-3 / 3e-3 / 1e-2: .0056 / .0063 / .0044
     threads: int = Field(1, ge=1)  # two on a busy 2-core machine wait for each other: 10-140 s an arm instead of 8
+    processes: int = Field(1, ge=1)  # seeds measured at a time, each in a process with ``threads`` threads
