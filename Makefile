@@ -6,7 +6,7 @@ DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-counts bench-parts bench-gain bench-results bench-reading bench-loop
+	bench-feedback bench-counts bench-parts bench-gain bench-headroom bench-results bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ bench-parts: install ## whether a RecCoT's clauses land in the right part, liked
 
 bench-gain: install ## what RecCoTs are worth beside the controls, all users, 5 seeds (20 minutes; once 40 more for G's texts)
 	$(BIN)/python -m bench.gain
+
+bench-headroom: install ## where a gain could still come from: what plain's errors have in common (a minute, after make bench-gain)
+	$(BIN)/python -m bench.headroom
 
 bench-results: install ## the tables of docs/results.md out of stored runs (seconds, after the jobs of these settings)
 	$(BIN)/python -m bench.results conf/gain.yaml conf/real.yaml conf/ml1m.yaml

@@ -10,7 +10,7 @@ from trackrec.ctr.as_of import own_history
 from trackrec.ctr.matching import attribute_match, centroid_matches, cosine
 from trackrec.ctr.samples import Samples
 
-HALF, FIFTH = np.sqrt(0.5), np.sqrt(0.2)
+HALF = np.sqrt(0.5)
 
 
 def log(item, label, user=None, known=None):
@@ -37,14 +37,14 @@ def matches(samples, vectors):
     return centroid_matches(samples, past, np.asarray(vectors, dtype=np.float32))
 
 
-def test_a_target_is_compared_with_the_centroids_of_liked_and_of_not_liked_items_each_shrunk_to_that_of_all():
+def test_a_target_is_compared_with_the_centroids_of_liked_and_of_not_liked_items():
     vectors = [[1, 0], [0, 1], [-1, 0]]
     found = matches(log(item=[0, 1, 2, 0], label=[1, 1, 0, 1]), vectors)
     by_hand = [
         [0, 0, 0],  # nothing before it
         [0, 0, 0],  # item 1 at right angles to item 0, nothing disliked
-        [-HALF, -HALF, 0],  # item 2 against the middle of items 0 and 1, for want of disliked ones on both sides
-        [FIFTH, -HALF, FIFTH + HALF],  # item 0: liked (1, 1) and disliked (-1, 0), each with 3 events of (0, 1/3)
+        [-HALF, 0, -HALF],  # item 2 against the middle of items 0 and 1
+        [HALF, -1, HALF + 1],  # item 0 against the same, and against item 2
     ]
     assert np.allclose(found, by_hand, atol=1e-6)
 

@@ -1,0 +1,126 @@
+"""Where a gain could still come from: what plain's errors on the test rows have in common.
+
+python -m bench.headroom --conf conf/gain.yaml    # after bench.gain --without-generator; 3 fits, a minute
+
+An oracle looks at the answers: for a fifth of the test rows it knows how plain erred on the other four fifths, on
+average for the same user, item, user and attribute, or user and kind of item (k-means of the items' text vectors), each
+mean shrunk by ten rows without error. That number goes beside plain's logit with one weight. What it brings is about
+what features could bring that know as much of the future: of how much a user likes things in general, of how good an
+item is, of taste. A user's taste is read from errors less those that the user's rows have in common. Last line one JSON
+object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trackrec.models.threads import use_threads
+from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.lake import Lake
+
+_FOLDS, _PRIOR, _KINDS = 5, 10, 20
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which test rows belong together: row ``row[i]`` is in group ``group[i]``; a row may be in several groups."""
+
+    row: Array
+    group: Array
+
+
+def main() -> int:
+    """Fit plain, let the oracles look, print a line each and the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--conf", type=Path, default=Path("conf/gain.yaml"))
+    parser.add_argument("--set", action="append", default=[], help="key=value, as of every job")
+    arguments = parser.parse_args()
+    chosen = ["ctr.arms=[plain]", "ctr.seeds=[1,2,3]", *arguments.set]
+    settings = load_settings(arguments.conf, chosen)
+    use_threads(settings.ctr.threads)
+    from trackrec.ctr.comparison import compare
+    from trackrec.ctr.experiment import measure_seed, read_experiment
+
+    experiment = read_experiment(settings.ctr, Lake(settings.warehouse))
+    plain = np.stack([result.predicted for seed in settings.ctr.seeds for result in measure_seed(experiment, seed)])
+    label, user = experiment.test_label, experiment.test_user
+    oracles = {
+        name: np.stack(
+            [with_oracle(predicted, label, user, groups, taste=name.startswith("taste")) for predicted in plain]
+        )
+        for name, groups in _groups(experiment).items()
+    }
+    figures = {}
+    for row in compare("all", label, user, plain, oracles, settings.ctr.backbone):
+        figures[row.arm] = {"gain": round(row.gain, 4), "low": round(row.low, 4), "high": round(row.high, 4)}
+        print(f"{row.arm:<40} {row.gain:+.4f}  {row.low:+.4f} to {row.high:+.4f}")
+    print(json.dumps({"bench": "headroom", "plain_auc": round(row.reference_auc, 4), "oracles": figures}))
+    return 0
+
+
+def _groups(experiment: Any) -> Mapping[str, Groups]:
+    from sklearn.cluster import KMeans
+
+    samples, test = experiment.samples, experiment.test
+    rows, user, item = np.arange(len(test)), samples.user[test], samples.item_all[test]
+    inputs = experiment.common.item_inputs.numpy()
+    words = experiment.settings.components
+    kind = KMeans(_KINDS, random_state=0, n_init=4).fit_predict(inputs[:, :words])[item]
+    row, attribute = np.nonzero(inputs[item][:, words:])
+    return {
+        "level: the user's rows": Groups(rows, user),
+        "quality: the item's rows": Groups(rows, item),
+        "taste: the user's rows with an attribute": Groups(row, user[row] * inputs.shape[1] + attribute),
+        "taste: the user's rows of a kind": Groups(rows, user * _KINDS + kind),
+    }
+
+
+def with_oracle(
+    predicted: Array,
+    label: Array,
+    user: Array,
+    groups: Groups,
+    *,
+    taste: bool,
+) -> Array:
+    """Probabilities (rows,) of plain's logit and the mean error of other rows of the same group.
+
+    ``taste``: errors less the mean error of their user's rows that the oracle sees.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    fold = np.random.default_rng(0).integers(0, _FOLDS, len(label))
+    signal = np.zeros(len(label))
+    for number in range(_FOLDS):
+        seen, error = fold != number, label - predicted
+        if taste:
+            error = error - _means(error, Groups(np.arange(len(label)), user), seen, prior=0)
+        signal = np.where(seen, signal, _means(error, groups, seen, prior=_PRIOR))
+    kept = np.clip(predicted, 1e-6, 1 - 1e-6)
+    inputs = np.column_stack([np.log(kept) - np.log1p(-kept), signal * 10])
+    model = LogisticRegression(C=1e6, max_iter=1000).fit(inputs, label)
+    return np.asarray(model.predict_proba(inputs)[:, 1])
+
+
+def _means(error: Array, groups: Groups, seen: Array, prior: float) -> Array:
+    """Of each row the mean over its groups of the groups' mean ``error`` over the rows ``seen``, shrunk; (rows,)."""
+    size = int(groups.group.max(initial=-1)) + 1
+    known = seen[groups.row]
+    total = np.bincount(groups.group[known], weights=error[groups.row[known]], minlength=size)
+    count = np.bincount(groups.group[known], minlength=size)
+    mean = total / np.maximum(count + prior, 1)
+    of_row = np.bincount(groups.row, weights=mean[groups.group], minlength=len(error))
+    return np.asarray(of_row / np.maximum(np.bincount(groups.row, minlength=len(error)), 1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
