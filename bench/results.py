@@ -84,7 +84,9 @@ def _cost(arm: str, cost: Cost, gain: Gain) -> tuple[str, ...]:
     tokens = cost.prompt_tokens + cost.output_tokens
     minutes = "" if cost.minutes is None else f"{cost.minutes:.0f}"
     steps = gain.mean / 0.001
-    each = (f"{tokens / steps:,.0f}", f"{(cost.minutes or 0) / steps:.1f}") if gain.is_gain else ("no gain shown", "")
+    each = ("no gain shown", "")
+    if gain.is_gain:
+        each = (f"{tokens / steps:,.0f}", "" if cost.minutes is None else f"{cost.minutes / steps:.1f}")
     return (arm, f"{cost.texts:,}", f"{cost.prompt_tokens:,}", f"{cost.output_tokens:,}", minutes, *each)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.headroom import Groups, with_oracle
+from bench.headroom import Groups, planted_gains, with_oracle
 from trackrec.metrics.ranking import auc
 
 ROWS = np.arange(4000)
@@ -42,3 +42,10 @@ def test_a_row_without_a_group_stays_as_plain_has_it():
     few = ROWS[USER < 20]
     predicted = with_oracle(PLAIN, label, USER, Groups(few, USER[few]), taste=False)
     assert len(np.unique(predicted[USER >= 20])) == 1
+
+
+def test_of_large_groups_the_oracle_sees_most_of_what_is_planted_and_of_small_ones_little():
+    worth, seen = planted_gains(PLAIN, USER, Groups(ROWS, USER), taste=False)
+    assert 0.8 * worth < seen <= worth
+    worth, seen = planted_gains(PLAIN, USER, Groups(ROWS, ROWS // 2), taste=False)
+    assert seen < 0.4 * worth

@@ -19,6 +19,10 @@ class TrackrecError(Exception):
         self.what = what
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[TrackrecError], tuple[str, str]]:
+        """Both parts reach another process: by default an exception is made again of its one message."""
+        return type(self), (self.what, self.remedy)
+
 
 class BadInputError(TrackrecError):
     """A missing table, column or model, a wrong type, an unknown setting. Nothing was written. Exit code 2."""
