@@ -110,7 +110,7 @@ def test_every_arm_seed_and_floor_becomes_a_row_and_a_line(warehouse, capsys):
 def test_several_processes_measure_the_same_to_the_bit(warehouse, capsys):
     for run_id, processes in (("one", 1), ("two", 2)):
         assert run(warehouse, f"ctr.processes={processes}", "ctr.learning_curve=[0.5]", run_id=run_id) == 0
-        assert capsys.readouterr().out.count("validation AUC") == 12 + 4  # the curve has plain and reccot alone
+        assert capsys.readouterr().out.count("validation AUC") == 12 + 6  # the curve has plain, permuted and reccot
     measured = [
         [{name: row[name] for name in row if name not in ("run_id", "created_time")} for row in rows]
         for run_id in ("one", "two")
@@ -121,10 +121,11 @@ def test_several_processes_measure_the_same_to_the_bit(warehouse, capsys):
     assert by_fit[0] == by_fit[1]
 
 
-def test_the_learning_curve_measures_what_is_under_test_beside_plain(warehouse):
-    assert run(warehouse, "ctr.arms=[plain,permuted,reccot]", "ctr.learning_curve=[0.5]", "ctr.seeds=[1]") == 0
+def test_the_learning_curve_measures_what_is_under_test_and_other_users_reccots(warehouse):
+    assert run(warehouse, "ctr.arms=[plain,tallies,permuted,reccot]", "ctr.learning_curve=[0.5]", "ctr.seeds=[1]") == 0
     slices = DeltaTable(warehouse / "gain_slices").to_pyarrow_table().to_pylist()
-    assert [(row["arm"], row["slice"]) for row in slices if "train" in row["slice"]] == [("reccot", "train 50 %")]
+    of_curve = [(row["arm"], row["slice"]) for row in slices if "train" in row["slice"]]
+    assert of_curve == [("permuted", "train 50 %"), ("reccot", "train 50 %")]
 
 
 def test_how_vectors_were_whitened_stays_with_the_run(warehouse):

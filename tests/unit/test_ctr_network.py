@@ -255,6 +255,14 @@ def test_the_first_epoch_of_the_lowest_log_loss_is_kept_and_patience_counts_from
     assert fitted.validation_auc == 1.0
 
 
+def test_an_epoch_of_few_rows_goes_over_them_as_often_as_it_is_told(monkeypatch, samples):
+    passes = []
+    monkeypatch.setattr("trackrec.ctr.training._train_pass", lambda *arguments: passes.append(1))
+    settings = SMALL.model_copy(update={"epochs": 2, "patience": 2})
+    fit(dataset(samples, no_features(samples)), np.arange(12), np.arange(48, 60), settings, seed=1, passes=4)
+    assert len(passes) == 2 * 4
+
+
 def weight_of(model):
     return next(model.parameters()).clone()
 

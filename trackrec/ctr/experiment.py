@@ -109,7 +109,7 @@ def measure_floors(experiment: Experiment) -> list[GainRow]:
 def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Iterator[ArmResult]:
     """Fit every arm with seed ``number``, plain first, and read test once for each.
 
-    ``share``: of the training rows, drawn by the seed, the same for every arm.
+    ``share``: of the training rows, drawn by the seed, the same for every arm; an epoch has as many steps as of all.
     """
     plain_auc, seed = float("nan"), Seed(number, None)
     train = _share_of(experiment.train, share, number)
@@ -117,7 +117,7 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         began = time.perf_counter()
         features = experiment.arms.features(arm, seed)
         data = Dataset(experiment.common_of(arm), features)
-        fitted = fit(data, train, experiment.validation, experiment.settings, number)
+        fitted = fit(data, train, experiment.validation, experiment.settings, number, passes=round(1 / share))
         seconds = time.perf_counter() - began
         predicted = predict(fitted.model, data, experiment.test)
         row = _row(experiment, arm, experiment.settings.backbone, predicted, fitted.validation_auc)

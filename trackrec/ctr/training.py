@@ -37,8 +37,11 @@ class Fit:
     epoch: int
 
 
-def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int) -> Fit:
+def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, seed: int, passes: int = 1) -> Fit:
     """Train on ``train`` until validation log-loss did not fall for ``patience`` epochs; keep the best epoch's weights.
+
+    An epoch is so many ``passes`` over ``train``: of a tenth of the rows ten are as many steps as one of all, and with
+    one the average of the weights would still be near where they began when the last epoch ends.
 
     What is validated and kept is the average of the weights over the last steps. Of epochs with the same log-loss the
     first is kept: later ones only fitted the training rows further. Initial weights, order of rows and dropout depend
@@ -53,7 +56,8 @@ def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, see
     averaged = cast(Network, average.module)
     best, weights, epoch_kept = float("inf"), averaged.state_dict(), 0
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(model, average, data.batches(train, settings.batch_size, shuffle), optimizer)
+        for _ in range(passes):
+            _train_pass(model, average, data.batches(train, settings.batch_size, shuffle), optimizer)
         loss = logloss(label, predict(averaged, data, validation))
         if loss < best:
             best, weights, epoch_kept = loss, copy.deepcopy(averaged.state_dict()), epoch
@@ -71,7 +75,7 @@ def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
 
 
-def _train_epoch(
+def _train_pass(
     model: Network, average: AveragedModel, batches: Iterable[Batch], optimizer: torch.optim.Optimizer
 ) -> None:
     model.train()

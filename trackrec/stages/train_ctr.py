@@ -111,12 +111,11 @@ class _Fits:
 
 
 def _of_learning_curve(experiment: Experiment) -> Experiment:
-    """Without the controls, but for the one that says what the item side is worth."""
-    from trackrec.ctr.roles import CONTROLS, WITHOUT_ITEM_TEXT
+    """What is under test, the item side, and other users' RecCoTs: of few rows any further inputs may do something."""
+    from trackrec.ctr.roles import CONTROLS, PERMUTED, WITHOUT_ITEM_TEXT
 
-    return experiment.of_arms(
-        name for name in experiment.arms.names if name not in CONTROLS or name == WITHOUT_ITEM_TEXT
-    )
+    beside = (WITHOUT_ITEM_TEXT, PERMUTED)
+    return experiment.of_arms(name for name in experiment.arms.names if name not in CONTROLS or name in beside)
 
 
 def _number_of_fits(experiment: Experiment) -> int:
