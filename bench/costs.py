@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from trackrec.ctr.results import GainRow
@@ -26,16 +25,16 @@ class Cost:
 
 def costs_of(lake: Lake, rows: Mapping[str, Sequence[GainRow]]) -> dict[str, Cost]:
     """Cost by arm, of those arms of ``rows`` whose texts an LLM wrote into the tables of ``lake``."""
+    versions = {arm: of_arm[0].feature_version for arm, of_arm in rows.items() if of_arm and arm not in CONTROLS}
+    descriptions, reccots = _rows(lake, "item_descriptions", _COLUMNS), _rows(lake, "reccots", _COLUMNS)
+    published = _rows(lake, "reccot_vectors", ["row_key", "feature_version"])
     costs = {}
-    for arm, version in ((arm, of_arm[0].feature_version) for arm, of_arm in rows.items() if of_arm):
-        if version is None or arm in CONTROLS:
-            continue
+    for arm, version in versions.items():
         if arm == ITEM_DESCRIPTION:
-            texts = [row for row in _texts(lake, "item_descriptions") if row["generator_version"] == version]
+            texts = [row for row in descriptions if row["generator_version"] == version]
         else:
-            published = lake.read_columns("reccot_vectors", ["row_key", "feature_version"]).to_pylist()
             keys = {row["row_key"] for row in published if row["feature_version"] == version}
-            texts = [row for row in _texts(lake, "reccots") if row["row_key"] in keys]
+            texts = [row for row in reccots if row["row_key"] in keys]
         if texts and any(row["output_tokens"] for row in texts):  # a teacher without a model has none
             costs[arm] = cost_of(texts)
     return costs
@@ -49,16 +48,11 @@ def cost_of(texts: Sequence[Mapping[str, Any]]) -> Cost:
     seconds, timed = 0.0, 0
     for run in {row["run_id"] for row in texts}:
         times = sorted(row["created_time"] for row in texts if row["run_id"] == run)
-        behind_the_first = sum(time > times[0] for time in times)
-        seconds += _seconds(times[0], times[-1])
-        timed += behind_the_first
+        seconds += (times[-1] - times[0]).total_seconds()
+        timed += sum(time > times[0] for time in times)
     read, written = (sum(row[name] or 0 for row in texts) for name in ("prompt_tokens", "output_tokens"))
     return Cost(len(texts), read, written, seconds / timed * len(texts) / 60 if timed else None)
 
 
-def _texts(lake: Lake, table: str) -> list[dict[str, Any]]:
-    return list(lake.read_columns(table, _COLUMNS).to_pylist()) if lake.exists(table) else []
-
-
-def _seconds(first: datetime, last: datetime) -> float:
-    return (last - first).total_seconds()
+def _rows(lake: Lake, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    return list(lake.read_columns(table, columns).to_pylist()) if lake.exists(table) else []

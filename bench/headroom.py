@@ -53,10 +53,11 @@ def main() -> int:
     settings = load_settings(arguments.conf, chosen)
     use_threads(settings.ctr.threads)
     from trackrec.ctr.comparison import compare
-    from trackrec.ctr.experiment import measure_seed, read_experiment
+    from trackrec.ctr.experiment import read_experiment
+    from trackrec.ctr.seeds import measure_seeds
 
     experiment = read_experiment(settings.ctr, Lake(settings.warehouse))
-    plain = np.stack([result.predicted for seed in settings.ctr.seeds for result in measure_seed(experiment, seed)])
+    plain = np.stack([result.predicted for (result,) in measure_seeds(experiment, 1.0, lambda _: None)])
     label, user = experiment.test_label, experiment.test_user
     all_groups = _groups(experiment)
     oracles = {
@@ -95,14 +96,7 @@ def _groups(experiment: Any) -> Mapping[str, Groups]:
     }
 
 
-def with_oracle(
-    predicted: Array,
-    label: Array,
-    user: Array,
-    groups: Groups,
-    *,
-    taste: bool,
-) -> Array:
+def with_oracle(predicted: Array, label: Array, user: Array, groups: Groups, *, taste: bool) -> Array:
     """Probabilities (rows,) of plain's logit and the mean error of other rows of the same group.
 
     ``taste``: errors less the mean error of their user's rows that the oracle sees.
@@ -110,12 +104,11 @@ def with_oracle(
     from sklearn.linear_model import LogisticRegression
 
     fold = np.random.default_rng(0).integers(0, _FOLDS, len(label))
-    signal = np.zeros(len(label))
+    error, signal = label - predicted, np.zeros(len(label))
     for number in range(_FOLDS):
-        seen, error = fold != number, label - predicted
-        if taste:
-            error = error - _means(error, Groups(np.arange(len(label)), user), seen, prior=0)
-        signal = np.where(seen, signal, _means(error, groups, seen, prior=_PRIOR))
+        seen = fold != number
+        left = error - _of_users(error, user, seen) if taste else error
+        signal = np.where(seen, signal, _means(left, groups, seen, prior=_PRIOR))
     inputs = np.column_stack([_logit(predicted), signal * 10])
     model = LogisticRegression(C=1e6, max_iter=1000).fit(inputs, label)
     return np.asarray(model.predict_proba(inputs)[:, 1])
@@ -133,8 +126,7 @@ def planted_gains(predicted: Array, user: Array, groups: Groups, *, taste: bool)
         of_group = random.standard_normal(int(groups.group.max()) + 1)
         effect = np.bincount(groups.row, weights=of_group[groups.group], minlength=len(user))
         if taste:
-            everything = np.ones(len(user), dtype=bool)
-            effect = effect - _means(effect, Groups(np.arange(len(user)), user), everything, prior=0)
+            effect = effect - _of_users(effect, user, np.ones(len(user), dtype=bool))
         truth = 1 / (1 + np.exp(-_logit(predicted) - _EFFECT * effect / effect.std()))
         label = (random.random(len(user)) < truth).astype(int)
         with_it = with_oracle(predicted, label, user, groups, taste=taste)
@@ -147,6 +139,11 @@ def planted_gains(predicted: Array, user: Array, groups: Groups, *, taste: bool)
 def _logit(predicted: Array) -> Array:
     kept = np.clip(predicted, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _of_users(error: Array, user: Array, seen: Array) -> Array:
+    """Of each row the mean ``error`` of its user's rows that are ``seen``; (rows,)."""
+    return _means(error, Groups(np.arange(len(user)), user), seen, prior=0)
 
 
 def _means(error: Array, groups: Groups, seen: Array, prior: float) -> Array:
