@@ -145,7 +145,16 @@ def test_an_arm_learns_from_its_features(samples, settings, part):
     numbers = Features((), empty, none, answer)
     vector = np.concatenate([answer, -answer], axis=1)
     vectors = Features((vector,), np.ones((ROWS, 1), np.float32), np.arange(ROWS), empty)
-    longer = settings.model_copy(update={"epochs": 40, "patience": 40, "learning_rate": 0.02, "dropout": 0.0})
+    longer = settings.model_copy(
+        update={
+            "epochs": 40,
+            "patience": 40,
+            "learning_rate": 0.02,
+            "dropout": 0.0,
+            "added_dropout": 0.0,
+            "added_l2": 0.0,
+        }
+    )
     data = Dataset(common_inputs(samples), {"numbers": numbers, "vectors": vectors}[part])
     assert fit(data, np.arange(36), np.arange(36, ROWS), longer, seed=1).validation_auc > 0.9
 

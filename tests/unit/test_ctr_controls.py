@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests import ctr_log
-from trackrec.ctr.controls import PLANTED_SHARE, permuted, planted, user_signal
+from trackrec.ctr.controls import PLANTED_SHARE, SignalRows, permuted, planted, user_signal
 from trackrec.ctr.experiment import measure_seed, read_experiment
 from trackrec.ctr.features import SnapshotVectors, Vectors
 from trackrec.ctr.samples import Samples
@@ -78,13 +78,13 @@ def log():
 
 
 def rows_of(samples):
-    return np.flatnonzero(samples.window == "ctr_train"), np.flatnonzero(samples.window == "ctr_test")
+    return SignalRows(*(np.flatnonzero(samples.window == f"ctr_{part}") for part in ("train", "validation", "test")))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_signal_is_worth_what_was_asked_for(log, seed):
     samples, plain = log
-    signal = user_signal(samples, plain, *rows_of(samples), seed)
+    signal = user_signal(samples, plain, rows_of(samples), seed)
     assert signal.worth == pytest.approx(0.010, abs=0.002)
     assert signal.of_user.shape == (USERS,)
     assert (signal.of_user.mean(), signal.of_user.std()) == pytest.approx((0, 1), abs=1e-9)
@@ -92,8 +92,9 @@ def test_the_signal_is_worth_what_was_asked_for(log, seed):
 
 def test_the_worth_is_the_auc_of_plains_logit_with_a_weight_fitted_on_training_rows(log):
     samples, plain = log
-    train, test = rows_of(samples)
-    signal = user_signal(samples, plain, train, test, 1)
+    rows = rows_of(samples)
+    train, test = rows.train, rows.test
+    signal = user_signal(samples, plain, rows, 1)
     logit = np.log(plain / (1 - plain))
     weights = np.linspace(0, 1, 2001)
     p = 1 / (1 + np.exp(-(logit[train] + weights[:, None] * signal.of_user[samples.user[train]])))
@@ -103,36 +104,45 @@ def test_the_worth_is_the_auc_of_plains_logit_with_a_weight_fitted_on_training_r
     assert signal.worth == pytest.approx(auc(label, with_signal) - auc(label, plain[test]), abs=2e-4)
 
 
+def test_the_signal_holds_in_the_rows_that_decide_when_to_stop(log):
+    """Half of the test rows are made validation: there the signal agrees with what plain missed."""
+    samples, plain = log
+    rows = rows_of(samples)
+    validation = rows.test[::2]
+    signal = user_signal(samples, plain, SignalRows(rows.train, validation, rows.test[1::2]), 1)
+    missed = samples.label[validation] - plain[validation]
+    assert np.corrcoef(signal.of_user[samples.user[validation]], missed)[0, 1] > 0.1
+
+
 def test_a_signal_that_cannot_be_worth_that_much_says_what_it_is_worth(log):
     samples, plain = log
-    train, test = rows_of(samples)
-    assert 0.01 < user_signal(samples, plain, train, test, 1, worth=0.5).worth < 0.5
+    assert 0.01 < user_signal(samples, plain, rows_of(samples), 1, worth=0.5).worth < 0.5
 
 
 def test_the_worth_counts_only_rows_that_join_a_vector_with_the_signal(log):
     samples, plain = log
     carried = samples.user < USERS // 2
-    of_half = user_signal(samples, plain, *rows_of(samples), 1, worth=0.05, carried=carried)
-    assert 0 < of_half.worth < user_signal(samples, plain, *rows_of(samples), 1, worth=0.05).worth
-    assert user_signal(samples, plain, *rows_of(samples), 1, carried=carried & False).worth == 0
+    of_half = user_signal(samples, plain, rows_of(samples), 1, worth=0.05, carried=carried)
+    assert 0 < of_half.worth < user_signal(samples, plain, rows_of(samples), 1, worth=0.05).worth
+    assert user_signal(samples, plain, rows_of(samples), 1, carried=carried & False).worth == 0
 
 
 def test_predictions_of_0_and_1_do_not_break_the_signal(log):
     samples, plain = log
     certain = np.where(np.arange(len(plain)) % 100 == 0, np.round(plain), plain)
-    assert np.isfinite(user_signal(samples, certain, *rows_of(samples), 1).worth)
+    assert np.isfinite(user_signal(samples, certain, rows_of(samples), 1).worth)
 
 
 def test_the_signal_depends_on_the_seed_alone(log):
     samples, plain = log
-    first, again, other = (user_signal(samples, plain, *rows_of(samples), seed).of_user for seed in (1, 1, 2))
+    first, again, other = (user_signal(samples, plain, rows_of(samples), seed).of_user for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_the_planted_signal_is_a_tenth_of_the_carriers_variance_whoever_has_most_snapshots(log):
     samples, plain = log
-    signal = user_signal(samples, plain, *rows_of(samples), 1)
+    signal = user_signal(samples, plain, rows_of(samples), 1)
     user = np.repeat(np.arange(USERS), np.where(signal.of_user > 1, 9, 1))
     values = np.random.default_rng(3).standard_normal((len(user), 64)).astype(np.float32) + 5
     present = np.arange(len(user)) % 7 > 0

@@ -156,6 +156,33 @@ def test_an_arm_learns_from_its_features(samples):
         assert fit(data, np.arange(48), np.arange(48, 60), settings, seed=1).validation_auc == 1.0
 
 
+def test_what_an_arm_adds_is_dropped_at_random_in_training_only(samples):
+    data = dataset(samples, features_for_every_second_row(samples))
+    settings = SMALL.model_copy(update={"added_dropout": 0.99, "dropout": 0.0})
+    model, batch = Network(data, settings, 1), data.batch(torch.arange(60))
+    for weight in model.backbone.parameters():
+        torch.nn.init.normal_(weight)
+    undropped = Network(data, settings.model_copy(update={"added_dropout": 0.0}), 1)
+    undropped.load_state_dict(model.state_dict())
+    assert not torch.equal(model.train()(batch), undropped.train()(batch))
+    assert torch.equal(model.eval()(batch), undropped.eval()(batch))
+
+
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "DCNv2", "FinalMLP"])
+def test_the_penalty_is_on_the_weights_that_read_what_an_arm_adds_and_on_no_other(samples, backbone):
+    data = dataset(samples, features_for_every_second_row(samples))
+    settings = SMALL.model_copy(update={"backbone": backbone, "added_l2": 0.5, "embedding_l2": 0.0})
+    model = Network(data, settings, 1)
+    assert model.regularization() == 0  # they begin at 0
+    read = [reader.of(dict(model.backbone.named_parameters())) for reader in model.readers]
+    assert {part.shape[reader.axis] for part, reader in zip(read, model.readers, strict=True)} == {2 + 2 * (3 + 1)}
+    with torch.no_grad():
+        read[0].fill_(1)
+    # Where a cross layer's weight is read along both axes, one entry counts twice.
+    assert float(model.regularization()) >= 0.5 * read[0].numel()
+    assert Network(dataset(samples, no_features(samples)), settings, 1).regularization() == 0
+
+
 def test_the_adaptor_learns_at_its_own_rate(samples):
     data, steps = dataset(samples, features_for_every_second_row(samples)), []
     for rate in (1e-9, 1e-2):

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from trackrec.ctr.controls import permuted, planted, user_signal
+from trackrec.ctr.controls import SignalRows, permuted, planted, user_signal
 from trackrec.ctr.dataset import CommonInputs
 from trackrec.ctr.features import PROMPT, Features, SnapshotVectors, Vectors, no_features, whitened
 from trackrec.ctr.floors import FLOORS
@@ -70,6 +70,7 @@ class ArmInputs:
     items: ItemTexts
     common: CommonInputs
     train: Ints
+    validation: Ints
     test: Ints
 
 
@@ -130,9 +131,8 @@ def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Cal
         assert seed.plain is not None, "plain is the first arm of a seed"
         # Who carries a signal depends on whose vector a snapshot got.
         present = np.append(permuted(reccots, seed.number).vectors[carrier].present, False)
-        signal = user_signal(
-            inputs.samples, seed.plain, inputs.train, inputs.test, seed.number, carried=present[reccots.snapshot]
-        )
+        rows = SignalRows(inputs.train, inputs.validation, inputs.test)
+        signal = user_signal(inputs.samples, seed.plain, rows, seed.number, carried=present[reccots.snapshot])
         with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
         return replace(with_signal, planted_worth=signal.worth)
 

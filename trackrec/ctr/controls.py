@@ -53,37 +53,52 @@ class Signal:
     worth: float
 
 
+@dataclass(frozen=True)
+class SignalRows:
+    """Rows whose labels the planted signal knows. Validation's are among them, since its rows decide when to stop: a
+    signal that they lack looks like noise there, and is stopped too early.
+    """
+
+    train: Ints
+    validation: Ints
+    test: Ints
+
+    @property
+    def all(self) -> Ints:
+        """Every one."""
+        return np.concatenate([self.train, self.validation, self.test])
+
+
 def user_signal(
     samples: Samples,
     plain: Scores,
-    train: Ints,
-    test: Ints,
+    rows: SignalRows,
     seed: int,
     worth: float = PLANTED_WORTH,
     carried: npt.NDArray[np.bool_] | None = None,
 ) -> Signal:
     """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
 
-    ``plain``: P(label = 1) of all samples, shape (samples,), read on the rows ``train`` and ``test``. Noise is added
-    until plain's logit plus the signal, with a weight fitted on ``train`` only, has a test AUC ``worth`` above plain's.
-    Where even without noise it brings less, the worth says so. ``carried``: (samples,) rows that join a vector which
-    carries the signal, None: all; in the others it is 0, as it cannot be read there.
+    ``plain``: P(label = 1) of all samples, shape (samples,), read on ``rows``. Noise is added
+    until plain's logit plus the signal, with a weight fitted on training rows only, has a test AUC ``worth`` above
+    plain's. Where even without noise it brings less, the worth says so. ``carried``: (samples,) rows that join a vector
+    which carries the signal, None: all; in the others it is 0, as it cannot be read there.
     """
     carries = np.ones(len(samples.user)) if carried is None else carried.astype(np.float64)
-    rows = np.concatenate([train, test])
-    residual = samples.label[rows] - plain[rows]
+    known = rows.all
+    residual = samples.label[known] - plain[known]
     users = len(samples.users)
-    total = np.bincount(samples.user[rows], weights=residual, minlength=users)
+    total = np.bincount(samples.user[known], weights=residual, minlength=users)
     # Shrunk by ten rows of no surprise: else the users of one or two rows have the largest residuals.
-    surprise = _standard(total / (np.bincount(samples.user[rows], minlength=users) + 10))
+    surprise = _standard(total / (np.bincount(samples.user[known], minlength=users) + 10))
     noise = np.random.default_rng(seed).standard_normal(users)
     low, high = 0.0, 1.0  # share of the surprise
     for _ in range(_STEPS):
         share = (low + high) / 2
         signal = _standard(share * surprise + (1 - share) * noise)
-        low, high = (share, high) if _worth(signal, carries, samples, plain, train, test) < worth else (low, share)
+        low, high = (share, high) if _worth(signal, carries, samples, plain, rows) < worth else (low, share)
     signal = _standard(high * surprise + (1 - high) * noise)
-    return Signal(signal, _worth(signal, carries, samples, plain, train, test))
+    return Signal(signal, _worth(signal, carries, samples, plain, rows))
 
 
 def planted(snapshots: SnapshotVectors, signal: Signal, column: str, seed: int) -> SnapshotVectors:
@@ -113,15 +128,15 @@ def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _worth(
-    of_user: npt.NDArray[np.float64], carries: Scores, samples: Samples, plain: Scores, train: Ints, test: Ints
+    of_user: npt.NDArray[np.float64], carries: Scores, samples: Samples, plain: Scores, rows: SignalRows
 ) -> float:
     kept = np.clip(plain, _NEAREST, 1 - _NEAREST)
     logit = np.log(kept) - np.log1p(-kept)
     signal = carries * of_user[samples.user]
-    weight = _fitted_weight(signal[train], logit[train], samples.label[train])
-    label = samples.label[test]
-    with_signal = logit[test] + weight * signal[test]
-    return auc(label, with_signal) - auc(label, logit[test])
+    weight = _fitted_weight(signal[rows.train], logit[rows.train], samples.label[rows.train])
+    label = samples.label[rows.test]
+    with_signal = logit[rows.test] + weight * signal[rows.test]
+    return auc(label, with_signal) - auc(label, logit[rows.test])
 
 
 def _fitted_weight(signal: npt.NDArray[np.float64], logit: Scores, label: Labels) -> float:

@@ -67,6 +67,11 @@ class Experiment:
         return self.samples.user[self.test]
 
     @property
+    def fitted_and_validated(self) -> Ints:
+        """Rows of training, then of validation."""
+        return np.concatenate([self.train, self.validation])
+
+    @property
     def sizes(self) -> Sizes:
         """How many rows each part uses, and leaves out."""
         late = self.samples.late_rows("ctr_train", _in_scope_only(self.settings))
@@ -80,6 +85,7 @@ def read_experiment(settings: CtrSettings, lake: Lake) -> Experiment:
     samples = load_samples(lake)
     train = samples.rows("ctr_train", _in_scope_only(settings))
     test = samples.rows("ctr_test", in_scope_only=True)
+    validation = samples.rows("ctr_validation", in_scope_only=False)
     texts = (
         read_item_texts(lake, samples, encoder=newest_encoder(lake)) if settings.item_texts else no_item_texts(samples)
     )
@@ -88,9 +94,9 @@ def read_experiment(settings: CtrSettings, lake: Lake) -> Experiment:
         settings=settings,
         samples=samples,
         common=common,
-        arms=read_arms(ArmInputs(settings, lake, samples, texts, common, train, test)),
+        arms=read_arms(ArmInputs(settings, lake, samples, texts, common, train, validation, test)),
         train=train,
-        validation=samples.rows("ctr_validation", in_scope_only=False),
+        validation=validation,
         test=test,
     )
 
@@ -124,8 +130,9 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         if arm == PLAIN:
             plain_auc = row.test_auc
         if arm == PLAIN and PLANTED in experiment.arms.names:
-            # Of all training rows, also those that ``share`` leaves out: the planted signal is made of them all.
-            seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, experiment.train), predicted))
+            # Of all rows, also of those training rows that ``share`` leaves out: the planted signal is made of them.
+            rows = experiment.fitted_and_validated
+            seed = Seed(number, _by_sample(experiment, predict(fitted.model, data, rows), predicted))
         row = replace(
             row,
             seed=number,
@@ -138,10 +145,10 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         yield ArmResult(row, predicted, fitted.epoch, seconds)
 
 
-def _by_sample(experiment: Experiment, of_train: Scores, of_test: Scores) -> Scores:
-    """Predictions of all samples; .5 in rows of neither window."""
+def _by_sample(experiment: Experiment, of_others: Scores, of_test: Scores) -> Scores:
+    """Predictions of all samples; .5 in rows of no window."""
     predicted = np.full(len(experiment.samples.user), 0.5)
-    predicted[experiment.train], predicted[experiment.test] = of_train, of_test
+    predicted[experiment.fitted_and_validated], predicted[experiment.test] = of_others, of_test
     return predicted
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -27,21 +28,54 @@ class Network(nn.Module):
         torch.manual_seed(seed)
         self.adaptor = Adaptor(settings.adaptor, sizes, settings.adaptor_dim) if sizes else None
         added = data.features.numbers.shape[1] + (self.adaptor.width if self.adaptor is not None else 0)
+        self.dropout, self.added_l2 = nn.Dropout(settings.added_dropout), settings.added_l2
+        self.readers: list[Reader] = []
         if added:
-            wide = build_backbone(replace(inputs, dense=inputs.dense + added), settings)
-            self.backbone = widened(self.backbone, wide, inputs.dense)
+            plain, wide = self.backbone, build_backbone(replace(inputs, dense=inputs.dense + added), settings)
+            self.readers = readers(plain, wide, inputs.dense)
+            self.backbone = widened(plain, wide, inputs.dense)
 
     def forward(self, batch: Batch) -> Tensor:
         """P(label = 1) of ``batch``, shape (rows,)."""
-        dense = torch.cat([batch.dense, batch.numbers], dim=1)
+        added = batch.numbers
         if self.adaptor is not None:
-            dense = torch.cat([dense, self.adaptor(batch.vectors, batch.flags)], dim=1)
-        probability: Tensor = self.backbone(dense, batch)
+            added = torch.cat([added, self.adaptor(batch.vectors, batch.flags)], dim=1)
+        probability: Tensor = self.backbone(torch.cat([batch.dense, self.dropout(added)], dim=1), batch)
         return probability
 
     def regularization(self) -> Tensor | float:
-        """The backbone's penalty, in nats."""
-        return self.backbone.regularization()
+        """The backbone's penalty and that on the weights that read the arm's inputs, in nats."""
+        penalty = self.backbone.regularization()
+        weights = dict(self.backbone.named_parameters()) if self.readers else {}
+        for reader in self.readers:
+            penalty = penalty + self.added_l2 * reader.of(weights).square().sum()
+        return penalty
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The part of a weight of the backbone that reads the arm's inputs, or passes them on."""
+
+    weight: str
+    axis: int
+    start: int
+    size: int
+
+    def of(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """That part of the weight among the backbone's ``weights``."""
+        return weights[self.weight].narrow(self.axis, self.start, self.size)
+
+
+def readers(plain: Backbone, wide: Backbone, common: int) -> list[Reader]:
+    """Where ``wide`` reads the arm's inputs; ``plain`` is the same backbone without them. Biases are not among them."""
+    shapes = {name: weight.shape for name, weight in plain.named_parameters()}
+    return [
+        Reader(name, axis, common, size - shapes[name][axis])
+        for name, weight in wide.named_parameters()
+        if weight.ndim > 1
+        for axis, size in enumerate(weight.shape)
+        if size > shapes[name][axis]
+    ]
 
 
 def widened(plain: Backbone, wide: Backbone, common: int) -> Backbone:
