@@ -1,9 +1,11 @@
 """item_descriptions as a user's catalogue changes, and their vectors: real Spark, real encoder, G scripted or vLLM."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -143,14 +145,18 @@ def test_a_whole_catalogue_is_described_where_the_settings_say_so(copy):
     assert [row["item_id"] for row in rows(copy, "item_descriptions") if row["run_id"] == "all"] == ["x"]
 
 
-def test_so_many_items_are_described_as_the_settings_allow_and_always_the_same(spark, tmp_path):
+def test_so_many_items_are_described_as_the_settings_allow_those_with_most_events_first(spark, tmp_path):
     write_conf(tmp_path)
+    with (tmp_path / "log.csv").open() as log:
+        events = Counter(row["sku"] for row in csv.DictReader(log))
     assert describe(tmp_path, "two", "describe.max_items=2") == 0
     two = set(by_item(tmp_path))
     assert describe(tmp_path, "three", "describe.max_items=3") == 0
     assert counts(tmp_path, "three", "describe")["rows"] == 1
     assert len(two) == 2
     assert two < set(by_item(tmp_path))
+    least = min(events[item] for item in by_item(tmp_path))
+    assert all(events[item] <= least for item in events.keys() - by_item(tmp_path).keys())
 
 
 def refused(code, capsys, folder):

@@ -53,9 +53,9 @@ def _items_to_describe(settings: Settings, tables: Warehouse) -> tuple[DataFrame
     sources = read_sources(tables.spark, settings)
     cleaned = clean_items(sources.items, settings.histories.max_title_chars, settings.source.items)
     cleaned.count()  # what a quote in a CSV swallowed is noticed before texts are paid for
-    items, of_log = cleaned.good, ""
+    items, of_log, met = cleaned.good, "", items_of_log(sources)
     if settings.describe.items_of_log:
-        items, of_log = items.join(items_of_log(sources), "item_id", "left_semi"), " of the log"
+        items, of_log = items.join(met, "item_id", "left_semi"), " of the log"
     row = items.agg(F.count("*"), F.count_if("titled")).first()
     assert row is not None  # an aggregate without groups has one row
     total, titled = row
@@ -65,4 +65,7 @@ def _items_to_describe(settings: Settings, tables: Warehouse) -> tuple[DataFrame
             "Map title under source.items.columns in conf/, and item_id alike for the log and the catalogue.",
         )
     named, count = items.where("titled"), settings.describe.max_items
-    return named if count is None else named.orderBy(F.sha2("item_id", 256)).limit(count), total - titled
+    if count is not None:  # 200 of MovieLens-100k's 1,682 films are in 48 % of its events
+        often = named.join(met, "item_id", "left").orderBy(F.desc_nulls_last("events"), F.sha2("item_id", 256))
+        named = often.limit(count).drop("events")
+    return named, total - titled

@@ -33,8 +33,8 @@ def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
 
 
 def items_of_log(sources: Sources) -> DataFrame:
-    """item_id of every item that some user met, each once."""
-    return sources.interactions.select("item_id").where("item_id != ''").distinct()
+    """Every item that some user met, each once: item_id, events (how many rows of the log name it)."""
+    return sources.interactions.where("item_id != ''").groupBy("item_id").agg(F.count("*").alias("events"))
 
 
 def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:

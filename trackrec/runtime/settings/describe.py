@@ -13,4 +13,4 @@ class DescribeSettings(Section):
     template: str = "description_v1"
     max_tokens: int = Field(96, ge=1)  # two sentences are 40 to 80
     items_of_log: bool = True  # only items that some user met; false: the whole catalogue
-    max_items: int | None = Field(None, ge=1)  # this many of them, chosen by hash; None: all
+    max_items: int | None = Field(None, ge=1)  # this many of them, those with most events first; None: all
