@@ -156,31 +156,81 @@ def test_an_arm_learns_from_its_features(samples):
         assert fit(data, np.arange(48), np.arange(48, 60), settings, seed=1).validation_auc == 1.0
 
 
-def test_what_an_arm_adds_is_dropped_at_random_in_training_only(samples):
+class Inputs(torch.nn.Module):
+    """In the backbone's place: it keeps what it is given."""
+
+    def forward(self, dense, batch):
+        self.dense = dense
+        return torch.zeros(len(dense))
+
+
+def test_only_what_the_adaptor_makes_of_vectors_is_dropped_and_only_in_training(samples):
     data = dataset(samples, features_for_every_second_row(samples))
-    settings = SMALL.model_copy(update={"added_dropout": 0.99, "dropout": 0.0})
+    settings = SMALL.model_copy(update={"added_dropout": 0.75})
     model, batch = Network(data, settings, 1), data.batch(torch.arange(60))
-    for weight in model.backbone.parameters():
-        torch.nn.init.normal_(weight)
-    undropped = Network(data, settings.model_copy(update={"added_dropout": 0.0}), 1)
-    undropped.load_state_dict(model.state_dict())
-    assert not torch.equal(model.train()(batch), undropped.train()(batch))
-    assert torch.equal(model.eval()(batch), undropped.eval()(batch))
+    model.backbone = Inputs()
+    model(batch)
+    complete = model.backbone.dense
+    model(batch, torch.Generator().manual_seed(1))
+    dropped = model.backbone.dense
+    before = batch.dense.shape[1] + batch.numbers.shape[1]
+    assert torch.equal(dropped[:, :before], complete[:, :before])
+    there = complete[:, before:] != 0
+    kept = dropped[:, before:][there] != 0
+    assert 0.15 < kept.float().mean() < 0.35
+    assert torch.allclose(dropped[:, before:][there][kept], 4 * complete[:, before:][there][kept])
 
 
-@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "DCNv2", "FinalMLP"])
-def test_the_penalty_is_on_the_weights_that_read_what_an_arm_adds_and_on_no_other(samples, backbone):
+def test_the_backbones_own_dropout_is_the_same_in_all_arms_of_a_seed(samples):
+    """While the weights that read an arm's features are 0, a step of the arm is a step of plain."""
+    outputs = []
+    for features in (no_features(samples), features_for_every_second_row(samples)):
+        data = dataset(samples, features)
+        model = Network(data, SMALL.model_copy(update={"dropout": 0.5}), 1).train()
+        torch.manual_seed(7)
+        random = torch.Generator().manual_seed(7)
+        outputs.append(torch.stack([model(data.batch(torch.arange(60)), random) for _ in range(2)]))
+    assert torch.allclose(*outputs, atol=1e-6)
+    assert not torch.allclose(outputs[0][0], outputs[0][1], atol=1e-6)
+
+
+SHRUNK = {
+    "DIN": {"dnn.mlp.0.weight"},
+    "DIEN": {"dnn.mlp.0.weight"},
+    "DCNv2": {
+        "crossnet.cross_layers.0.weight",
+        "crossnet.cross_layers.1.weight",
+        "parallel_dnn.mlp.0.weight",
+        "fc.weight",
+    },
+    "FinalMLP": {"mlp1.mlp.0.weight", "mlp2.mlp.0.weight"},
+}
+
+
+@pytest.mark.parametrize("backbone", SHRUNK)
+def test_shrunk_are_the_weights_that_read_the_adaptors_output_and_no_other(samples, backbone):
+    """With these at 0 the vectors count for nothing, and each of them costs half of its square."""
     data = dataset(samples, features_for_every_second_row(samples))
     settings = SMALL.model_copy(update={"backbone": backbone, "added_l2": 0.5, "embedding_l2": 0.0})
-    model = Network(data, settings, 1)
-    assert model.regularization() == 0  # they begin at 0
-    read = [reader.of(dict(model.backbone.named_parameters())) for reader in model.readers]
-    assert {part.shape[reader.axis] for part, reader in zip(read, model.readers, strict=True)} == {2 + 2 * (3 + 1)}
+    model, batch = Network(data, settings, 1).eval(), data.batch(torch.arange(60))
+    assert {name.removeprefix("model.") for name in model.shrunk} == SHRUNK[backbone]
+    weights = dict(model.backbone.named_parameters())
     with torch.no_grad():
-        read[0].fill_(1)
-    # Where a cross layer's weight is read along both axes, one entry counts twice.
-    assert float(model.regularization()) >= 0.5 * read[0].numel()
-    assert Network(dataset(samples, no_features(samples)), settings, 1).regularization() == 0
+        for name, weight in weights.items():
+            torch.nn.init.normal_(weight, std=0.2)
+            if name in model.shrunk:
+                weight *= 1 - model.shrunk[name]
+        for module in model.backbone.modules():
+            if isinstance(module, torch.nn.Embedding) and module.padding_idx is not None:
+                module.weight[module.padding_idx] = 0
+        assert model.regularization() == 0
+        other = dataclasses.replace(batch, vectors=tuple(vector + 1 for vector in batch.vectors))
+        assert torch.equal(model(batch), model(other))
+        entries = sum(int(entry.sum()) for entry in model.shrunk.values())
+        for name, entry in model.shrunk.items():
+            weights[name] += entry
+        assert float(model.regularization()) == pytest.approx(0.5 / 2 * entries)
+        assert not torch.equal(model(batch), model(other))
 
 
 def test_the_adaptor_learns_at_its_own_rate(samples):

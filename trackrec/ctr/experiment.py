@@ -145,10 +145,10 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
         yield ArmResult(row, predicted, fitted.epoch, seconds)
 
 
-def _by_sample(experiment: Experiment, of_others: Scores, of_test: Scores) -> Scores:
-    """Predictions of all samples; .5 in rows of no window."""
+def _by_sample(experiment: Experiment, of_fitted: Scores, of_test: Scores) -> Scores:
+    """Predictions of all samples; .5 in rows that are neither trained on nor validated nor tested."""
     predicted = np.full(len(experiment.samples.user), 0.5)
-    predicted[experiment.fitted_and_validated], predicted[experiment.test] = of_others, of_test
+    predicted[experiment.fitted_and_validated], predicted[experiment.test] = of_fitted, of_test
     return predicted
 
 

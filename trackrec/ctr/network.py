@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -23,59 +22,62 @@ class Network(nn.Module):
         super().__init__()
         common, sizes = data.common, [vector.shape[1] for vector in data.features.vectors]
         inputs = InputSizes(common.samples.n_items, common.dense.shape[1], common.item_inputs.shape[1])
+        self.added_dropout, self.added_l2 = settings.added_dropout, settings.added_l2
         torch.manual_seed(seed)
         self.backbone = build_backbone(inputs, settings)
         torch.manual_seed(seed)
         self.adaptor = Adaptor(settings.adaptor, sizes, settings.adaptor_dim) if sizes else None
-        added = data.features.numbers.shape[1] + (self.adaptor.width if self.adaptor is not None else 0)
-        self.dropout, self.added_l2 = nn.Dropout(settings.added_dropout), settings.added_l2
-        self.readers: list[Reader] = []
-        if added:
-            plain, wide = self.backbone, build_backbone(replace(inputs, dense=inputs.dense + added), settings)
-            self.readers = readers(plain, wide, inputs.dense)
+        self.shrunk: dict[str, Tensor] = {}  # 1 where a weight of the backbone reads the adaptor's output, else 0
+        numbers, adapted = data.features.numbers.shape[1], 0 if self.adaptor is None else self.adaptor.width
+        if numbers + adapted:
+            plain, wide = (
+                self.backbone,
+                build_backbone(replace(inputs, dense=inputs.dense + numbers + adapted), settings),
+            )
             self.backbone = widened(plain, wide, inputs.dense)
+            self.shrunk = added_entries(plain, wide, inputs.dense + numbers, adapted)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """P(label = 1) of ``batch``, shape (rows,)."""
-        added = batch.numbers
+    def forward(self, batch: Batch, random: torch.Generator | None = None) -> Tensor:
+        """P(label = 1) of ``batch``, shape (rows,).
+
+        ``random``: from which, in training, the dropout of the adaptor's output is drawn; None leaves nothing out. Not
+        torch's own generator: the backbone's dropout is then the same in all arms of a seed.
+        """
+        inputs = [batch.dense, batch.numbers]
         if self.adaptor is not None:
-            added = torch.cat([added, self.adaptor(batch.vectors, batch.flags)], dim=1)
-        probability: Tensor = self.backbone(torch.cat([batch.dense, self.dropout(added)], dim=1), batch)
+            adapted = self.adaptor(batch.vectors, batch.flags)
+            inputs.append(adapted if random is None else _dropped(adapted, self.added_dropout, random))
+        probability: Tensor = self.backbone(torch.cat(inputs, dim=1), batch)
         return probability
 
     def regularization(self) -> Tensor | float:
-        """The backbone's penalty and that on the weights that read the arm's inputs, in nats."""
+        """The backbone's penalty, and ``added_l2`` / 2 a squared weight that reads the adaptor's output, in nats."""
         penalty = self.backbone.regularization()
-        weights = dict(self.backbone.named_parameters()) if self.readers else {}
-        for reader in self.readers:
-            penalty = penalty + self.added_l2 * reader.of(weights).square().sum()
+        for name, weight in self.backbone.named_parameters() if self.shrunk else ():
+            if name in self.shrunk:
+                penalty = penalty + self.added_l2 / 2 * (weight * self.shrunk[name]).square().sum()
         return penalty
 
 
-@dataclass(frozen=True)
-class Reader:
-    """The part of a weight of the backbone that reads the arm's inputs, or passes them on."""
-
-    weight: str
-    axis: int
-    start: int
-    size: int
-
-    def of(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """That part of the weight among the backbone's ``weights``."""
-        return weights[self.weight].narrow(self.axis, self.start, self.size)
+def _dropped(values: Tensor, share: float, random: torch.Generator) -> Tensor:
+    kept = torch.rand(values.shape, generator=random) >= share
+    return values * kept / (1 - share)
 
 
-def readers(plain: Backbone, wide: Backbone, common: int) -> list[Reader]:
-    """Where ``wide`` reads the arm's inputs; ``plain`` is the same backbone without them. Biases are not among them."""
+def added_entries(plain: Backbone, wide: Backbone, start: int, size: int) -> dict[str, Tensor]:
+    """1 in each entry of a weight of ``wide`` that reads the inputs ``start`` … ``start + size`` or passes them on.
+
+    In the others 0. By the weight's name, without biases; ``plain`` is the same backbone without the arm's inputs.
+    """
     shapes = {name: weight.shape for name, weight in plain.named_parameters()}
-    return [
-        Reader(name, axis, common, size - shapes[name][axis])
-        for name, weight in wide.named_parameters()
-        if weight.ndim > 1
-        for axis, size in enumerate(weight.shape)
-        if size > shapes[name][axis]
-    ]
+    entries = {}
+    for name, weight in wide.named_parameters():
+        axes = [axis for axis, length in enumerate(weight.shape) if length > shapes[name][axis]]
+        if axes and weight.ndim > 1:
+            entries[name] = torch.zeros_like(weight, requires_grad=False)
+            for axis in axes:
+                entries[name].narrow(axis, start, size).fill_(1)
+    return entries
 
 
 def widened(plain: Backbone, wide: Backbone, common: int) -> Backbone:

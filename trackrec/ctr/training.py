@@ -50,14 +50,14 @@ def fit(data: Dataset, train: Ints, validation: Ints, settings: CtrSettings, see
     model = Network(data, settings, seed)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_MEMORY))  # type: ignore[no-untyped-call]
     optimizer = torch.optim.Adam(_parameter_groups(model, settings))
-    shuffle = torch.Generator().manual_seed(seed)
+    shuffle, added = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     label = data.common.samples.label[validation]
     averaged = cast(Network, average.module)
     best, weights, epoch_kept = float("inf"), averaged.state_dict(), 0
     for epoch in range(1, settings.epochs + 1):
         for _ in range(passes):
-            _train_pass(model, average, data.batches(train, settings.batch_size, shuffle), optimizer)
+            _train_pass(model, average, data.batches(train, settings.batch_size, shuffle), optimizer, added)
         loss = logloss(label, predict(averaged, data, validation))
         if loss < best:
             best, weights, epoch_kept = loss, copy.deepcopy(averaged.state_dict()), epoch
@@ -76,12 +76,16 @@ def predict(model: Network, data: Dataset, rows: Ints) -> npt.NDArray[np.float64
 
 
 def _train_pass(
-    model: Network, average: AveragedModel, batches: Iterable[Batch], optimizer: torch.optim.Optimizer
+    model: Network,
+    average: AveragedModel,
+    batches: Iterable[Batch],
+    optimizer: torch.optim.Optimizer,
+    random: torch.Generator,
 ) -> None:
     model.train()
     for batch in batches:
         optimizer.zero_grad()
-        loss = binary_cross_entropy(model(batch), batch.target) + model.regularization()
+        loss = binary_cross_entropy(model(batch, random), batch.target) + model.regularization()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
