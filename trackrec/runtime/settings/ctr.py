@@ -40,9 +40,9 @@ class CtrSettings(Section):
     # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051.
     adaptor: Literal["linear", "mlp", "hea"] = "linear"
     adaptor_dim: int = Field(4, ge=1)  # inputs of the backbone made of each vector
-    # On the adaptor's output: a user's vectors are also the user's name, by which a network learns training rows by heart.
-    # Chosen on validation AUC (DCNv2, 4 seeds): the planted signal +.0068 and permuted RecCoTs -.0010, without +.0054 and
-    # -.0041; docs/experiments.md has the rest.
+    # On the adaptor's output: a user's vectors are also the user's name, and a network learns training rows by it.
+    # Chosen on validation AUC (DCNv2, 4 seeds): the planted signal +.0068 and permuted RecCoTs -.0010, without +.0054
+    # and -.0041; docs/experiments.md has the rest.
     added_dropout: float = Field(0.5, ge=0, lt=1)  # probability, each value of each row alone
     added_l2: float = Field(0.06, ge=0)  # nats, times half of each squared weight that reads them
     components: int = Field(16, ge=1)  # principal components of each vector, whitened
