@@ -37,7 +37,8 @@ class CtrSettings(Section):
     feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
     seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
     learning_curve: tuple[Share, ...] = ()  # shares of the training rows on which the arms are measured besides all
-    # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051.
+    # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051, both before
+    # added_dropout.
     adaptor: Literal["linear", "mlp", "hea"] = "linear"
     adaptor_dim: int = Field(4, ge=1)  # inputs of the backbone made of each vector
     # On the adaptor's output: a user's vectors are also the user's name, and a network learns training rows by it.
