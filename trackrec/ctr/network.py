@@ -30,10 +30,8 @@ class Network(nn.Module):
         self.shrunk: dict[str, Tensor] = {}  # 1 where a weight of the backbone reads the adaptor's output, else 0
         numbers, adapted = data.features.numbers.shape[1], 0 if self.adaptor is None else self.adaptor.width
         if numbers + adapted:
-            plain, wide = (
-                self.backbone,
-                build_backbone(replace(inputs, dense=inputs.dense + numbers + adapted), settings),
-            )
+            plain = self.backbone
+            wide = build_backbone(replace(inputs, dense=inputs.dense + numbers + adapted), settings)
             self.backbone = widened(plain, wide, inputs.dense)
             self.shrunk = added_entries(plain, wide, inputs.dense + numbers, adapted)
 
@@ -53,9 +51,9 @@ class Network(nn.Module):
     def regularization(self) -> Tensor | float:
         """The backbone's penalty, and ``added_l2`` / 2 a squared weight that reads the adaptor's output, in nats."""
         penalty = self.backbone.regularization()
-        for name, weight in self.backbone.named_parameters() if self.shrunk else ():
-            if name in self.shrunk:
-                penalty = penalty + self.added_l2 / 2 * (weight * self.shrunk[name]).square().sum()
+        for name, entries in self.shrunk.items():
+            weight = self.backbone.get_parameter(name)
+            penalty = penalty + self.added_l2 / 2 * (weight * entries).square().sum()
         return penalty
 
 
