@@ -1,8 +1,101 @@
+"""V's figures on the hold-out: bounds over users, paired, with what V must beat among the variants."""
+
 import math
 
+import numpy as np
 import pytest
 
-from trackrec.feedback.metrics import differences, floors, quality, quality_table
+from trackrec.feedback.metrics import (
+    CONSTANT,
+    OFFSET,
+    USER_SHARE,
+    difference,
+    differences,
+    floor_probabilities,
+    floors,
+    quality,
+    quality_table,
+)
+
+
+def sigmoid(log_odds):
+    return 1 / (1 + np.exp(-log_odds))
+
+
+def judged(users=120, events=10, seed=0):
+    """(label, user, what decides the labels beside noise) of so many users with a share of their own."""
+    random = np.random.default_rng(seed)
+    user = np.repeat([f"u{n}" for n in range(users)], events)
+    taste = random.normal(size=users * events)
+    share = np.repeat(random.normal(size=users), events)
+    label = (random.random(users * events) < sigmoid(taste + share)).astype(int)
+    return label, user, taste, share
+
+
+def test_a_v_that_ranks_within_users_has_a_lower_bound_above_chance():
+    label, user, taste, _ = judged()
+    figures = quality(label, sigmoid(taste), user)
+    assert 0.5 < figures["uauc_low"] < figures["uauc"] < figures["uauc_high"]
+
+
+def test_a_v_that_knows_users_only_is_at_chance_within_them():
+    label, user, _, share = judged()
+    figures = quality(label, sigmoid(share), user)
+    assert figures["auc"] > 0.6
+    assert figures["uauc"] == pytest.approx(0.5)
+
+
+def test_of_a_guessing_v_the_interval_holds_chance():
+    label, user, *_ = judged()
+    figures = quality(label, np.random.default_rng(5).random(len(label)), user)
+    assert figures["uauc_low"] < 0.5 < figures["uauc_high"]
+
+
+def test_what_is_a_users_own_moves_auc_and_not_uauc():
+    label, user, taste, share = judged()
+    row = difference(label, user, sigmoid(taste + share), sigmoid(taste))
+    assert row["low"] > 0
+    assert row["uauc"] == pytest.approx(0, abs=1e-12)
+    assert (row["uauc_low"], row["uauc_high"]) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_a_difference_is_paired_so_its_interval_is_narrower_than_that_of_either():
+    label, user, taste, _ = judged()
+    near = sigmoid(taste + 0.2 * np.random.default_rng(1).normal(size=len(label)))
+    row = difference(label, user, sigmoid(taste), near)
+    own, other = quality(label, sigmoid(taste), user), quality(label, near, user)
+    assert row["uauc"] == pytest.approx(own["uauc"] - other["uauc"])
+    assert row["uauc_low"] < row["uauc"] < row["uauc_high"]
+    for figures in (own, other):
+        assert row["uauc_high"] - row["uauc_low"] < 0.5 * (figures["uauc_high"] - figures["uauc_low"])
+    assert row["events"] == len(label)
+
+
+def test_users_with_one_label_only_give_no_bounds():
+    figures = quality([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], ["a", "a", "b", "b"])
+    assert figures["auc"] == 1
+    assert math.isnan(figures["uauc"])
+    assert math.isnan(figures["uauc_low"])
+
+
+EVENTS = [
+    {"label": 1, "user_id": "a", "n_liked": 3, "n_events": 4, "offset": 0.0},
+    {"label": 0, "user_id": "b", "n_liked": 0, "n_events": 2, "offset": math.log(3)},
+]
+
+
+def test_the_floors_are_the_overall_share_the_users_own_and_the_offset():
+    p = floor_probabilities(EVENTS)
+    assert p[CONSTANT] == [0.5, 0.5]
+    assert p[USER_SHARE] == pytest.approx([3.5 / 5, 0.5 / 3])
+    assert p[OFFSET] == pytest.approx([0.5, 0.75])
+    assert list(floors(EVENTS)) == [CONSTANT, USER_SHARE, OFFSET]
+
+
+@pytest.mark.parametrize("missing", [{"offset": None}, {}])
+def test_a_v_without_an_offset_has_no_such_floor(missing):
+    events = [{k: v for k, v in event.items() if k != "offset"} | missing for event in EVENTS]
+    assert OFFSET not in floor_probabilities(events)
 
 
 def test_a_perfect_and_a_reversed_judge():
@@ -30,7 +123,9 @@ def test_the_floors_know_shares_of_likes_only():
     figures = floors(events)
     assert figures["always the same"]["auc"] == 0.5
     assert figures["user's share"]["auc"] == 1.0
-    assert quality_table(figures).splitlines()[0].split() == ["V", "sees", "auc", "uauc", "logloss", "ece"]
+    assert quality_table(figures).splitlines()[0].split() == [
+        "V", "sees", "auc", "uauc", "uauc_low", "uauc_high", "logloss", "ece"
+    ]  # fmt: skip
 
 
 def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_users():
@@ -42,4 +137,5 @@ def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_user
     assert figures["none"]["auc"] == pytest.approx(0.5)
     assert figures["none"]["low"] == pytest.approx(0.5)
     assert figures["none"]["moved"] == pytest.approx(1.0)
-    assert figures["shuffled"] == {"auc": 0.0, "low": 0.0, "high": 0.0, "moved": 0.0}
+    nothing = dict.fromkeys(("auc", "low", "high", "uauc", "uauc_low", "uauc_high", "moved"), 0.0)
+    assert figures["shuffled"] == nothing | {"events": 40}

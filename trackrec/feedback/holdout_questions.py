@@ -18,7 +18,10 @@ from trackrec.tables.keys import key_of
 def holdout_events(
     samples: DataFrame, histories: DataFrame, *, start: datetime, end: datetime | None, count: int
 ) -> DataFrame:
-    """At most ``count`` events of the hold-out with the snapshot each one joins, chosen by hash.
+    """At most ``count`` events of the hold-out with the snapshot each one joins, as many of every user as there are.
+
+    In the order of a hash each user gives one event, then each a second, and so on: no user has more than one event
+    more than another who had more to give. Labels have no part in it.
 
     ``samples``: user_id, item_id, event_time, known_time, label, window, as_of; ``histories``: user_id, as_of,
     prompt_key, n_liked, n_events. ``start`` ≤ event_time and, where there is an ``end``, known_time < ``end``.
@@ -30,24 +33,29 @@ def holdout_events(
         events = events.where(F.col("known_time") < F.lit(end))
     snapshots = histories.select("user_id", "as_of", "prompt_key", "n_liked", "n_events")
     joined = events.select("user_id", "as_of", "item_id", "event_time", "label").join(snapshots, ["user_id", "as_of"])
-    return joined.orderBy(key_of("user_id", "item_id", "event_time")).limit(count)
+    by_hash = key_of("user_id", "item_id", "event_time")
+    turn = F.row_number().over(Window.partitionBy("user_id").orderBy(by_hash))
+    return joined.withColumn("_turn", turn).orderBy("_turn", by_hash).limit(count).drop("_turn")
 
 
 def variants(events: DataFrame, reccots: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
     """The events once a variant, with the RecCoT (column text, NULL: none) that V is shown.
 
-    ``reccots``: name → prompt_key, text. Besides these: ``NO_RECCOT``, and ``SHUFFLED``, the last one's texts, each
-    shown for the next user in the order of a hash: what is read there is about somebody else.
+    ``events``: as from ``holdout_events``, and fold, whose users one V judges; ``reccots``: name → prompt_key, text.
+    Besides these: ``NO_RECCOT``, and ``SHUFFLED``, the last one's texts, each shown for the next user of the same fold
+    in the order of a hash: what is read there is about somebody else whom that V was tuned on no more and no less.
+    Events of which the other user's text is the user's own have no row there.
     """
     by_variant = {NO_RECCOT: events.withColumn("text", F.lit(None).cast("string"))}
     for name, texts in reccots.items():
         by_variant[name] = events.join(texts.select("prompt_key", "text"), "prompt_key", "left")
     last = by_variant[list(reccots)[-1]]
-    users = last.groupBy("user_id").agg(F.max_by("text", "event_time").alias("newest"))
-    ring = Window.orderBy(F.sha2("user_id", 256))
+    users = last.groupBy("fold", "user_id").agg(F.max_by("text", "event_time").alias("newest"))
+    ring = Window.partitionBy("fold").orderBy(F.sha2("user_id", 256))
     first = F.first("newest").over(ring.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))
-    shifted = users.select("user_id", F.coalesce(F.lead("newest").over(ring), first).alias("text"))
-    by_variant[SHUFFLED] = last.drop("text").join(shifted, "user_id")
+    shifted = users.select("user_id", F.coalesce(F.lead("newest").over(ring), first).alias("another"))
+    shuffled = last.join(shifted, "user_id").where(~F.col("text").eqNullSafe(F.col("another")))
+    by_variant[SHUFFLED] = shuffled.drop("text").withColumnRenamed("another", "text")
     return by_variant
 
 

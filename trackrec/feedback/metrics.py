@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from trackrec.metrics.bootstrap import bootstrap_interval
+from trackrec.metrics.arrays import Scores
+from trackrec.metrics.bootstrap import Resamples, percentiles
 from trackrec.metrics.probability import calibration_error, logloss
 from trackrec.metrics.ranking import auc, uauc
 
 NO_RECCOT, SHUFFLED = "none", "shuffled"  # variants: V is shown no RecCoT, or that of another user
-CONSTANT, USER_SHARE = "always the same", "user's share"
-FLOORS = (CONSTANT, USER_SHARE)
-QUALITY = ("auc", "uauc", "logloss", "ece")
+CONSTANT, USER_SHARE, OFFSET = "always the same", "user's share", "offset alone"
+FLOORS = (CONSTANT, USER_SHARE, OFFSET)
+QUALITY = ("auc", "uauc", "uauc_low", "uauc_high", "logloss", "ece")
 
 
 def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> dict[str, float]:
-    """auc, uauc (mean over users with both labels, weighted by their events), logloss (nats), ece (10 equal bins).
+    """auc, uauc, uauc_low, uauc_high, logloss (nats), ece (10 equal bins) of ``p``, P(Yes); an entry an event.
 
-    ``p`` is P(Yes); all three have one entry an event. NaN where a figure has no meaning, e.g. with one label only.
+    uauc is the mean over users with both labels, weighted by their events; its interval (95 %) is over users, who are
+    drawn again as a whole. NaN where a figure has no meaning, e.g. with one label only.
     """
-    y, score = np.asarray(label), np.asarray(p, dtype=float)
+    y, score, users = np.asarray(label), np.asarray(p, dtype=float), np.asarray(user)
+    low, high = percentiles(Resamples(y, users).uauc(score))
     return {
         "auc": auc(y, score),
-        "uauc": uauc(y, score, np.asarray(user)),
+        "uauc": uauc(y, score, users),
+        "uauc_low": low,
+        "uauc_high": high,
         "logloss": logloss(y, score),
         "ece": calibration_error(y, score),
     }
@@ -34,42 +40,67 @@ def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> di
 def differences(
     by_variant: Mapping[str, Sequence[float]], label: Sequence[int], user: Sequence[str], last: str
 ) -> dict[str, dict[str, float]]:
-    """What the RecCoTs of ``last`` add: AUC of V shown them minus its AUC shown something else, on the same events.
+    """``difference`` of V shown the RecCoTs of ``last`` and every other variant, on the same events.
 
-    ``by_variant``: variant → P(Yes), in one order of events. Returns for each other variant auc, low and high (95 %,
-    whole users drawn again), moved: mean distance of the two log-odds over their spread (0: V does not read them).
+    ``by_variant``: variant → P(Yes), in one order of events.
     """
-    y, (_, users) = np.asarray(label), np.unique(user, return_inverse=True)
-    scores = {name: np.asarray(p, dtype=float) for name, p in by_variant.items()}
-    own = scores.pop(last)
-    spread = float(np.std(_log_odds(own)))
-    rows = {}
-    for name, other in scores.items():
-        low, high = bootstrap_interval(y, users, other, own)
-        moved = float(np.mean(np.abs(_log_odds(own) - _log_odds(other)))) / spread if spread else 0.0
-        rows[name] = {"auc": auc(y, own) - auc(y, other), "low": low, "high": high, "moved": moved}
-    return rows
+    own = by_variant[last]
+    return {name: difference(label, user, own, other) for name, other in by_variant.items() if name != last}
 
 
-def floors(events: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """What V must beat before its feedback means anything: always the overall share, and the user's own share.
+def difference(
+    label: Sequence[int], user: Sequence[str], own: Sequence[float], other: Sequence[float]
+) -> dict[str, float]:
+    """How much better ``own`` ranks than ``other``, both P(Yes) of the same events.
 
-    ``events``: label, user_id, n_liked, n_events of each event of the hold-out.
+    auc, low, high: AUC of own minus that of other and its 95 % interval; uauc, uauc_low, uauc_high: the same of UAUC,
+    which a share or a bias that is the user's own cannot move. Paired: the same whole users are drawn again for both.
+    moved: mean distance of the two log-odds over own's spread (0: V does not read what differs); events: how many.
     """
-    label, user = [e["label"] for e in events], [e["user_id"] for e in events]
+    y, users, a, b = np.asarray(label), np.asarray(user), np.asarray(own, dtype=float), np.asarray(other, dtype=float)
+    draws = Resamples(y, users)
+    low, high = percentiles(draws.auc(a) - draws.auc(b))
+    uauc_low, uauc_high = percentiles(draws.uauc(a) - draws.uauc(b))
+    spread = float(np.std(_log_odds(a))) if len(a) else 0.0
+    return {
+        "auc": auc(y, a) - auc(y, b),
+        "low": low,
+        "high": high,
+        "uauc": uauc(y, a, users) - uauc(y, b, users),
+        "uauc_low": uauc_low,
+        "uauc_high": uauc_high,
+        "moved": float(np.mean(np.abs(_log_odds(a) - _log_odds(b)))) / spread if spread else 0.0,
+        "events": float(len(y)),
+    }
+
+
+def floor_probabilities(events: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """What V must beat before its feedback means anything, as P(Yes) of each event.
+
+    Always the overall share; the user's own share; and, of a V that starts at an offset, that offset alone.
+    ``events``: label, user_id, n_liked, n_events of each event of the hold-out; offset (log-odds) where there is one.
+    """
     liked, seen = sum(e["n_liked"] for e in events), sum(e["n_events"] for e in events)
     overall = liked / seen if seen else 0.5
     shares = [(e["n_liked"] + overall) / (e["n_events"] + 1) for e in events]
-    return {CONSTANT: quality(label, [overall] * len(label), user), USER_SHARE: quality(label, shares, user)}
+    floors = {CONSTANT: [overall] * len(events), USER_SHARE: shares}
+    if events and all(e.get("offset") is not None for e in events):
+        floors[OFFSET] = [1 / (1 + math.exp(-e["offset"])) for e in events]
+    return floors
+
+
+def floors(events: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """``quality`` of each of ``floor_probabilities``."""
+    label, user = [e["label"] for e in events], [e["user_id"] for e in events]
+    return {name: quality(label, p, user) for name, p in floor_probabilities(events).items()}
 
 
 def quality_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """The figures as aligned text, one line a variant."""
-    lines = [f"{'V sees':<17}" + "".join(f"{name:>9}" for name in QUALITY)]
-    lines += [f"{variant:<17}" + "".join(f"{row[name]:>9.4f}" for name in QUALITY) for variant, row in rows.items()]
+    lines = [f"{'V sees':<17}" + "".join(f"{name:>11}" for name in QUALITY)]
+    lines += [f"{variant:<17}" + "".join(f"{row[name]:>11.4f}" for name in QUALITY) for variant, row in rows.items()]
     return "\n".join(lines)
 
 
-def _log_odds(p: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    odds: np.ndarray[Any, np.dtype[np.float64]] = np.log(p / (1 - p))
-    return odds
+def _log_odds(p: Scores) -> Scores:
+    return np.asarray(np.log(p / (1 - p)))

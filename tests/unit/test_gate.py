@@ -1,0 +1,73 @@
+"""When V's judgement may move G, and which G is chosen: by lower bounds, never by a point."""
+
+import math
+
+import pytest
+
+from trackrec.feedback.chosen import chosen_round
+from trackrec.feedback.gate import bounds_of, closing, passed, sentence
+from trackrec.feedback.metrics import OFFSET, SHUFFLED
+from trackrec.runtime.events import Outcome
+
+
+def measured(uauc_low=0.51, shuffled=0.01, offset=0.01, **gains):
+    """Tables of a hold-out on which every point estimate is .05 above its lower bound."""
+    lows = {SHUFFLED: shuffled, OFFSET: offset} | gains
+    differences = {name: {"uauc": low + 0.05, "uauc_low": low} for name, low in lows.items() if low is not None}
+    return {"validator": {"G_0": {"uauc": uauc_low + 0.05, "uauc_low": uauc_low}}, "differences": differences}
+
+
+def test_a_v_whose_lower_bounds_are_all_above_0_may_judge():
+    assert passed(bounds_of(measured(), "G_0"))
+
+
+@pytest.mark.parametrize(
+    ("low", "named"),
+    [
+        ({"uauc_low": 0.49}, "UAUC - .5 +0.0400, at least -0.0100"),
+        ({"shuffled": -0.002}, "UAUC with the own RecCoT - with another user's +0.0480, at least -0.0020"),
+        ({"offset": 0.0}, "UAUC of V - of the offset that it starts at +0.0500, at least +0.0000"),
+    ],
+)
+def test_one_bound_that_fails_closes_the_gate_and_is_named_with_its_figures(low, named):
+    bounds = bounds_of(measured(**low), "G_0")
+    assert not passed(bounds)
+    said = sentence(bounds, 1)
+    assert said.startswith(f"Round 1: V_0 has not shown that it judges: {named}. Tune V on more events")
+    assert sum(bound.text in said for bound in bounds) == 1
+
+
+def test_without_an_offset_there_is_none_to_beat():
+    bounds = bounds_of(measured(offset=None), "G_0")
+    assert [bound.name for bound in bounds] == ["above_chance", "own_minus_shuffled"]
+    assert passed(bounds)
+
+
+@pytest.mark.parametrize("low", [{"uauc_low": math.nan}, {"shuffled": None}, {"offset": math.nan}])
+def test_a_bound_that_is_no_number_does_not_hold(low):
+    bounds = bounds_of(measured(**low), "G_0")
+    assert not passed(bounds)
+    assert "has no interval (too few users with both labels)" in sentence(bounds, 1)
+
+
+def test_a_closed_gate_says_what_becomes_of_the_rounds_after_it():
+    assert closing(1, 1) == "G_0 is kept and the loop ends here."
+    assert closing(1, 2) == "G_0 is kept and the loop ends here; round 2 would ask the same V again."
+    assert closing(2, 5) == "G_1 is kept and the loop ends here; rounds 3 to 5 would ask the same V again."
+
+
+def rounds(*gains):
+    """Round → its measurement, by the lower bounds of its gains (G → bound)."""
+    return {n: Outcome("measure", tables=measured(**low)) for n, low in enumerate(gains)}
+
+
+def test_g_0_stays_chosen_while_every_gain_may_be_luck():
+    assert chosen_round(rounds({}, {"G_0": -0.01}, {"G_0": 0.0})) == 0
+    assert chosen_round(rounds({}, {"G_0": math.nan})) == 0
+
+
+def test_a_later_round_must_gain_on_the_chosen_one_and_not_on_g_0():
+    assert chosen_round(rounds({}, {"G_0": 0.01})) == 1
+    assert chosen_round(rounds({}, {"G_0": 0.01}, {"G_0": 0.02, "G_1": -0.001})) == 1
+    assert chosen_round(rounds({}, {"G_0": 0.01}, {"G_0": 0.02, "G_1": 0.001})) == 2
+    assert chosen_round(rounds({}, {"G_0": -0.01}, {"G_0": 0.01})) == 2

@@ -1,0 +1,83 @@
+"""Whether V has shown that it judges, before G is aligned to it; no Spark.
+
+V's rewards rank what one user did next, so what counts is how V ranks within users on the hold-out (UAUC), by the lower
+ends of the intervals over users: above chance, better with the user's own RecCoT than with another user's (else it
+judges items, not RecCoTs), and better than the offset that it starts at (else it has learned nothing beside it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trackrec.feedback.metrics import OFFSET, SHUFFLED
+from trackrec.runtime.events import FigureTable
+
+CHANCE = 0.5  # UAUC of a V that knows nothing
+_REMEDIES = (
+    "Tune V on more events (tune.max_examples, more users or smaller histories.every_n), take a larger V "
+    "(validator.model), or measure on more events (loop.holdout_samples). loop.gate=report aligns all the same."
+)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One thing that V has to show: a figure whose 95 % interval over users must lie above 0."""
+
+    name: str  # above_chance, own_minus_shuffled or v_minus_offset
+    meaning: str
+    value: float
+    low: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the interval lies above 0; one that is not a number does not."""
+        return self.low > 0
+
+    @property
+    def text(self) -> str:
+        """E.g. ``own − another's RecCoT +.012, at least -.003``."""
+        if self.low != self.low:
+            return f"{self.meaning} has no interval (too few users with both labels)"
+        return f"{self.meaning} {self.value:+.4f}, at least {self.low:+.4f}"
+
+
+def bounds_of(tables: Mapping[str, FigureTable], generator: str) -> tuple[Bound, ...]:
+    """What the hold-out says of a V that was shown the RecCoTs of ``generator`` (a row of the tables, e.g. ``G_0``).
+
+    ``tables``: validator and differences, as ``stages/measure.py`` makes them. The offset's bound is there only where V
+    starts at one.
+    """
+    own = tables["validator"][generator]
+    rows = tables["differences"]
+    bounds = [Bound("above_chance", "UAUC - .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE)]
+    for name, meaning, other in (
+        ("own_minus_shuffled", "UAUC with the own RecCoT - with another user's", SHUFFLED),
+        ("v_minus_offset", "UAUC of V - of the offset that it starts at", OFFSET),
+    ):
+        if other in rows:
+            bounds.append(Bound(name, meaning, rows[other]["uauc"], rows[other]["uauc_low"]))
+        elif other == SHUFFLED:
+            bounds.append(Bound(name, meaning, float("nan"), float("nan")))
+    return tuple(bounds)
+
+
+def passed(bounds: tuple[Bound, ...]) -> bool:
+    """Whether all of them hold."""
+    return all(bound.holds for bound in bounds)
+
+
+def sentence(bounds: tuple[Bound, ...], number: int) -> str:
+    """Why round ``number`` may align G, or which bounds keep it from that and what to do."""
+    judge = f"V_{number - 1}"
+    if passed(bounds):
+        return f"Round {number}: {judge} has shown that it judges: {'; '.join(bound.text for bound in bounds)}."
+    missed = "; ".join(bound.text for bound in bounds if not bound.holds)
+    return f"Round {number}: {judge} has not shown that it judges: {missed}. {_REMEDIES}"
+
+
+def closing(number: int, rounds: int) -> str:
+    """What follows from a closed gate: G stays, and later rounds would ask the same V the same question."""
+    later = f"; rounds {number + 1} to {rounds} would ask the same V again" if rounds > number + 1 else ""
+    later = f"; round {rounds} would ask the same V again" if rounds == number + 1 else later
+    return f"G_{number - 1} is kept and the loop ends here{later}."
