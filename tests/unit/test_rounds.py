@@ -1,26 +1,41 @@
 """A loop's outcome as a person reads it."""
 
+import json
 import math
 
 import pytest
 
 from trackrec.feedback.loop_state import LoopState, LoopStep
+from trackrec.report.loop_figures import loop_figures
 from trackrec.report.rounds import one_history, print_measurement, round_tables
 from trackrec.runtime.events import Outcome, Started
 from trackrec.tables.lake import Lake
 
 
-def quality(auc):
-    return {"auc": auc, "uauc": math.nan, "logloss": 0.6, "ece": 0.1}
+def quality(uauc):
+    bounds = {"uauc_low": uauc - 0.04, "uauc_high": uauc + 0.04}
+    return {"auc": math.nan, "uauc": uauc, **bounds, "logloss": 0.6, "ece": 0.1}
 
 
-def measured(number, own, low, high):
-    variants = {"always the same": quality(0.5), "user's share": quality(0.68), "none": quality(0.6)}
+def pair(uauc, low, high):
+    return {"auc": uauc, "low": low, "high": high, "uauc": uauc, "uauc_low": low, "uauc_high": high, "moved": 0.3}
+
+
+def texts(tokens):
+    return {"tokens": tokens, "cut": 0.1, "empty": 0.0, "distinct": 1.0, "names a text": 2.0, "grounded": math.nan}
+
+
+def measured(number, own, low, high, tokens=50.0):
+    variants = {"always the same": quality(0.5), "none": quality(0.6)}
     variants |= {f"G_{number}": quality(own), "shuffled": quality(0.6)}
-    texts = {"tokens": 50.0, "cut": 0.1, "empty": 0.0, "distinct": 1.0, "names a text": 2.0, "grounded": math.nan}
-    pair = {"auc": own - 0.6, "low": low, "high": high, "moved": 0.3}
-    tables = {"validator": variants, "reccots": {f"G_{number}": texts}, "differences": {"none": pair}}
-    return Outcome("measure", tables=tables)
+    reccots = {"G_0": texts(50.0), f"G_{number}": texts(tokens)}
+    against = {other: pair(own - 0.6, low, high) for other in ("none", "offset alone", *(["G_0"] if number else []))}
+    tables = {"validator": variants, "reccots": reccots, "differences": against}
+    return Outcome("measure", {"events": 9, "users": 3}, tables=tables, seconds=60.0)
+
+
+def gated(number, passed):
+    return Outcome("gate", {"passed": int(passed)}, labels={"why": f"Round {number}: V_{number - 1} is weighed."})
 
 
 def greedy(number):
@@ -36,9 +51,11 @@ def loop(tmp_path):
     state = LoopState(tmp_path / "loop.json", "digest", 0)
     state.outcomes = {
         LoopStep(1, "greedy"): greedy(1),
-        LoopStep(1, "measure"): measured(1, 0.7, 0.02, 0.18),
-        LoopStep(1, "validate"): Outcome("validate", GROUPS),
-        LoopStep(1, "align"): Outcome("align", figures=MARGINS),
+        LoopStep(0, "distill"): Outcome("distill", labels={"source": "adapter:g0"}),
+        LoopStep(1, "gate"): gated(1, True),
+        LoopStep(1, "measure"): measured(1, 0.7, 0.02, 0.18, tokens=60.0),
+        LoopStep(1, "validate"): Outcome("validate", GROUPS, {"length_corr": 0.21}),
+        LoopStep(1, "align"): Outcome("align", figures=MARGINS, labels={"source": "adapter:g1"}),
         LoopStep(0, "greedy"): greedy(0),
         LoopStep(0, "measure"): measured(0, 0.65, -0.01, 0.11),
     }
@@ -47,21 +64,80 @@ def loop(tmp_path):
 
 @pytest.fixture
 def report(loop):
-    return round_tables(loop)
+    return round_tables(loop, 1)
 
 
-def test_every_round_has_a_line_for_each_that_v_sees_and_one_for_g(report):
+def test_every_round_has_a_line_for_each_that_v_sees_with_its_bounds_and_one_for_g(report):
     cells = [line.split() for line in report.splitlines()]
-    assert ["0", "no", "RecCoT", "0.6000", "–", "0.6000", "0.1000"] in cells
-    assert ["1", "another's", "G_1", "0.6000", "–", "0.6000", "0.1000"] in cells
-    assert ["1", "G_1", "50.0000", "0.1000", "0.0000", "1.0000", "2.0000", "–"] in cells
+    assert ["0", "no", "RecCoT", "–", "0.6000", "0.5600", "0.6400", "0.6000", "0.1000"] in cells
+    assert ["1", "another's", "G_1", "–", "0.6000", "0.5600", "0.6400", "0.6000", "0.1000"] in cells
+    assert ["1", "G_1", "60.0000", "1.2000", "0.1000", "0.0000", "1.0000", "2.0000", "–"] in cells
 
 
-def test_a_floor_that_is_not_beaten_and_a_gain_that_is_noise_are_said_so(report):
-    assert "Round 0: V with G_0 (0.6500) does not beat the better floor (user's share, 0.6800)." in report
-    assert "Round 0: G_0 against no RecCoT: AUC +0.0500 [-0.0100, +0.1100], cannot be told from 0;" in report
-    assert "Round 1: V with G_1 (0.7000) beats the better floor" in report
-    assert "AUC +0.1000 [+0.0200, +0.1800], helps; V's log-odds move by 0.30 of their spread." in report
+def test_what_v_must_beat_is_judged_by_the_interval(report):
+    assert "Round 0: V with G_0 against no RecCoT: UAUC +0.0500 [-0.0100, +0.1100], cannot be told from 0;" in report
+    assert "Round 1: V with G_1 against the offset alone: UAUC +0.1000 [+0.0200, +0.1800], better; AUC" in report
+    assert "AUC +0.1000 [+0.0200, +0.1800]; V's log-odds move by 0.30 of their spread." in report
+
+
+def test_a_g_that_learned_length_is_said_so(report):
+    assert "Round 1: G_1 writes 1.20 times G_0's tokens, not within 15% of them." in report
+
+
+def test_why_a_round_aligned_stands_before_what_came_of_it(report):
+    assert report.index("Round 1: V_0 is weighed.") < report.index("Round 1: 6 of 10 groups kept")
+
+
+def test_the_g_to_serve_is_the_chosen_one_and_not_the_last(loop, report):
+    assert report.endswith("Chosen: G_1; no other round was aligned.\n--set generator.model.source=adapter:g1")
+    loop.outcomes[LoopStep(1, "measure")] = measured(1, 0.7, -0.02, 0.18)
+    assert round_tables(loop, 1).endswith(
+        "Chosen: G_0; no later one's gain on it has a lower bound above 0.\n--set generator.model.source=adapter:g0"
+    )
+
+
+@pytest.fixture
+def closed(loop):
+    """A loop that the gate ended before its first alignment."""
+    kept = {LoopStep(0, kind): loop.outcomes[LoopStep(0, kind)] for kind in ("distill", "greedy", "measure")}
+    loop.outcomes = kept | {LoopStep(1, "gate"): gated(1, False)}
+    return loop
+
+
+def test_a_round_that_the_gate_ended_says_so_and_g_0_is_chosen(closed):
+    report = round_tables(closed, 2)
+    end = "Round 1: G_0 is kept and the loop ends here; round 2 would ask the same V again."
+    assert f"Round 1: V_0 is weighed.\n{end}" in report
+    assert report.endswith("Chosen: G_0; no other round was aligned.\n--set generator.model.source=adapter:g0")
+
+
+def test_a_round_that_aligned_against_the_gate_says_so(loop):
+    loop.outcomes[LoopStep(1, "gate")] = gated(1, False)
+    assert "V_0 is weighed.\nRound 1: G is aligned all the same, as loop.gate is report.\n" in round_tables(loop, 1)
+
+
+def test_the_figures_of_a_loop_are_of_its_last_round(loop):
+    figures = loop_figures(loop)
+    assert [row["round"] for row in figures["rounds"]] == [0, 1]
+    shown = {name: figures[name] for name in ("aligned", "v_uauc", "v_uauc_low", "g_minus_g0", "length_corr", "chosen")}
+    assert shown == {
+        "aligned": 1, "v_uauc": 0.7, "v_uauc_low": 0.66, "g_minus_g0": 0.1, "length_corr": 0.21, "chosen": 1,
+    }  # fmt: skip
+    assert (figures["length_vs_g0"], figures["v_minus_offset_low"], figures["minutes"]) == (1.2, 0.02, 2.0)
+    assert figures["own_minus_shuffled_low"] is None, "it was not measured here"
+    assert figures["rounds"][1]["groups"] == {"kept": 6, "one_distinct": 1, "small_gap": 3}
+    json.dumps(figures, allow_nan=False)
+
+
+def test_the_figures_of_a_loop_that_the_gate_ended_are_of_the_round_before(closed):
+    figures = loop_figures(closed)
+    assert [(row["round"], row.get("gate_passed")) for row in figures["rounds"]] == [(0, None), (1, False)]
+    assert (figures["aligned"], figures["v_uauc"], figures["g_minus_g0"], figures["length_corr"]) == (
+        0,
+        0.65,
+        None,
+        None,
+    )
 
 
 def test_dropped_groups_are_counted_by_reason(report):
@@ -111,6 +187,6 @@ def test_the_hold_outs_table_is_printed_when_a_round_was_measured(capsys):
     for event in (Started("measure"), Outcome("tune"), measured(1, 0.7, 0.02, 0.18)):
         print_measurement(event)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == ["V", "sees", "auc", "uauc", "logloss", "ece"]
-    assert ["G_1", "0.7000", "nan", "0.6000", "0.1000"] in lines
+    assert lines[0] == ["V", "sees", "auc", "uauc", "uauc_low", "uauc_high", "logloss", "ece"]
+    assert ["G_1", "nan", "0.7000", "0.6600", "0.7400", "0.6000", "0.1000"] in lines
     assert len(lines) == 7

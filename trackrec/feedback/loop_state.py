@@ -18,6 +18,7 @@ from trackrec.runtime.events import FigureTable, Outcome
 from trackrec.runtime.settings import Settings
 
 _NO_PART = {"log", "ctr", "describe", "env", "spark_conf"}  # of a loop's identity: they decide none of its outcomes
+_HOW_FAR = {"rounds", "gate"}  # of settings.loop: they decide how many steps there are, and the outcome of none
 
 
 @dataclass(frozen=True, order=True)
@@ -42,6 +43,11 @@ class LoopState:
         self.settings_digest = settings_digest
         self.sequence = sequence  # larger than that of every loop of these settings that was begun or continued before
         self.outcomes: dict[LoopStep, Outcome] = {}
+
+    @property
+    def name(self) -> str:
+        """16 hex digits over its settings and its data, by which ``model_versions`` calls it."""
+        return self.path.stem
 
     def record(self, step: LoopStep, outcome: Outcome) -> None:
         """Write ``outcome`` down as that of ``step``; the file is replaced as a whole."""
@@ -74,7 +80,7 @@ def settings_digest(settings: Settings) -> str:
     Of the section ``loop`` all but ``rounds``: how far the loop is to go decides no step that it has gone, and asked
     for one more round it goes on.
     """
-    loop = settings.loop.model_dump(mode="json", exclude={"rounds"})
+    loop = settings.loop.model_dump(mode="json", exclude=_HOW_FAR)
     others = aligned_windows(settings).model_dump(mode="json", exclude={*_NO_PART, "loop"})
     return _digest(others | {"loop": loop})
 

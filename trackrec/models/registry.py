@@ -42,6 +42,7 @@ def register(
         "source": model.source,
         "data": trained.data_versions,
         "metrics": trained.metrics,
+        "chosen": None,
         **run.stamp(),
     }
     tables.insert_rows("model_versions", [row])

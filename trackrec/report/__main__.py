@@ -62,7 +62,7 @@ def _rounds(settings: Settings) -> str:
     loop = newest_loop(settings)
     if loop is None or not loop.of_kind("measure"):
         raise BadInputError("no round of a loop with these settings was finished.", "Run jobs/alternate.py first.")
-    return f"{round_tables(loop)}\n\n{one_history(lake_of(settings, 'report'), loop)}"
+    return f"{round_tables(loop, settings.loop.rounds)}\n\n{one_history(lake_of(settings, 'report'), loop)}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What the rounds of a loop came to: V with and without RecCoTs, G's texts, and one history in the words of every G."""
+"""What the rounds of a loop came to: V with and without RecCoTs, G's texts, why each round aligned or not, which G to
+serve, and one history in the words of every G."""
 
 from __future__ import annotations
 
@@ -6,14 +7,19 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from trackrec.feedback.chosen import chosen_round
+from trackrec.feedback.gate import closing
 from trackrec.feedback.loop_state import LoopState
-from trackrec.feedback.metrics import FLOORS, NO_RECCOT, QUALITY, SHUFFLED, quality_table
+from trackrec.feedback.metrics import NO_RECCOT, OFFSET, QUALITY, SHUFFLED, USER_SHARE, quality_table
 from trackrec.feedback.verdicts import KEPT, groups_by_verdict
 from trackrec.runtime.events import Event, Outcome
 from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
 
-_RECCOTS = ("tokens", "cut", "empty", "distinct", "names a text", "grounded")
+_LENGTH = "of G_0's"
+_LENGTH_GOAL = 0.15  # of G_0's tokens: an aligned G that writes more or less than that has learned length
+_AT_YOUR_WORD = "G is aligned all the same, as loop.gate is report."
+_RECCOTS = ("tokens", _LENGTH, "cut", "empty", "distinct", "names a text", "grounded")
 _WIDTH = 100
 
 
@@ -31,23 +37,31 @@ def measurement_table(measured: Outcome) -> str:
     return printable("\n".join(lines))
 
 
-def round_tables(loop: LoopState) -> str:
-    """The finished rounds as text: a table of V's figures, one of G's, and what follows from them."""
+def round_tables(loop: LoopState, rounds: int) -> str:
+    """The finished rounds as text: a table of V's figures, one of G's, what follows from them, and which G to serve.
+
+    ``rounds``: how many the loop was to have.
+    """
     measured = loop.of_kind("measure")
-    lines = [f"{'round':<7}{'V sees':<17}" + "".join(f"{word:>9}" for word in QUALITY)]
+    lines = [f"{'round':<7}{'V sees':<17}" + "".join(f"{word:>11}" for word in QUALITY)]
     for number, outcome in measured.items():
         rows = outcome.tables["validator"]
-        lines += [_line(number, _variant(name, number), row, QUALITY) for name, row in rows.items()]
+        lines += [_line(number, _variant(name, number), row, QUALITY, 11) for name, row in rows.items()]
     lines += ["", f"{'round':<7}{'G writes':<17}" + "".join(f"{word:>14}" for word in _RECCOTS)]
     for number, outcome in measured.items():
-        lines.append(_line(number, f"G_{number}", outcome.tables["reccots"][f"G_{number}"], _RECCOTS, 14))
+        texts = outcome.tables["reccots"]
+        row = {**texts[f"G_{number}"], _LENGTH: length_vs_g0(texts, number)}
+        lines.append(_line(number, f"G_{number}", row, _RECCOTS, 14))
     lines.append("")
-    validated, aligned = loop.of_kind("validate"), loop.of_kind("align")
-    for number, outcome in measured.items():
-        if number in validated and number in aligned:
-            lines.append(_alignment(number, validated[number], aligned[number]))
-        lines += _verdicts(number, outcome)
-    return printable("\n".join(lines))
+    for number in sorted({*measured, *loop.of_kind("gate")}):
+        lines += _sentences(loop, number, rounds)
+    return printable("\n".join([*lines, "", *_choice(loop)]))
+
+
+def length_vs_g0(reccots: Mapping[str, Mapping[str, float]], number: int) -> float:
+    """Tokens of a RecCoT of G_t over those of G_0 about the same histories; ``reccots``: the table of a measurement."""
+    own, first = (reccots.get(f"G_{n}", {}).get("tokens", float("nan")) for n in (number, 0))
+    return own / first if first else float("nan")
 
 
 def one_history(lake: Lake, loop: LoopState) -> str:
@@ -70,6 +84,37 @@ def one_history(lake: Lake, loop: LoopState) -> str:
     return printable("\n".join(lines))
 
 
+def _sentences(loop: LoopState, number: int, rounds: int) -> Iterator[str]:
+    """A round in words: whether V was let judge, what was aligned, what the hold-out says of what came out."""
+    gates, validated, aligned = (loop.of_kind(kind) for kind in ("gate", "validate", "align"))
+    if number in gates:
+        yield gates[number].labels["why"]
+        if not gates[number].counts["passed"]:
+            yield f"Round {number}: " + (_AT_YOUR_WORD if number in validated else closing(number, rounds))
+    if number in validated and number in aligned:
+        yield _alignment(number, validated[number], aligned[number])
+    measured = loop.of_kind("measure").get(number)
+    if measured is not None:
+        if number:
+            yield _length(number, length_vs_g0(measured.tables["reccots"], number))
+        for other, row in measured.tables["differences"].items():
+            yield _difference(number, other, row)
+
+
+def _choice(loop: LoopState) -> Iterator[str]:
+    number = chosen_round(loop.of_kind("measure"))
+    later = [n for n in loop.of_kind("align") if n > number]
+    why = "no other round was aligned" if not later else "no later one's gain on it has a lower bound above 0"
+    yield f"Chosen: G_{number}; {why}."
+    yield f"--set generator.model.source={source_of(loop, number)}"
+
+
+def source_of(loop: LoopState, number: int) -> str:
+    """Where the weights of G_t are, as generator.model.source takes it."""
+    step = loop.of_kind("align" if number else "distill")[number]
+    return step.labels["source"]
+
+
 def _variant(name: str, number: int) -> str:
     return {NO_RECCOT: "no RecCoT", SHUFFLED: f"another's G_{number}"}.get(name, name)
 
@@ -89,25 +134,21 @@ def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
     )
 
 
-def _verdicts(number: int, measured: Outcome) -> Iterator[str]:
+def _length(number: int, ratio: float) -> str:
+    within = "within" if abs(ratio - 1) <= _LENGTH_GOAL else "not within"
+    return f"Round {number}: G_{number} writes {ratio:.2f} times G_0's tokens, {within} {_LENGTH_GOAL:.0%} of them."
+
+
+def _difference(number: int, other: str, row: Mapping[str, float]) -> str:
     """What the hold-out says, in words; a difference counts where its interval leaves out 0."""
-    rows = measured.tables["validator"]
-    height, best = max((_or_zero(rows[name]["auc"]), name) for name in FLOORS)
-    own = _or_zero(rows[f"G_{number}"]["auc"])
-    beaten = "beats" if own > height else "does not beat"
-    yield f"Round {number}: V with G_{number} ({own:.4f}) {beaten} the better floor ({best}, {height:.4f})."
-    for other, row in measured.tables["differences"].items():
-        yield (
-            f"Round {number}: G_{number} against {_variant(other, number)}: AUC {row['auc']:+.4f} [{row['low']:+.4f}, "
-            f"{row['high']:+.4f}], {_effect(row)}; V's log-odds move by {row['moved']:.2f} of their spread."
-        )
+    against = {OFFSET: "the offset alone", USER_SHARE: "the user's share"}.get(other, _variant(other, number))
+    moved = "" if other in (OFFSET, USER_SHARE) else f"; V's log-odds move by {row['moved']:.2f} of their spread"
+    uauc = f"UAUC {row['uauc']:+.4f} [{row['uauc_low']:+.4f}, {row['uauc_high']:+.4f}], {_effect(row)}"
+    auc = f"AUC {row['auc']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+    return f"Round {number}: V with G_{number} against {against}: {uauc}; {auc}{moved}."
 
 
 def _effect(difference: Mapping[str, float]) -> str:
-    if math.isnan(difference["low"]) or difference["low"] <= 0 <= difference["high"]:
+    if math.isnan(difference["uauc_low"]) or difference["uauc_low"] <= 0 <= difference["uauc_high"]:
         return "cannot be told from 0"
-    return "helps" if difference["auc"] > 0 else "hurts"
-
-
-def _or_zero(value: float) -> float:
-    return 0.0 if math.isnan(value) else value
+    return "better" if difference["uauc"] > 0 else "worse"

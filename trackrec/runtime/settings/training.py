@@ -91,4 +91,9 @@ class LoopSettings(Section):
     """The schedule of jobs/alternate.py."""
 
     rounds: int = Field(2, ge=1)
-    holdout_samples: int = Field(400, ge=1)  # events of the hold-out that each round's V is measured on
+    holdout_samples: int = Field(1200, ge=1)  # events of the hold-out that each round's V is measured on, of many users
+    # Before a round V must have shown on the hold-out that it judges (feedback/gate.py); require: else the loop ends
+    # with G as it was; report: its figures are printed, and G is aligned all the same.
+    gate: Literal["require", "report"] = "require"
+    # Whether G_0 is distilled from the teacher. auto: unless generator.model is an adapter, which is G_0 as it is.
+    distill: Literal["auto", "always", "never"] = "auto"

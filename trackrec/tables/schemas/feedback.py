@@ -110,6 +110,12 @@ MODEL_VERSIONS = Table(
         Column("source", "string", "where the weights are, as model.source takes it"),
         Column("data", "map<string,bigint>", "version of each Delta table that it was trained on"),
         Column("metrics", "map<string,double>", "what training and the hold-out said"),
+        Column(
+            "chosen",
+            "array<string>",
+            "the loops (files of models/loops) whose G to serve this is, by the hold-out; NULL: never one",
+            nullable=True,
+        ),
         RUN,
         CREATED,
     ),
