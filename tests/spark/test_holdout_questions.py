@@ -43,16 +43,67 @@ def test_an_event_that_became_known_after_the_window_is_not_measured_on(spark):
     assert items_held_out(spark, *rows, end=None) == {"in", "late"}
 
 
-def test_the_shuffled_text_is_of_another_user(spark):
-    events = spark.createDataFrame(
-        [("a", "p", at(1)), ("b", "q", at(1))], "user_id string, prompt_key string, event_time timestamp"
+def taken(spark, count, **events):
+    """Events (user → how many) of which ``count`` are taken: user → how many of theirs, labels that happen to be 1."""
+    values = [
+        (user, f"{user}{n}", at(10 + n), at(10 + n), int(user == "a"), "alignment", at(0))
+        for user, many in events.items()
+        for n in range(many)
+    ]
+    columns = "user_id string, item_id string, event_time timestamp, known_time timestamp, label int, window string"
+    histories = spark.createDataFrame(
+        [(user, at(0), f"p{user}", 1, 2) for user in events],
+        "user_id string, as_of timestamp, prompt_key string, n_liked bigint, n_events bigint",
     )
-    texts = spark.createDataFrame([("p", "of a"), ("q", "of b")], "prompt_key string, text string")
-    shown = {
-        name: {row.user_id: row.text for row in rows.collect()} for name, rows in variants(events, {"G": texts}).items()
+    rows = spark.createDataFrame(values, f"{columns}, as_of timestamp")
+    chosen = holdout_events(rows, histories, start=at(10), end=None, count=count).collect()
+    assert len({(row.user_id, row.item_id) for row in chosen}) == len(chosen)
+    return {user: sum(row.user_id == user for row in chosen) for user in events}
+
+
+def test_users_take_turns_in_giving_events_so_that_few_heavy_ones_do_not_fill_the_hold_out(spark):
+    assert taken(spark, 12, a=50, b=50, c=50) == {"a": 4, "b": 4, "c": 4}
+    assert taken(spark, 12, a=50, b=2, c=50) == {"a": 5, "b": 2, "c": 5}
+    assert sorted(taken(spark, 11, a=50, b=50, c=50).values()) == [3, 4, 4]
+
+
+def test_fewer_events_than_wanted_are_all_taken(spark):
+    assert taken(spark, 100, a=3, b=2) == {"a": 3, "b": 2}
+
+
+def shown(spark, texts, folds):
+    """Variant → user → text, of users (user → the RecCoT about them) in their folds, with one event each."""
+    users = sorted(folds)
+    events = spark.createDataFrame(
+        [(user, f"p{user}", at(1), folds[user]) for user in users],
+        "user_id string, prompt_key string, event_time timestamp, fold int",
+    )
+    reccots = spark.createDataFrame(
+        [(f"p{user}", text) for user, text in texts.items()], "prompt_key string, text string"
+    )
+    return {
+        name: {row.user_id: row.text for row in rows.collect()}
+        for name, rows in variants(events, {"G": reccots}).items()
     }
-    assert shown == {
+
+
+def test_the_shuffled_text_is_of_another_user(spark):
+    assert shown(spark, {"a": "of a", "b": "of b"}, {"a": 0, "b": 0}) == {
         "none": {"a": None, "b": None},
         "G": {"a": "of a", "b": "of b"},
         "shuffled": {"a": "of b", "b": "of a"},
     }
+
+
+def test_the_other_user_is_one_whom_the_same_v_judges(spark):
+    folds = dict.fromkeys("abc", 0) | dict.fromkeys("xyz", 1)
+    of = {user: f"of {user}" for user in folds}
+    shuffled = shown(spark, of, folds)["shuffled"]
+    assert set(shuffled) == set(folds)
+    assert all(text != of[user] and folds[text[-1]] == folds[user] for user, text in shuffled.items())
+    assert sorted(shuffled.values()) == sorted(of.values()), "every text is shown for one other user"
+
+
+def test_a_text_that_is_the_users_own_is_not_anothers(spark):
+    assert shown(spark, {"a": "same", "b": "same"}, {"a": 0, "b": 0})["shuffled"] == {}
+    assert shown(spark, {"a": "of a", "b": "of b"}, {"a": 0, "b": 1})["shuffled"] == {}, "alone in their folds"

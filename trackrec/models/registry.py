@@ -14,12 +14,13 @@ from trackrec.tables.lake import Lake
 class TrainedVersion:
     """What a training left behind, before it is registered.
 
-    ``source``: the weights, as ``model.source`` takes them; ``parent``: the version that training started from;
+    ``source``: the weights, as ``model.source`` takes them; ``parent``: the version that training started from, None
+    for a base model;
     ``data_versions``: table name to the version of it that was trained on; ``metrics``: figures of the training.
     """
 
     source: str
-    parent: str
+    parent: str | None
     data_versions: dict[str, int]
     metrics: dict[str, float]
 
@@ -33,7 +34,8 @@ def register(
     Raises BadInputError where the weights cannot be had, or ``model_versions`` not be written.
     """
     model = resolve_model(trained.source, run.settings.cache_dir())
-    number = round_of(tables, role, trained.parent) + 1 if number is None else number
+    if number is None:
+        number = 0 if trained.parent is None else round_of(tables, role, trained.parent) + 1
     row: dict[str, Any] = {
         "role": role,
         "version": model.version,
