@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.asking import prompt_of
 from trackrec.engines.chat import Chat
@@ -60,8 +60,7 @@ class Row:
 class Way:
     """How V is asked and tuned."""
 
-    history: bool = True  # whether the prompt shows it
-    reccot: bool = True
+    reads: Literal["reccot", "history", "both"] = "reccot"
     question_last: bool = True  # behind the item
     left_out: float = 0.0  # share of the RecCoTs that training does not show
     share: float = 1.0  # of the training rows
@@ -72,8 +71,8 @@ WAYS = {
     "a tenth of the examples": Way(share=0.1),
     "question before the item": Way(question_last=False),
     "RecCoT left out of half": Way(left_out=0.5),
-    "RecCoT in place of the history": Way(history=False),
-    "history alone": Way(reccot=False),
+    "RecCoT and history": Way("both"),
+    "history alone": Way("history"),
 }
 
 
@@ -159,20 +158,21 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     from trackrec.models.lora import trainable
     from trackrec.training.answer_objective import AnswerGroup, answer_group, train_answers
 
-    words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
+    words = ValidatorTemplate(template_of(settings.prompt, settings.histories), way.reads)
+    with_reccot = way.reads != "history"
     chosen = validator_settings(settings)
     base = resolve(chosen.model, settings.cache_dir())
     chat = Chat(EngineSpec.for_validator(chosen, base))
     no_yes = chat.answers.tokens[::-1]
 
     def tokenised(group: Sequence[Row], reccot: Callable[[Row], str]) -> AnswerGroup:
-        form = {"history": way.history, "question_last": way.question_last}
+        form = {"question_last": way.question_last}
         texts = [prompt_of(words, row.history, reccot(row), row.item, **form) for row in group]
         ids = [chat.ids(Request("", text, "", 0)) for text in texts]
         return answer_group(group[0].key, ids, [no_yes[row.label] for row in group])
 
     def shown(i: int) -> Callable[[Row], str]:
-        hidden = not way.reccot or (i % 100) / 100 < way.left_out
+        hidden = not with_reccot or (i % 100) / 100 < way.left_out
         return lambda row: NOTHING if hidden else row.reccot
 
     most = settings.tune.next_events
@@ -187,7 +187,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
     others = dict(zip(ring, [*ring[1:], ring[0]], strict=True))
     reccots = {row.user: row.reccot for row in held}
     seen: dict[str, Callable[[Row], str]] = {"none": lambda _: NOTHING}
-    if way.reccot:
+    if with_reccot:
         seen |= {"own": lambda row: row.reccot, "shuffled": lambda row: reccots[others[row.user]]}
     later = _snapshots(held, most)
     p = {
@@ -195,7 +195,7 @@ def _measure(way: Way, settings: Settings, train: list[Row], held: list[Row], fo
         for name, reccot in seen.items()
     }
     label, user = [row.label for row in _flat(later)], [row.user for row in _flat(later)]
-    compared = metrics.differences(p, label, user, "own") if way.reccot else {}
+    compared = metrics.differences(p, label, user, "own") if with_reccot else {}
     quarter = steps[-max(1, len(steps) // 4) :]
     del model
     gc.collect()
