@@ -31,9 +31,8 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 	$(BIN)/python -m jobs.train_ctr --conf $(DEMO)
 	$(BIN)/python -m trackrec.report tables --conf $(DEMO)
 
-loop: install ## two rounds of the feedback loop on a small part of MovieLens-100k
-	$(BIN)/python -m jobs.alternate --conf conf/loop.yaml
-	$(BIN)/python -m trackrec.report rounds --conf conf/loop.yaml
+loop: install ## the feedback loop on MovieLens-100k, as far as V judges (45 minutes)
+	$(BIN)/python -m bench.loop
 
 adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (10 minutes)
 	rm -rf models/distill
@@ -89,8 +88,8 @@ bench-results: install ## the tables of docs/results.md out of stored runs (seco
 bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes)
 	$(BIN)/python -m bench.reading
 
-bench-loop: install ## the loop at a size at which V can learn; for a GPU (hours on a CPU)
-	$(BIN)/python -m bench.loop
+bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)
+	$(BIN)/python -m bench.loop --full
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt

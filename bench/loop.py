@@ -1,10 +1,11 @@
-"""The feedback loop at full size: all users of MovieLens-100k, ten candidates, three rounds. For a GPU.
+"""The feedback loop on MovieLens-100k: whether V judges, whether G was aligned to it, and what that was worth.
 
-python -m bench.loop            # a GPU with vLLM's CUDA build or only transformers; not run yet: none was at hand
-python -m bench.loop --small    # the sizes of conf/loop.yaml: what `make loop` runs, 40 minutes on 2 cores
+python -m bench.loop           # the sizes of conf/loop.yaml: what `make loop` runs, on 2 cores
+python -m bench.loop --full    # all histories, ten candidates, three rounds; for a GPU
 
-Goes on where it was stopped, as the job does. Prints the report of the rounds, then one JSON object with every round's
-figures on the hold-out.
+Goes on where it was stopped, as the job does. Prints the report of the rounds; its last line is one JSON object, see
+``report/loop_figures.py``, and ``sides``: the share of attributes that the last G's served texts name on the side on
+which the prompt has them (bench/counts.py).
 """
 
 from __future__ import annotations
@@ -12,42 +13,55 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
+from bench import counts
 from jobs import alternate
-from trackrec.feedback.loop_state import newest_loop
+from trackrec.feedback.loop_state import LoopState, newest_loop
 from trackrec.report.__main__ import main as report
+from trackrec.report.loop_figures import loop_figures
+from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.lake import Lake
 
 CONF = "conf/loop.yaml"
 FULL = (
-    "warehouse=warehouse/loop-full", "models=models/loop-full", "histories.max_users=null", "histories.every_n=10",
-    "generator.engine=transformers", "generator.dtype=bfloat16", "generator.deterministic=false",
+    "warehouse=warehouse/loop-full", "models=models/loop-full", "histories.every_n=10",
+    "generator.dtype=bfloat16", "generator.deterministic=false",
     "generator.max_num_seqs=256", "generator.high_water=512", "generator.chunk_rows=8192",
-    "feedback.candidates=10", "feedback.next_events=8", "distill.share=0.05", "distill.max_examples=null",
-    "distill.batch_size=16", "tune.max_examples=20000", "tune.next_events=8", "tune.batch_size=2",
-    "loop.rounds=3", "loop.holdout_samples=4000",
+    "feedback.candidates=10", "feedback.next_events=8", "tune.max_examples=20000", "tune.candidates=1",
+    "tune.batch_size=8", "align.batch_size=8", "align.checkpoint_steps=50",
+    "loop.rounds=3", "loop.holdout_samples=4000", "loop.histories=3000", "loop.aligned_histories=1500",
 )  # fmt: skip
 
 
 def main() -> int:
     """Run the loop, print its report and the JSON line; returns the job's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="the sizes of conf/loop.yaml")
-    sets = () if parser.parse_args().small else FULL
+    parser.add_argument("--full", action="store_true", help="sizes for a GPU in place of those of conf/loop.yaml")
+    parser.add_argument("--set", action="append", default=[], metavar="key=value", help="as for the job")
+    args = parser.parse_args()
+    sets = [*(FULL if args.full else ()), *args.set]
     flags = ["--conf", CONF, *(part for text in sets for part in ("--set", text))]
     code = alternate.main(flags) or report(["rounds", *flags])
     if code:
         return code
-    loop = newest_loop(load_settings(CONF, list(sets)))
+    settings = load_settings(CONF, sets)
+    loop = newest_loop(settings)
     assert loop is not None  # the report has printed it
-    rounds = {
-        f"{kind} {number}": {"counts": step.counts, "figures": step.figures, "tables": step.tables}
-        for kind in ("validate", "align", "measure")
-        for number, step in loop.of_kind(kind).items()
-    }
-    minutes = {str(step): round(outcome.seconds / 60, 1) for step, outcome in loop.outcomes.items()}
-    print(json.dumps({"bench": "loop", "settings": list(sets), "rounds": rounds, "minutes": minutes}))
+    print(json.dumps({"bench": "loop", **loop_figures(loop), "sides": _sides(settings, loop), "settings": sets}))
     return 0
+
+
+def _sides(settings: Settings, loop: LoopState) -> float | None:
+    """Of the attributes that the last G names as liked or avoided, the share that is on its side by the prompt."""
+    newest = list(loop.of_kind("greedy").values())[-1].labels
+    lake = Lake(settings.warehouse)
+    histories = counts.stored_histories(lake)
+    pairs = counts.by_writer(counts.stored_reccots(lake), histories)[newest["generator_version"], newest["sampling"]]
+    figures: dict[str, Any] = counts.figures(pairs, counts.attributes_of(histories))
+    sides: float | None = figures["sides"]
+    return sides
 
 
 if __name__ == "__main__":

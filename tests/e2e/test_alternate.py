@@ -13,6 +13,7 @@ from tests.e2e.logs import log_rows, rows, write_conf, write_csv
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.loop_state import newest_loop
 from trackrec.feedback.user_split import in_share
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.e2e
 
 LORA = {"lora": {"rank": 4}}
 STEPS = [
-    "distill 0", "greedy 0", "tune 0", "measure 0",
-    "candidates 1", "validate 1", "align 1", "greedy 1", "tune 1", "measure 1",
+    "distill 0", "greedy 0", "tune 0", "tune counterpart 0", "measure 0",
+    "gate 1", "candidates 1", "validate 1", "align 1", "greedy 1", "tune 1", "tune counterpart 1", "measure 1",
 ]  # fmt: skip
 
 
@@ -40,7 +41,10 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def looped(spark, tmp_path_factory):
-    """(folder, what the first run printed until it was killed in its alignment, what the second printed)."""
+    """(folder, what a run printed that the gate ended, one killed in its alignment, and the one that went on).
+
+    Engines that are scripted judge by chance, so only ``loop.gate=report`` comes to an alignment.
+    """
     folder = tmp_path_factory.mktemp("looped")
     conf = write_conf(
         folder,
@@ -50,17 +54,19 @@ def looped(spark, tmp_path_factory):
         distill={"share": 1.0, "max_examples": 2, "batch_size": 2} | LORA,
         align={"batch_size": 2, "checkpoint_steps": 1} | LORA,
         tune={"max_examples": 4, "next_events": 2, "batch_size": 1, "checkpoint_steps": 1} | LORA,
-        loop={"rounds": 1, "holdout_samples": 12},
+        loop={"rounds": 1, "holdout_samples": 24, "gate": "report"},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
-    first, second = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(first):
+    flags, printed = ["--conf", str(conf)], [io.StringIO() for _ in range(3)]
+    with redirect_stdout(printed[0]):
+        assert alternate.main([*flags, "--set", "loop.gate=require", "--run-id", "closed"]) == 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed[1]):
         patch.setattr(training.Checkpoints, "save", _killed_in_alignment)
         with pytest.raises(Killed):
-            alternate.main(["--conf", str(conf)])
-    with redirect_stdout(second):
-        assert alternate.main(["--conf", str(conf)]) == 0
-    return folder, first.getvalue().splitlines(), second.getvalue().splitlines()
+            alternate.main(flags)
+    with redirect_stdout(printed[2]):
+        assert alternate.main(flags) == 0
+    return folder, *(text.getvalue().splitlines() for text in printed)
 
 
 def _killed_in_alignment(checkpoints, model, optimizer, step, save=training.Checkpoints.save):
@@ -98,19 +104,53 @@ def notices(lines):
     return [text for text in texts if not text.startswith("…") and " · " not in text]
 
 
+def test_a_v_that_has_not_shown_that_it_judges_moves_no_g_and_says_why(looped):
+    folder, closed, *_ = looped
+    said = notices(closed)
+    assert said[: STEPS.index("gate 1") + 1] == STEPS[: STEPS.index("gate 1") + 1]
+    why, end = said[STEPS.index("gate 1") + 1 :]
+    assert why.startswith("Round 1: V_0 has not shown that it judges: ")
+    assert "UAUC" in why
+    assert end == "G_0 is kept and the loop ends here."
+    assert " · aligned 0 of 1 rounds · " in closed[-1]
+    assert f"generator.model.source {outcomes(folder)['distill 0'].labels['source']}" in closed[-1]
+    ledger = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == "closed"]
+    assert "candidates 1 seconds" not in ledger[0]
+
+
+def test_a_loop_that_the_gate_ended_goes_on_where_the_gate_only_reports(looped):
+    _, _, first, _ = looped
+    begun = STEPS.index("gate 1")
+    assert [text for text in notices(first) if "before" in text] == [
+        f"{step} was finished before" for step in STEPS[: begun + 1]
+    ]
+
+
 def test_a_killed_loop_goes_on_at_its_step_and_trains_no_earlier_one_again(looped):
-    folder, first, second = looped
-    begun = notices(first)
-    assert begun == STEPS[: STEPS.index("align 1") + 1]
-    assert notices(second) == [f"{step} was finished before" for step in begun[:-1]] + STEPS[STEPS.index("align 1") :]
+    folder, _, first, second = looped
+    steps = [text for text in notices(first) if text in STEPS]
+    assert steps == STEPS[STEPS.index("candidates 1") : STEPS.index("align 1") + 1]
+    done, left = STEPS[: STEPS.index("align 1")], STEPS[STEPS.index("align 1") :]
+    assert [text for text in notices(second) if not text.startswith("Round 1: V_0")] == [
+        f"{step} was finished before" for step in done
+    ] + left
+    assert " · aligned 1 of 1 rounds · " in second[-1]
     assert len(list((folder / "models" / "loops").glob("*.json"))) == 1
 
 
 def test_what_a_loop_will_take_is_said_before_it_begins_and_not_when_it_goes_on(looped):
-    _, first, second = looped
-    (forecast,) = [line for line in first if line.startswith("forecast ")]
-    assert re.search(r"6 engine starts · .* groups · forecast minutes \d+\.\d+ · on 2 CPU cores ", forecast)
-    assert not [line for line in second if line.startswith("forecast ")]
+    _, closed, first, second = looped
+    (forecast,) = [line for line in closed if line.startswith("forecast ")]
+    assert re.search(r"\d+ engine starts · .* groups · forecast minutes \d+\.\d+ · on 2 CPU cores ", forecast)
+    assert not [line for line in first + second if line.startswith("forecast ")]
+
+
+def test_the_chosen_g_is_marked_with_the_loop_that_chose_it(looped):
+    folder, *_ = looped
+    loop = newest_loop(load_settings(folder / "conf.yaml"))
+    number = chosen_round(loop.of_kind("measure"))
+    chosen = {(r["role"], r["round"]): r["chosen"] for r in rows(folder, "model_versions") if r["chosen"]}
+    assert chosen == {("generator", number): [loop.name]}
 
 
 def test_every_round_registers_a_g_and_a_v(looped):

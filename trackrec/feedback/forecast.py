@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,29 +24,34 @@ _VARIANTS = (3, 4)  # what V is shown in round 0, and in a later round: nothing,
 
 @dataclass(frozen=True)
 class LoopSize:
-    """How much a loop works on: histories of V's users and of G's, events of the hold-out, RecCoTs a round."""
+    """How much a loop works on: histories and events.
 
-    validator_histories: int
-    generator_histories: int
-    holdout_events: int
+    ``taught``: histories that V is tuned on, of each fold that has a V; ``aligned``: that candidates are written about;
+    ``greedy_prompts``: that G_t writes about; ``holdout_events``: that each V_t is measured on.
+    """
+
+    taught: tuple[int, ...]
+    aligned: int
     greedy_prompts: int
+    holdout_events: int
 
 
-def work_of(size: LoopSize, settings: Settings) -> dict[str, int]:
-    """Pieces of each kind in ``SECONDS`` that the loop with these settings has, at most."""
-    rounds = settings.loop.rounds
-    taught = math.ceil(size.generator_histories * settings.distill.share)
-    tuned = size.validator_histories * settings.tune.next_events
-    candidates = rounds * size.generator_histories * settings.feedback.candidates
+def work_of(size: LoopSize, settings: Settings, distilled: int) -> dict[str, int]:
+    """Pieces of each kind in ``SECONDS`` that the loop has, at most; ``distilled``: texts of a teacher."""
+    rounds, tune, validators = settings.loop.rounds, settings.tune, len(size.taught)
+    texts = 1 + tune.candidates  # that V is tuned on, a history
+    tuned = sum(_at_most(count * tune.next_events * texts, tune.max_examples) for count in size.taught)
+    candidates = rounds * size.aligned * settings.feedback.candidates
     measured = size.holdout_events * (_VARIANTS[0] + rounds * _VARIANTS[1])
+    samples = (rounds + 1) * sum(size.taught) * tune.candidates
     return {
-        "engine starts": 4 * rounds + 2,
+        "engine starts": (1 + validators) * (2 * rounds + 1) + (rounds + 1) * bool(tune.candidates),
         "RecCoTs": (rounds + 1) * size.greedy_prompts,
-        "candidates": candidates,
+        "candidates": candidates + samples,
         "judgements": candidates * settings.feedback.next_events + measured,
-        "taught RecCoTs": settings.distill.epochs * _at_most(taught, settings.distill.max_examples),
-        "tuned events": (rounds + 1) * settings.tune.epochs * _at_most(tuned, settings.tune.max_examples),
-        "groups": rounds * settings.align.epochs * size.generator_histories,
+        "taught RecCoTs": settings.distill.epochs * distilled,
+        "tuned events": (rounds + 1) * tune.epochs * tuned,
+        "groups": rounds * settings.align.epochs * size.aligned,
     }
 
 

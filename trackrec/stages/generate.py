@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.histories.templates import template_of
@@ -18,18 +18,14 @@ from trackrec.tables.warehouse import Warehouse
 _RECCOTS = TextKind(RECCOT_TEXTS, "RecCoTs", served_text)
 
 
-def generate_reccots(
-    run: Run, tables: Warehouse, only: Column | None = None, snapshots: DataFrame | None = None
-) -> Outcome:
+def generate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = None) -> Outcome:
     """Generate what is pending, as ``write_texts`` does. A second run does nothing.
 
-    ``only``: a condition on ``user_histories``, ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all.
+    ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all.
     """
     settings = run.settings.generator
     template = template_of(run.settings.prompt, run.settings.histories)
     histories = stored_histories(run.settings, tables)
-    if only is not None:
-        histories = histories.where(only)
     if snapshots is not None:
         histories = histories.join(snapshots, ["user_id", "as_of"], "left_semi")
     with run.stage("generate") as stage:

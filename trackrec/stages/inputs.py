@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout import alignment_end, holdout_start
 from trackrec.feedback.holdout_questions import holdout_events
+from trackrec.feedback.loop_data import alignment_snapshots
 from trackrec.feedback.questions import next_events, score_requests
 from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.feedback.user_split import fold_of
 from trackrec.histories.snapshots import current_histories
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
@@ -64,12 +66,35 @@ def questions_about(
 
 
 def holdout_of(settings: Settings, tables: Warehouse) -> DataFrame:
-    """The events of the hold-out that every round is measured on, as from ``holdout_events``."""
-    samples = tables.read("samples")
-    return holdout_events(
-        samples,
+    """The events of the hold-out that every round is measured on, as from ``holdout_events``, and each user's fold.
+
+    Of users whom a V judges: without feedback.cross_fit those that V is not tuned on.
+    """
+    samples = tables.read("samples").withColumn("fold", _fold(settings))
+    judged = samples if settings.feedback.cross_fit else samples.where("fold = 1")
+    events = holdout_events(
+        judged,
         stored_histories(settings, tables),
         start=holdout_start(samples, settings.feedback.holdout_share),
         end=alignment_end(samples),
         count=settings.loop.holdout_samples,
     )
+    return events.withColumn("fold", _fold(settings))
+
+
+def teaching_snapshots(settings: Settings, tables: Warehouse, count: int | None) -> DataFrame:
+    """user_id, as_of of the snapshots that a loop's V's and G learn from: of the alignment window, before its hold-out.
+
+    At most ``count`` of them (None: all), the smallest by prompt_key, which is a hash: of fewer the same ones.
+    """
+    samples = tables.read("samples")
+    before = F.col("as_of") < F.lit(holdout_start(samples, settings.feedback.holdout_share))
+    histories = stored_histories(settings, tables).where(before).select("prompt_key", "user_id", "as_of")
+    taught = histories.join(alignment_snapshots(samples), ["user_id", "as_of"], "left_semi")
+    if count is not None:
+        taught = taught.orderBy("prompt_key", "as_of").limit(count)
+    return taught.select("user_id", "as_of")
+
+
+def _fold(settings: Settings) -> Column:
+    return fold_of(F.col("user_id"), settings.feedback.validator_share)

@@ -100,6 +100,10 @@ class LoopSettings(Section):
 
     rounds: int = Field(2, ge=1)
     holdout_samples: int = Field(1200, ge=1)  # events of the hold-out that each round's V is measured on, of many users
+    histories: int | None = Field(
+        None, ge=1
+    )  # that V is tuned on, before the hold-out, of all users; by hash. None: all
+    aligned_histories: int | None = Field(None, ge=1)  # of them those that G writes candidates about and is aligned on
     # Before a round V must have shown on the hold-out that it judges (feedback/gate.py); require: else the loop ends
     # with G as it was; report: its figures are printed, and G is aligned all the same.
     gate: Literal["require", "report"] = "require"
