@@ -15,7 +15,7 @@ from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.holdout import holdout_start_of
-from trackrec.feedback.loop_state import newest_loop
+from trackrec.feedback.loop_state import LoopStep, newest_loop
 from trackrec.feedback.user_split import in_share
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, resolve_model
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.e2e
 
 LORA = {"lora": {"rank": 4}}
 STEPS = [
-    "distill 0", "greedy 0", "tune 0", "tune counterpart 0", "measure 0",
-    "gate 1", "candidates 1", "validate 1", "align 1", "greedy 1", "tune 1", "tune counterpart 1", "measure 1",
+    "distill 0", "greedy 0", "samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
+    "validate 1", "align 1", "greedy 1", "samples 1", "tune 1", "tune counterpart 1", "measure 1",
 ]  # fmt: skip
 
 
@@ -338,3 +338,20 @@ def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsy
     assert {row["source_table"] for row in set_aside} == {"validations"}
     assert f"{len(set_aside)} quarantined" in capsys.readouterr().out
     assert rows(folder, "preferences") == before
+
+
+def test_an_adapter_that_the_settings_name_is_g_0_as_it_is_and_nothing_is_trained_again(looped, capsys):
+    folder, *_ = looped
+    given, before = outcomes(folder)["distill 0"].labels["source"], rows(folder, "model_versions")
+    sets = [f"generator.model.source={given}", "loop.gate=require"]
+    flags = ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
+    assert alternate.main(flags) == 0
+    out = capsys.readouterr().out
+    assert "step 1 of" not in out
+    assert f" · generator.model.source {given} · " in out.splitlines()[-1]
+    loop = newest_loop(load_settings(folder / "conf.yaml", sets))
+    assert loop.outcomes[LoopStep(0, "distill")].stage == "generator"
+    unmarked = [{name: value for name, value in row.items() if name != "chosen"} for row in before]
+    assert [{k: v for k, v in r.items() if k != "chosen"} for r in rows(folder, "model_versions")] == unmarked
+    (first,) = [r for r in rows(folder, "model_versions") if (r["role"], r["round"]) == ("generator", 0)]
+    assert loop.name in first["chosen"]

@@ -48,6 +48,11 @@ def test_one_more_round_is_the_same_loop(tmp_path):
     assert open_loop(settings_in(tmp_path, loop={"rounds": 3}), DATA).outcomes
 
 
+def test_a_gate_that_only_reports_goes_on_with_the_loop_that_it_had_ended(tmp_path):
+    finished(settings_in(tmp_path, loop={"gate": "require"}))
+    assert open_loop(settings_in(tmp_path, loop={"gate": "report"}), DATA).outcomes
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"loop": {"holdout_samples": 7}}, {"feedback": {"next_events": 2}}, {"histories": {"every_n": 3}}],

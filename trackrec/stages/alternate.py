@@ -109,6 +109,8 @@ class _Loop:
         compared = {f"G_{n}": self._generators[n] for n in sorted({0, self._chosen_before(number), number})}
         generator, before = self._generators[number], self._validators
         self._step("greedy", number, lambda: self._steps.greedy(generator))
+        if self._settings.tune.candidates:
+            self._step("samples", number, lambda: self._steps.samples(generator))
         also = tuple(source for source in compared.values() if source != generator)
         self._validators = tuple(
             self._step(kind, number, lambda f=fold: self._steps.tune(generator, also, before, number, f)).labels[
@@ -153,8 +155,8 @@ def tuned_kinds(settings: Settings) -> tuple[str, ...]:
 
 def steps_of(settings: Settings) -> int:
     """How many steps the loop has, without the histories."""
-    tuned = len(tuned_kinds(settings))
-    return 3 + tuned + settings.loop.rounds * (6 + tuned)
+    of_v = len(tuned_kinds(settings)) + bool(settings.tune.candidates)
+    return 3 + of_v + settings.loop.rounds * (6 + of_v)
 
 
 def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:

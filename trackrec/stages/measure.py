@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -11,32 +11,33 @@ from pyspark.sql import functions as F
 from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.holdout_questions import holdout_requests, variants
-from trackrec.feedback.questions import grouped
-from trackrec.feedback.validator import Validator, validator_of
+from trackrec.feedback.validator import Validator, judges_of
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.events import Outcome, Stage
-from trackrec.runtime.gpus import gpu_profile
+from trackrec.runtime.events import FigureTable, Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import holdout_of, item_catalogue, reccots_of, stored_histories
+from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
 
 _EVENT = ("user_id", "item_id", "event_time")
 
-Answers = Mapping[str, Mapping[tuple[Any, ...], Row]]  # variant → event → label, p_yes, user_id
+Event = tuple[Any, ...]  # values of _EVENT
+Scores = dict[str, dict[Event, float]]  # variant → event → P(Yes)
 
 
 def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings]) -> Outcome:
-    """Figures of the V of ``run.settings`` and of each generator on the hold-out.
+    """Figures of V and of each generator on the hold-out, every user judged by a V that was not tuned on them.
 
     ``generators``: name → the settings under which its RecCoTs were written; the last one's are compared with every
-    other variant. Tables of the outcome: ``validator`` (variant → auc, uauc, logloss, ece; floors included),
-    ``differences`` (other variant → auc, low, high, moved) and ``reccots`` (name → texts, tokens, cut, empty, distinct,
-    names a text, grounded).
+    other variant. Tables of the outcome: ``validator`` (variant or floor → ``metrics.quality``), ``differences``
+    (other variant or floor → ``metrics.difference``) and ``reccots`` (name → texts, tokens, cut, empty, distinct, names
+    a text, grounded). Counts V's answers (rows, failed) and the hold-out's events and users.
     """
-    settings, validator = run.settings, validator_of(run.settings)
+    settings, judges, last = run.settings, judges_of(run.settings), list(generators)[-1]
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
+    samples = tables.read("samples")
     with run.stage("measure") as stage:
         stage.counts = {"rows": 0, "failed": 0}
         events = holdout_of(settings, tables).persist()
@@ -46,22 +47,18 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 variants(events, reccots),
                 histories,
                 items,
-                validator.template,
+                judges[1].template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            answers = _answers(tables, stage, requests, validator)
-            rows = [row.asDict() for row in events.collect()]
-            shown = items.select("title", "attributes").collect()
-            names = Names(n for row in shown for n in (row["title"], *(row["attributes"] or ())) if n)
-            stage.tables["reccots"] = {
-                name: _text_figures(frame, events, histories, names) for name, frame in reccots.items()
-            }
+            scores = _scores(tables, stage, by_judge(settings, requests, samples, judges))
+            of_judges = by_judge(settings, events, samples, judges)
+            rows = [row.asDict() for _, of_v in of_judges for row in of_v.collect()]
+            stage.tables["reccots"] = _text_tables(reccots, events, histories, items)
         finally:
             events.unpersist()
-        stage.tables["validator"] = metrics.floors(rows) | _qualities(answers)
-        stage.tables["differences"] = _differences(answers, list(generators)[-1])
-        stage.counts["events"] = len(rows)
-        stage.labels["validator"] = validator.version
+        stage.tables |= _validator_tables(rows, scores, last)
+        stage.counts |= {"events": len(rows), "users": len({row["user_id"] for row in rows})}
+        stage.labels["validator"] = " and ".join(sorted({judge.version for judge in judges.values()}))
     return stage.outcome
 
 
@@ -69,44 +66,63 @@ def _greedy_reccots(settings: Settings, tables: Warehouse) -> DataFrame:
     return reccots_of(settings, tables).where(F.col("sample_number") == 0)
 
 
-def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, validator: Validator) -> Answers:
-    """V's answers; what it could not read is counted as failed. BadInputError where that is all there is."""
-    from udfs.validate import OUTPUT_SCHEMA, validate_udf
-
-    settings = validator.settings
-    with worker_progress(tables.spark, stage, requests.count(), "judgements") as channel:
-        scored = grouped(requests, settings.engines).mapInPandas(
-            validate_udf(validator.spec, validator.version, channel.sender),
-            OUTPUT_SCHEMA,
-            profile=gpu_profile(settings),
-        )
-        with tables.materialised(scored) as rows:
-            good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()
-            stage.counts |= {"rows": len(good), "failed": rows.where("error IS NOT NULL").count()}
-    if not good:
+def _scores(tables: Warehouse, stage: Stage, judged: Sequence[tuple[Validator, DataFrame]]) -> Scores:
+    """Each V's answers; what none could read is counted as failed. BadInputError where that is all there is."""
+    scores: Scores = {}
+    for validator, requests in judged:
+        with (
+            worker_progress(tables.spark, stage, requests.count(), "judgements") as channel,
+            tables.materialised(answers_of(validator, requests, channel.sender)) as rows,
+        ):
+            good = rows.where("error IS NULL").select("row_key", *_EVENT, "p_yes").collect()
+            stage.counts["rows"] += len(good)
+            stage.counts["failed"] += rows.where("error IS NOT NULL").count()
+        for row in good:
+            scores.setdefault(row["row_key"], {})[_event(row)] = row["p_yes"]
+    if not scores:
         raise BadInputError(
             f"V could read none of the {stage.counts['failed']} prompts of the hold-out.",
-            f"Raise validator.max_model_len (now {settings.max_model_len}), or show less of a history.",
+            f"Raise validator.max_model_len (now {judged[0][0].settings.max_model_len}), or show less of a history.",
         )
-    answers: dict[str, dict[tuple[Any, ...], Row]] = {}
-    for row in good:
-        answers.setdefault(row["row_key"], {})[tuple(row[name] for name in _EVENT)] = row
-    return answers
+    return scores
 
 
-def _qualities(answers: Answers) -> dict[str, dict[str, float]]:
+def _validator_tables(rows: Sequence[Mapping[str, Any]], scores: Scores, last: str) -> dict[str, FigureTable]:
+    """Tables validator and differences; a difference is of the events that V could read in both variants.
+
+    ``rows``: the hold-out's events, with the offset of the V that judges them.
+    """
+    label = {_event(row): row["label"] for row in rows}
+    floors = {name: dict(zip(label, p, strict=True)) for name, p in metrics.floor_probabilities(rows).items()}
+    by_variant = floors | dict(sorted(scores.items()))
+
+    def figures(name: str) -> dict[str, float]:
+        events = sorted(by_variant[name])
+        p = [by_variant[name][event] for event in events]
+        return metrics.quality([label[e] for e in events], p, [e[0] for e in events])
+
+    def against(name: str) -> dict[str, float]:
+        events = sorted(by_variant[name].keys() & by_variant[last].keys())
+        own, other = ([by_variant[variant][event] for event in events] for variant in (last, name))
+        return metrics.difference([label[e] for e in events], [e[0] for e in events], own, other)
+
+    others = [name for name in by_variant if name not in (last, metrics.CONSTANT)]
     return {
-        name: metrics.quality(*([row[column] for row in rows.values()] for column in ("label", "p_yes", "user_id")))
-        for name, rows in sorted(answers.items())
+        "validator": {name: figures(name) for name in by_variant},
+        "differences": {name: against(name) for name in others},
     }
 
 
-def _differences(answers: Answers, last: str) -> dict[str, dict[str, float]]:
-    """``metrics.differences`` over the events that V could read in every variant."""
-    shared = sorted(set.intersection(*(set(rows) for rows in answers.values())))
-    by_variant = {name: [rows[event]["p_yes"] for event in shared] for name, rows in answers.items()}
-    rows = [answers[last][event] for event in shared]
-    return metrics.differences(by_variant, [row["label"] for row in rows], [row["user_id"] for row in rows], last)
+def _event(row: Row | Mapping[str, Any]) -> Event:
+    return tuple(row[name] for name in _EVENT)
+
+
+def _text_tables(
+    reccots: Mapping[str, DataFrame], events: DataFrame, histories: DataFrame, items: DataFrame
+) -> FigureTable:
+    shown = items.select("title", "attributes").collect()
+    names = Names(n for row in shown for n in (row["title"], *(row["attributes"] or ())) if n)
+    return {name: _text_figures(frame, events, histories, names) for name, frame in reccots.items()}
 
 
 def _text_figures(reccots: DataFrame, events: DataFrame, histories: DataFrame, names: Names) -> dict[str, float]:

@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
+from trackrec.feedback.writers import with_candidates, with_generator
 from trackrec.reccots.feature_version import generator_of
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.runtime.settings import ModelSettings, SamplingSettings, Settings, ValidatorSettings
+from trackrec.runtime.settings import ModelSettings, Settings, ValidatorSettings
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.given_generator import begins_distilled, register_generator
 from trackrec.stages.inputs import holdout_of, teaching_snapshots
@@ -43,11 +44,14 @@ class RoundSteps:
         """G as it is served, about what V is tuned on and what the hold-out's events join."""
         settings = with_generator(self._settings, generator)
         measured = holdout_of(self._settings, self._tables).select("user_id", "as_of")
-        taught = self._of_tuned_users(teaching_snapshots(self._settings, self._tables, self._settings.loop.histories))
-        outcome = generate_reccots(
-            self._run.with_settings(settings), self._tables, snapshots=taught.union(measured).distinct()
-        )
+        snapshots = self._tuned_on().union(measured).distinct()
+        outcome = generate_reccots(self._run.with_settings(settings), self._tables, snapshots)
         return replace(outcome, labels={**outcome.labels, **generator_of(settings)._asdict()})
+
+    def samples(self, generator: str) -> Outcome:
+        """Texts of G at temperature 1 about what V is tuned on: such texts it will judge."""
+        settings = with_candidates(with_generator(self._settings, generator), self._settings.tune.candidates)
+        return generate_reccots(self._run.with_settings(settings), self._tables, self._tuned_on())
 
     def tune(self, generator: str, also: Sequence[str], before: Sequence[str], number: int, fold: int) -> Outcome:
         """V_t of a fold, on the RecCoTs of G and of the further sources of G ``also`` about its users.
@@ -70,7 +74,7 @@ class RoundSteps:
         snapshots = teaching_snapshots(self._settings, self._tables, self._settings.loop.aligned_histories)
         if not self._settings.feedback.cross_fit:
             snapshots = snapshots.where(~self._is_validator_user())
-        return generate_reccots(judging, self._tables, snapshots=snapshots)
+        return generate_reccots(judging, self._tables, snapshots)
 
     def align(self, judging: Run, number: int) -> Outcome:
         """S-DPO from G to G_t."""
@@ -85,20 +89,16 @@ class RoundSteps:
         by_name = {name: with_generator(self._settings, source) for name, source in generators.items()}
         return measure_round(run, self._tables, by_name)
 
-    def _of_tuned_users(self, snapshots: DataFrame) -> DataFrame:
-        return snapshots if self._settings.feedback.cross_fit else snapshots.where(self._is_validator_user())
+    def _tuned_on(self) -> DataFrame:
+        """user_id, as_of of the histories that V is tuned on: of all users where there are two V's."""
+        taught = teaching_snapshots(self._settings, self._tables, self._settings.loop.histories)
+        return taught if self._settings.feedback.cross_fit else taught.where(self._is_validator_user())
 
     def _is_validator_user(self) -> Column:
         return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)
 
     def _lake(self) -> Lake:
         return lake_of(self._settings, self._run.name)
-
-
-def with_generator(settings: Settings, source: str) -> Settings:
-    """The settings with G from ``source``, writing as it is served."""
-    model = settings.generator.model.model_copy(update={"source": source, "sha256": None})
-    return settings.model_copy(update={"generator": settings.generator.model_copy(update={"model": model})})
 
 
 def with_validators(validator: ValidatorSettings, sources: Sequence[str]) -> ValidatorSettings:
@@ -108,18 +108,6 @@ def with_validators(validator: ValidatorSettings, sources: Sequence[str]) -> Val
 
 
 def candidate_settings(settings: Settings, generator: str, validators: Sequence[str]) -> Settings:
-    """The settings in which G writes candidates, at temperature 1 and without penalties, and V judges them.
-
-    Candidates are drawn from G itself: S-DPO compares probabilities of the model, not of a model bent by sampling.
-    """
-    served = settings.generator.sampling
-    sampling = SamplingSettings(
-        temperature=1.0, n=settings.feedback.candidates, max_tokens=served.max_tokens, stop=served.stop
-    )
-    from_source = with_generator(settings, generator)
-    return from_source.model_copy(
-        update={
-            "generator": from_source.generator.model_copy(update={"sampling": sampling}),
-            "validator": with_validators(validator_settings(settings), validators),
-        }
-    )
+    """The settings in which G writes candidates, as ``with_candidates`` says, and the V's judge them."""
+    drawing = with_candidates(with_generator(settings, generator), settings.feedback.candidates)
+    return drawing.model_copy(update={"validator": with_validators(validator_settings(settings), validators)})
