@@ -76,20 +76,27 @@ def _killed_in_alignment(checkpoints, model, optimizer, step, save=training.Chec
 
 
 def as_in(folder, **sources):
-    """Flags of a job that is run by hand with the G and V that the loop used in a step, e.g. g="distill 0"."""
+    """Flags of a job that is run by hand with the G and V's that the loop used in a step, e.g. g="distill 0", v=0."""
     finished = outcomes(folder)
     sets = ["histories.windows=[alignment]"]
     if "g" in sources:
         sets.append(f"generator.model.source={finished[sources['g']].labels['source']}")
+    if "also" in sources:
+        sets.append(f"tune.also=[{finished[sources['also']].labels['source']}]")
     if "v" in sources:
-        sets += [f"validator.model.source={finished[sources['v']].labels['source']}", "validator.engine=scripted"]
-        sets += ["generator.sampling.temperature=1", "generator.sampling.n=3", "generator.sampling.frequency_penalty=0"]
+        number = sources["v"]
+        for setting, kind in (("model", "tune"), ("counterpart", "tune counterpart")):
+            sets.append(f"validator.{setting}.source={finished[f'{kind} {number}'].labels['source']}")
+        sets += ["validator.engine=scripted", "generator.sampling.temperature=1", "generator.sampling.n=3"]
+        sets += ["generator.sampling.frequency_penalty=0"]
     return ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
 
 
 def versions(folder):
-    """(role, round) -> row of model_versions."""
-    return {(row["role"], row["round"]): row for row in rows(folder, "model_versions")}
+    """(role, round) → row of model_versions; the role of the V of fold 1 is counterpart."""
+    made = rows(folder, "model_versions")
+    roles = ["counterpart" if dict(row["metrics"]).get("fold") == 1 else row["role"] for row in made]
+    return {(role, row["round"]): row for role, row in zip(roles, made, strict=True)}
 
 
 def outcomes(folder):
@@ -156,40 +163,60 @@ def test_the_chosen_g_is_marked_with_the_loop_that_chose_it(looped):
 def test_every_round_registers_a_g_and_a_v(looped):
     folder, *_ = looped
     made = versions(folder)
-    assert set(made) == {(role, number) for role in ("generator", "validator") for number in (0, 1)}
+    validators = [(role, number) for role in ("validator", "counterpart") for number in (0, 1)]
+    assert set(made) == {*validators, ("generator", 0), ("generator", 1)}
     g0, g1 = made["generator", 0], made["generator", 1]
     assert g1["parent"] == g0["version"] != g1["version"]
-    assert made["validator", 0]["parent"] == made["validator", 1]["parent"] == g0["parent"]
+    assert {made[v]["parent"] for v in validators} == {g0["parent"]}
+    assert len({made[v]["version"] for v in validators}) == 4
 
 
 def test_of_a_training_that_is_over_its_steps_and_the_adapter_stay_and_no_checkpoints(looped):
     folder, *_ = looped
     trained = {path.parent.parent.name: path.parent for path in (folder / "models").glob("*/*/training/steps.jsonl")}
-    assert len(trained) == 3, "V_0, G_1 and V_1"
+    assert len(trained) == 5, "two V_0, G_1 and two V_1"
     for kept in trained.values():
         assert not list(kept.glob("step-*"))
         for name, like in (("", kept), ("adapter_model.safetensors", kept / "steps.jsonl")):
             assert (kept.parent / "adapter" / name).stat().st_mode == like.stat().st_mode, "as readable as others"
 
 
-def test_candidates_are_written_and_judged_for_gs_users_only_by_the_v_of_the_round_before(looped):
+def fold_of(user):
+    return 0 if in_share(user, 0.5) else 1
+
+
+def test_candidates_are_of_all_users_and_each_is_judged_by_the_v_that_was_not_tuned_on_them(looped):
     folder, *_ = looped
     made = versions(folder)
-    scored = rows(folder, "validations")
-    assert {row["validator_version"].split("+")[0] for row in scored} == {made["validator", 0]["version"]}
+    tuned_on = {made["validator", 0]["version"]: 0, made["counterpart", 0]["version"]: 1}
+    judged = {(row["user_id"], tuned_on[row["validator_version"].split("+")[0]]) for row in rows(folder, "validations")}
+    assert {fold for _, fold in judged} == {0, 1}
+    assert all(fold_of(user) != fold for user, fold in judged)
     drawn = [row for row in rows(folder, "reccots") if '"n":3' in row["sampling"]]
     assert {row["generator_version"] for row in drawn} == {f"{made['generator', 0]['version']}+scripted"}
-    taught = {row["user_id"] for row in rows(folder, "rec_tuning")}
-    assert taught.isdisjoint(row["user_id"] for row in drawn)
+    assert {fold_of(row["user_id"]) for row in drawn} == {0, 1}
 
 
-def test_every_round_is_measured_with_and_without_reccots(looped):
-    folder, _, second = looped
-    tables = outcomes(folder)["measure 1"].tables
-    assert sorted(tables["validator"]) == ["G_0", "G_1", "always the same", "none", "shuffled", "user's share"]
+def test_every_v_is_tuned_on_its_fold_and_on_what_each_g_says_of_it(looped):
+    folder, *_ = looped
+    made, taught = versions(folder), rows(folder, "rec_tuning")
+    assert all(fold_of(row["user_id"]) == row["fold"] for row in taught)
+    generators = {f"{made['generator', n]['version']}+scripted" for n in (0, 1)}
+    for fold in (0, 1):
+        assert {row["generator_version"] for row in taught if row["fold"] == fold} == generators
+
+
+def test_every_round_is_measured_with_and_without_reccots_and_against_what_v_must_beat(looped):
+    folder, *_, second = looped
+    tables, counts = outcomes(folder)["measure 1"].tables, outcomes(folder)["measure 1"].counts
+    others = ["G_0", "none", "offset alone", "shuffled", "user's share"]
+    assert sorted(tables["validator"]) == sorted([*others, "G_1", "always the same"])
     for row in tables["validator"].values():
         assert 0 <= row["ece"] <= 1
         assert row["logloss"] > 0
+    assert sorted(tables["differences"]) == others
+    assert tables["differences"]["none"]["events"] == counts["events"] > tables["differences"]["shuffled"]["events"] - 1
+    assert counts["users"] > 1
     assert tables["reccots"]["G_1"]["texts"] > 0
     assert any("V sees" in line for line in second)
 
@@ -201,15 +228,16 @@ def test_no_event_of_the_hold_out_teaches_anybody(looped):
     assert sum(time > latest for time in events) >= 0.25 * len(events)
 
 
-def test_no_event_that_v_scored_is_among_its_training_rows(looped):
+def test_no_user_whom_a_v_judged_is_among_those_it_was_tuned_on(looped):
     folder, *_ = looped
-    taught, scored = (
-        {(r["user_id"], r["item_id"], r["event_time"]) for r in rows(folder, table)}
-        for table in ("rec_tuning", "validations")
-    )
-    assert taught
-    assert scored
-    assert {user for user, *_ in taught}.isdisjoint({user for user, *_ in scored})
+    made = versions(folder)
+    for fold, role in enumerate(("validator", "counterpart")):
+        taught = {row["user_id"] for row in rows(folder, "rec_tuning") if row["fold"] == fold}
+        judge = made[role, 0]["version"]
+        scored = {r["user_id"] for r in rows(folder, "validations") if r["validator_version"].startswith(judge)}
+        assert taught
+        assert scored
+        assert taught.isdisjoint(scored)
 
 
 def test_the_chosen_reccot_is_the_one_whose_probabilities_agree_best(looped):
@@ -271,9 +299,9 @@ def test_trainings_record_what_they_were_given_and_where_they_began(looped, sett
     ("job", "sources"),
     [
         (distill_generator, {}),
-        (validate_reccot, {"g": "distill 0", "v": "tune 0"}),
-        (align_generator, {"g": "distill 0", "v": "tune 0"}),
-        (tune_validator, {"g": "align 1"}),
+        (validate_reccot, {"g": "distill 0", "v": 0}),
+        (align_generator, {"g": "distill 0", "v": 0}),
+        (tune_validator, {"g": "align 1", "also": "distill 0"}),
     ],
 )
 def test_a_job_run_by_hand_after_the_loop_finds_its_work_done(looped, capsys, job, sources):
@@ -316,7 +344,7 @@ def test_rounds_of_a_loop_that_was_never_run_are_bad_input(looped, capsys):
 
 def test_preferences_of_another_sampling_are_bad_input(looped, capsys):
     folder, *_ = looped
-    flags = as_in(folder, g="distill 0", v="tune 0")
+    flags = as_in(folder, g="distill 0", v=0)
     assert align_generator.main([*flags, "--set", "generator.sampling.n=4"]) == 2
     assert "Run jobs/validate_reccot.py with the same settings" in capsys.readouterr().err
 
@@ -330,7 +358,7 @@ def test_one_candidate_a_history_is_bad_input(looped, capsys):
 def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsys):
     folder, *_ = looped
     before = rows(folder, "preferences")
-    flags = as_in(folder, g="distill 0", v="tune 1")
+    flags = as_in(folder, g="distill 0", v=1)
     short = ["--set", "validator.engine=transformers", "--set", "validator.max_model_len=64"]
     assert validate_reccot.main([*flags, *short]) == 0
     set_aside = [row for row in rows(folder, "quarantine") if row["reason"] == "prompt_too_long"]

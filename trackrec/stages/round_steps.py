@@ -53,17 +53,19 @@ class RoundSteps:
         settings = with_candidates(with_generator(self._settings, generator), self._settings.tune.candidates)
         return generate_reccots(self._run.with_settings(settings), self._tables, self._tuned_on())
 
-    def tune(self, generator: str, also: Sequence[str], before: Sequence[str], number: int, fold: int) -> Outcome:
+    def tune(self, generator: str, also: tuple[str, ...], before: Sequence[str], number: int, fold: int) -> Outcome:
         """V_t of a fold, on the RecCoTs of G and of the further sources of G ``also`` about its users.
 
-        From its base of the start, or from the V's of the round ``before`` (``tune.start``).
+        From its base of the start, or from the V's of the round ``before`` (``tune.start``). In round 0 there is none:
+        without settings of V what they start from is G's base, not its adapter.
         """
         from trackrec.stages.tune import tune_validator
 
-        validator = validator_settings(self._settings)
-        if before and self._settings.tune.start == "previous":
+        validator, tune = validator_settings(self._settings), self._settings.tune.model_copy(update={"also": also})
+        if before and tune.start == "previous":
             validator = with_validators(validator, before)
-        tune = self._settings.tune.model_copy(update={"also": tuple(also)})
+        elif self._settings.validator is None:
+            tune = tune.model_copy(update={"start": "base"})
         settings = with_generator(self._settings, generator).model_copy(update={"validator": validator, "tune": tune})
         run = self._run.with_settings(settings)
         build_rec_tuning(run, self._tables, fold=fold)
