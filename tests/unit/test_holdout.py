@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from trackrec.feedback.holdout_figures import event_of, holdout_tables
 from trackrec.feedback.metrics import (
     CONSTANT,
     OFFSET,
@@ -139,3 +140,45 @@ def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_user
     assert figures["none"]["moved"] == pytest.approx(1.0)
     nothing = dict.fromkeys(("auc", "low", "high", "uauc", "uauc_low", "uauc_high", "moved"), 0.0)
     assert figures["shuffled"] == nothing | {"events": 40}
+
+
+def held_out(*rows):
+    """(user, label, offset) → rows of the hold-out; the item's name is its number."""
+    return [
+        {
+            "user_id": user,
+            "item_id": str(n),
+            "event_time": n,
+            "label": label,
+            "n_liked": 1,
+            "n_events": 2,
+            "offset": odds,
+        }
+        for n, (user, label, odds) in enumerate(rows)
+    ]
+
+
+ROWS = held_out(("a", 1, 0.5), ("a", 0, -0.5), ("b", 1, 0.2), ("b", 0, 0.4))
+
+
+def scored(*p, rows=ROWS):
+    return {event_of(row): value for row, value in zip(rows, p, strict=False)}
+
+
+def test_every_variant_and_floor_has_figures_and_the_last_g_is_compared_with_all_that_say_something():
+    scores = {"none": scored(0.5, 0.5, 0.5, 0.5), "G_0": scored(0.9, 0.1, 0.2, 0.8), "G_1": scored(0.9, 0.1, 0.8, 0.2)}
+    tables = holdout_tables(ROWS, scores, "G_1")
+    assert list(tables["validator"]) == [CONSTANT, USER_SHARE, OFFSET, "G_0", "G_1", "none"]
+    assert list(tables["differences"]) == [USER_SHARE, OFFSET, "G_0", "none"]
+    assert tables["validator"]["G_1"]["uauc"] == 1.0
+    assert tables["differences"][OFFSET]["uauc"] == pytest.approx(1.0 - 0.5), "the offset ranks a right and b wrong"
+
+
+def test_events_that_v_could_not_read_in_one_variant_are_left_out_of_its_comparison_only():
+    scores = {"shuffled": scored(0.4, 0.6), "none": scored(0.5, 0.5, 0.5, 0.5), "G_0": scored(0.9, 0.1, 0.2, 0.8)}
+    tables = holdout_tables(ROWS, scores, "G_0")
+    assert {name: row["events"] for name, row in tables["differences"].items()} == {
+        USER_SHARE: 4, OFFSET: 4, "none": 4, "shuffled": 2,
+    }  # fmt: skip
+    assert tables["differences"]["shuffled"]["uauc"] == 1.0
+    assert tables["differences"]["none"]["uauc"] == 0.0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
+from trackrec.feedback.holdout_figures import EVENT, Scores, event_of, holdout_tables
 from trackrec.feedback.holdout_questions import holdout_requests, variants
 from trackrec.feedback.validator import Validator, judges_of
 from trackrec.runtime.errors import BadInputError
@@ -20,11 +19,6 @@ from trackrec.stages.inputs import holdout_of, item_catalogue, reccots_of, store
 from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
-
-_EVENT = ("user_id", "item_id", "event_time")
-
-Event = tuple[Any, ...]  # values of _EVENT
-Scores = dict[str, dict[Event, float]]  # variant → event → P(Yes)
 
 
 def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings]) -> Outcome:
@@ -56,7 +50,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
             stage.tables["reccots"] = _text_tables(reccots, events, histories, items)
         finally:
             events.unpersist()
-        stage.tables |= _validator_tables(rows, scores, last)
+        stage.tables |= holdout_tables(rows, scores, last)
         stage.counts |= {"events": len(rows), "users": len({row["user_id"] for row in rows})}
         stage.labels["validator"] = " and ".join(sorted({judge.version for judge in judges.values()}))
     return stage.outcome
@@ -74,47 +68,17 @@ def _scores(tables: Warehouse, stage: Stage, judged: Sequence[tuple[Validator, D
             worker_progress(tables.spark, stage, requests.count(), "judgements") as channel,
             tables.materialised(answers_of(validator, requests, channel.sender)) as rows,
         ):
-            good = rows.where("error IS NULL").select("row_key", *_EVENT, "p_yes").collect()
+            good = rows.where("error IS NULL").select("row_key", *EVENT, "p_yes").collect()
             stage.counts["rows"] += len(good)
             stage.counts["failed"] += rows.where("error IS NOT NULL").count()
         for row in good:
-            scores.setdefault(row["row_key"], {})[_event(row)] = row["p_yes"]
+            scores.setdefault(row["row_key"], {})[event_of(row.asDict())] = row["p_yes"]
     if not scores:
         raise BadInputError(
             f"V could read none of the {stage.counts['failed']} prompts of the hold-out.",
             f"Raise validator.max_model_len (now {judged[0][0].settings.max_model_len}), or show less of a history.",
         )
     return scores
-
-
-def _validator_tables(rows: Sequence[Mapping[str, Any]], scores: Scores, last: str) -> dict[str, FigureTable]:
-    """Tables validator and differences; a difference is of the events that V could read in both variants.
-
-    ``rows``: the hold-out's events, with the offset of the V that judges them.
-    """
-    label = {_event(row): row["label"] for row in rows}
-    floors = {name: dict(zip(label, p, strict=True)) for name, p in metrics.floor_probabilities(rows).items()}
-    by_variant = floors | dict(sorted(scores.items()))
-
-    def figures(name: str) -> dict[str, float]:
-        events = sorted(by_variant[name])
-        p = [by_variant[name][event] for event in events]
-        return metrics.quality([label[e] for e in events], p, [e[0] for e in events])
-
-    def against(name: str) -> dict[str, float]:
-        events = sorted(by_variant[name].keys() & by_variant[last].keys())
-        own, other = ([by_variant[variant][event] for event in events] for variant in (last, name))
-        return metrics.difference([label[e] for e in events], [e[0] for e in events], own, other)
-
-    others = [name for name in by_variant if name not in (last, metrics.CONSTANT)]
-    return {
-        "validator": {name: figures(name) for name in by_variant},
-        "differences": {name: against(name) for name in others},
-    }
-
-
-def _event(row: Row | Mapping[str, Any]) -> Event:
-    return tuple(row[name] for name in _EVENT)
 
 
 def _text_tables(
