@@ -45,17 +45,21 @@ def main() -> int:
     parser.add_argument("--conf", type=Path, default=Path("conf/demo.yaml"))
     parser.add_argument("--require-goals", action="store_true")
     args = parser.parse_args()
-    lake = Lake(load_settings(args.conf).warehouse)
-    histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
-    attributes = {tally["attribute"] for row in histories.values() for tally in row["tallies"]}
     lines = []
-    for (version, sampling), pairs in sorted(
-        by_writer(lake.read_columns("reccots", _TEXT).to_pylist(), histories).items()
-    ):
-        line = {"bench": "counts", "generator": version, "sampling": json.loads(sampling), "texts": len(pairs)}
-        lines.append(line | figures(pairs, attributes))
+    for (version, sampling), checked_figures in sorted(figures_by_writer(load_settings(args.conf).warehouse).items()):
+        line = {"bench": "counts", "generator": version, "sampling": json.loads(sampling)}
+        lines.append(line | checked_figures)
         print(json.dumps(lines[-1]))
     return int(args.require_goals and not (lines and all(line["goals_met"] for line in lines)))
+
+
+def figures_by_writer(warehouse: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """(generator_version, sampling) → texts and ``figures`` of what is stored in the warehouse."""
+    lake = Lake(warehouse)
+    histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
+    attributes = {tally["attribute"] for row in histories.values() for tally in row["tallies"]}
+    stored = by_writer(lake.read_columns("reccots", _TEXT).to_pylist(), histories)
+    return {writer: {"texts": len(pairs), **figures(pairs, attributes)} for writer, pairs in stored.items()}
 
 
 def by_writer(

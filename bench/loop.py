@@ -13,16 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
-from bench import counts
+from bench.counts import figures_by_writer
 from jobs import alternate
 from trackrec.feedback.loop_state import LoopState, newest_loop
 from trackrec.report.__main__ import main as report
 from trackrec.report.loop_figures import loop_figures
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake
 
 CONF = "conf/loop.yaml"
 FULL = (
@@ -56,10 +54,7 @@ def main() -> int:
 def _sides(settings: Settings, loop: LoopState) -> float | None:
     """Of the attributes that the last G names as liked or avoided, the share that is on its side by the prompt."""
     newest = list(loop.of_kind("greedy").values())[-1].labels
-    lake = Lake(settings.warehouse)
-    histories = counts.stored_histories(lake)
-    pairs = counts.by_writer(counts.stored_reccots(lake), histories)[newest["generator_version"], newest["sampling"]]
-    figures: dict[str, Any] = counts.figures(pairs, counts.attributes_of(histories))
+    figures = figures_by_writer(settings.warehouse)[newest["generator_version"], newest["sampling"]]
     sides: float | None = figures["sides"]
     return sides
 
