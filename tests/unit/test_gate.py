@@ -24,9 +24,9 @@ def test_a_v_whose_lower_bounds_are_all_above_0_may_judge():
 @pytest.mark.parametrize(
     ("low", "named"),
     [
-        ({"uauc_low": 0.49}, "UAUC - .5 +0.0400, at least -0.0100"),
-        ({"shuffled": -0.002}, "UAUC with the own RecCoT - with another user's +0.0480, at least -0.0020"),
-        ({"offset": 0.0}, "UAUC of V - of the offset that it starts at +0.0500, at least +0.0000"),
+        ({"uauc_low": 0.49}, "UAUC minus .5: +0.0400, at least -0.0100"),
+        ({"shuffled": -0.002}, "UAUC with the own RecCoT minus with another user's: +0.0480, at least -0.0020"),
+        ({"offset": 0.0}, "UAUC of V minus that of the offset it starts at: +0.0500, at least +0.0000"),
     ],
 )
 def test_one_bound_that_fails_closes_the_gate_and_is_named_with_its_figures(low, named):

@@ -36,10 +36,10 @@ class Bound:
 
     @property
     def text(self) -> str:
-        """E.g. ``own − another's RecCoT +.012, at least -.003``."""
+        """E.g. ``UAUC minus .5: +0.0120, at least -0.0030``."""
         if self.low != self.low:
             return f"{self.meaning} has no interval (too few users with both labels)"
-        return f"{self.meaning} {self.value:+.4f}, at least {self.low:+.4f}"
+        return f"{self.meaning}: {self.value:+.4f}, at least {self.low:+.4f}"
 
 
 def bounds_of(tables: Mapping[str, FigureTable], generator: str) -> tuple[Bound, ...]:
@@ -50,10 +50,10 @@ def bounds_of(tables: Mapping[str, FigureTable], generator: str) -> tuple[Bound,
     """
     own = tables["validator"][generator]
     rows = tables["differences"]
-    bounds = [Bound("above_chance", "UAUC - .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE)]
+    bounds = [Bound("above_chance", "UAUC minus .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE)]
     for name, meaning, other in (
-        ("own_minus_shuffled", "UAUC with the own RecCoT - with another user's", SHUFFLED),
-        ("v_minus_offset", "UAUC of V - of the offset that it starts at", OFFSET),
+        ("own_minus_shuffled", "UAUC with the own RecCoT minus with another user's", SHUFFLED),
+        ("v_minus_offset", "UAUC of V minus that of the offset it starts at", OFFSET),
     ):
         if other in rows:
             bounds.append(Bound(name, meaning, rows[other]["uauc"], rows[other]["uauc_low"]))
