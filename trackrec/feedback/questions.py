@@ -97,12 +97,14 @@ def unscored(requests: DataFrame, validations: DataFrame, validator_version: str
 
 
 def answered(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
-    """row_key, item_id, event_time, label, p_yes: this version's answers to the requests, and to nothing else.
+    """This version's answers to the requests, and to nothing else.
 
-    The label is the request's: a stored one may have been corrected since.
+    Returns row_key, item_id, event_time, user_id, prompt_key, as_of, label, log_odds. The label is the request's: a
+    stored one may have been corrected since.
     """
-    stored = of_version(validations, validator_version).select(*QUESTION, "p_yes")
-    return requests.select(*QUESTION, "label").join(stored, list(QUESTION)).drop("question_key")
+    stored = of_version(validations, validator_version).select(*QUESTION, "log_odds")
+    asked = requests.select(*QUESTION, "user_id", "prompt_key", "as_of", "label")
+    return asked.join(stored, list(QUESTION)).drop("question_key")
 
 
 def grouped(requests: DataFrame, engines: int) -> DataFrame:

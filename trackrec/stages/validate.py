@@ -6,9 +6,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences, questions
+from trackrec.feedback.no_reccot import with_no_reccots
+from trackrec.feedback.rewards import needs_baseline
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import Validator, validator_of
-from trackrec.feedback.verdicts import count_name
 from trackrec.reccots.feature_version import generator_of
 from trackrec.reccots.requests import chunks_of
 from trackrec.runtime.errors import BadInputError
@@ -17,26 +18,26 @@ from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import questions_about, reccots_of
+from trackrec.stages.ranking import ranked_candidates
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
-_DECILES = (0.1, 0.5, 0.9)
-
 
 def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
     """Score every candidate and event that this version of V has not scored, then rank the candidates.
 
     Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
-    of users whom V is not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
-    The outcome counts the groups by verdict; its figures are the deciles of their gaps.
+    of users whom V is not tuned on; those that max_tokens cut do not compete and are not asked about. Events lie in the
+    alignment window, before its hold-out. A second run does nothing. For counts and figures see ``ranked_candidates``.
     """
     settings, validator = run.settings, validator_of(run.settings)
     with run.stage("validate") as stage:
         candidates = _candidates(settings, tables)
-        requests = questions_about(settings, tables, candidates, validator.template, settings.feedback.next_events)
+        asked = _asked_about(candidates, settings)
+        requests = questions_about(settings, tables, asked, validator.template, settings.feedback.next_events)
         with tables.materialised(requests.drop("prompt_body")) as present:
             _fill_question_keys(tables, present, validator.version)
             pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
@@ -44,12 +45,8 @@ def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
                 stage.counts = {"rows": 0, "unchanged": present.count() - rows.count(), "quarantined": 0, "failed": 0}
                 _score_chunks(run, tables, stage, rows, validator)
             answered = questions.answered(present, tables.read("validations"), validator.version)
-            groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
-            try:
-                _count_groups(stage, groups)
+            with ranked_candidates(stage, settings, candidates, answered) as groups:
                 stage.counts["preferences"] = _write_preferences(run, tables, groups, validator)
-            finally:
-                groups.unpersist()
     return stage.outcome
 
 
@@ -60,6 +57,12 @@ def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
     return reccots_of(settings, tables).where(~is_validator_user(F.col("user_id"), settings.feedback.validator_share))
+
+
+def _asked_about(candidates: DataFrame, settings: Settings) -> DataFrame:
+    """The candidates that compete, and where a reward is measured against it, each history without a RecCoT."""
+    ended = candidates.where("status = 'ok'")
+    return with_no_reccots(ended) if needs_baseline(settings.feedback) else ended
 
 
 def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
@@ -105,15 +108,6 @@ def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame
         rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
         stage.counts["quarantined"] += tables.insert_new("quarantine", stamped(rows, run.stamp()))
     stage.counts["failed"] += answers.where("error IS NOT NULL AND error_kind <> 'permanent'").count()
-
-
-def _count_groups(stage: Stage, groups: DataFrame) -> None:
-    """Groups by verdict, and deciles of the gap of best and worst: if most are under min_gap, V sees no difference."""
-    for row in groups.groupBy("verdict").count().collect():
-        stage.counts[count_name(row["verdict"])] = row["count"]
-    gaps = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES)))).first()
-    if gaps is not None and gaps[0] is not None:
-        stage.figures |= {f"gap {share:.0%}": gap for share, gap in zip(_DECILES, gaps[0], strict=True)}
 
 
 def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, validator: Validator) -> int:
