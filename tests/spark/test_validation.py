@@ -120,7 +120,9 @@ def test_another_title_or_reccot_is_another_question(spark):
 
 def test_answers_to_other_questions_and_of_other_versions_do_not_count_and_the_label_is_the_requests(spark):
     stored = (
-        requests_about(spark).withColumn("label", F.lit(0)).selectExpr("*", "'v1' AS validator_version", "0.9 AS p_yes")
+        requests_about(spark)
+        .withColumn("label", F.lit(0))
+        .selectExpr("*", "'v1' AS validator_version", "2.2 AS log_odds")
     )
     (row,) = answered(requests_about(spark), stored, "v1").collect()
     assert (row.row_key, row.label) == ("r1", 1)

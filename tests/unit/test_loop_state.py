@@ -50,7 +50,7 @@ def test_one_more_round_is_the_same_loop(tmp_path):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"loop": {"holdout_samples": 7}}, {"feedback": {"next_events": 2}}, {"histories": {"every_n": 3}}],
+    [{"loop": {"holdout_samples": 7}}, {"feedback": {"next_events": 6}}, {"histories": {"every_n": 3}}],
 )
 def test_other_settings_are_another_loop(tmp_path, changed):
     finished(settings_in(tmp_path))
