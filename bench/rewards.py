@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,10 +104,10 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
     held = {kind: held_back(found, rest) for kind, (found, _) in halves.items()}
     table = {
         kind: {
-            "same_as_pairs": round(same_choice(found, by_kind["pairs"]), 3),
-            "longer": round(longer(found), 2),
-            "length_corr": round(whole[kind][1], 3),
-            **dict(zip(("held_back", "low", "high"), (round(x, 5) for x in held[kind]), strict=True)),
+            "same_as_pairs": _rounded(same_choice(found, by_kind["pairs"]), 3),
+            "longer": _rounded(longer(found), 2),
+            "length_corr": _rounded(whole[kind][1], 3),
+            **dict(zip(("held_back", "low", "high"), (_rounded(x, 5) for x in held[kind]), strict=True)),
         }
         for kind, found in by_kind.items()
     }
@@ -118,8 +119,8 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
         "users": len({group.user for group in of_pairs.values()}),
         "histories_held_back": len(halves["pairs"][0].keys() & rest.keys()),
         "rewards": table,
-        "spearman": {name: round(spearman(*two), 3) for name, two in pairs.items()},
-        "same_choice": {name: round(same_choice(*two), 3) for name, two in pairs.items()},
+        "spearman": {name: _rounded(spearman(*two), 3) for name, two in pairs.items()},
+        "same_choice": {name: _rounded(same_choice(*two), 3) for name, two in pairs.items()},
     }
 
 
@@ -177,6 +178,11 @@ def longer(groups: Groups) -> float:
     return float(np.mean([group.tokens[group.chosen] - np.mean(_others(group)) for group in groups.values()]))
 
 
+def _rounded(value: float, digits: int) -> float | None:
+    """For JSON, which knows no NaN."""
+    return None if math.isnan(value) else round(value, digits)
+
+
 def _others(group: Judged) -> list[int]:
     return [tokens for place, tokens in enumerate(group.tokens) if place != group.chosen]
 
@@ -196,10 +202,14 @@ def lines(figures: Mapping[str, Any]) -> Iterator[str]:
     names = ("same_as_pairs", "longer", "length_corr", "held_back", "low", "high")
     yield f"{'':<12}" + "".join(f"{name:>15}" for name in names)
     for kind, row in figures["rewards"].items():
-        yield f"{kind:<12}" + "".join(f"{row[name]:>15g}" for name in names)
+        yield f"{kind:<12}" + "".join(f"{_shown(row[name]):>15}" for name in names)
     yield f"\n{'':<24}{'Spearman':>12}{'same choice':>14}"
     for name, value in figures["spearman"].items():
-        yield f"{name:<24}{value:>12g}{figures['same_choice'][name]:>14g}"
+        yield f"{name:<24}{_shown(value):>12}{_shown(figures['same_choice'][name]):>14}"
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
 
 
 if __name__ == "__main__":

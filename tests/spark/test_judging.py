@@ -9,6 +9,7 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from bench.rewards import candidates_and_answers, compared, lines
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.feedback.user_split import in_share
 from trackrec.runtime.events import Notice, Stage
@@ -240,6 +241,15 @@ def test_length_is_taken_out_of_rewards_where_they_go_together_and_a_second_run_
     before = versions(spark, folder)
     judge_again(spark, folder, "feedback.max_length_corr=0")
     assert versions(spark, folder) == before
+
+
+def test_all_rewards_of_the_same_answers_can_be_compared_and_figures_without_an_answer_are_none(spark, folder):
+    judge_again(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
+    figures = compared(*candidates_and_answers(Warehouse(spark, f"{folder}/warehouse")), 2)
+    assert figures["histories"] == len(rows_of(spark, folder, "preferences")) > 0
+    assert figures["rewards"]["pairs"]["same_as_pairs"] == 1.0
+    assert {row["held_back"] for row in figures["rewards"].values()} == {None}, "of two events no half has a pair"
+    assert sum("–" in line for line in lines(figures)) >= 5
 
 
 def test_candidates_that_were_cut_are_counted_and_neither_asked_about_nor_preferred(spark, folder):

@@ -56,9 +56,9 @@ def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame 
     event = F.struct("event_time", "item_id", "label", "log_odds", "without")
     # In order: sums of floats depend on it, and what did not change is not to be written again.
     events = known.groupBy("row_key").agg(F.sort_array(F.collect_list(event)).alias("events"))
-    kind = _kind(settings)
-    reward = F.lit(None).cast("double")
-    for name in ("log_score", settings.reward):
+    kind, reward = _kind(settings), F.lit(None).cast("double")
+    kinds: tuple[Reward, ...] = ("log_score", settings.reward)
+    for name in kinds:
         reward = F.when(kind == name, _reward(name, baseline is not None)).otherwise(reward)
     return events.select(
         "row_key", reward.alias("reward"), kind.alias("reward_kind"), F.size("events").alias("n_scored")
