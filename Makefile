@@ -6,7 +6,7 @@ DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-counts bench-parts bench-gain bench-headroom bench-results bench-reading bench-loop
+	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-sdpo: install ## an S-DPO step with the prompt read once against one seque
 
 bench-feedback: install ## candidates and their judgements a second, against the way they were published (15 minutes)
 	$(BIN)/python -m bench.feedback
+
+bench-rewards: install ## which candidate each reward would have chosen of V's answers, and what that is worth (a minute, after make loop)
+	$(BIN)/python -m bench.rewards
 
 bench-counts: install ## how many counts of the demo's RecCoTs are right, and on the right side (seconds, after make demo)
 	$(BIN)/python -m bench.counts

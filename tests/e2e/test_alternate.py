@@ -28,6 +28,7 @@ from trackrec.training import group_loop as training
 
 pytestmark = pytest.mark.e2e
 
+AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # in so small a log few events have pairs
 LORA = {"lora": {"rank": 4}}
 STEPS = [
     "distill 0", "greedy 0", "samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
@@ -49,7 +50,7 @@ def looped(spark, tmp_path_factory):
     conf = write_conf(
         folder,
         histories={"every_n": 3},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2} | AGREEMENT,
         models=str(folder / "models"),
         distill={"share": 1.0, "max_examples": 2, "batch_size": 2} | LORA,
         align={"batch_size": 2, "checkpoint_steps": 1} | LORA,

@@ -8,6 +8,7 @@ from tests.e2e.previous_version import write_previous_warehouse
 
 pytestmark = pytest.mark.e2e
 
+AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # as the previous version ranked
 NIGHT = {"policy": "nightly", "as_of": "2024-01-09"}
 CANDIDATES = ["temperature=1", "n=3", "frequency_penalty=0"]
 
@@ -17,7 +18,7 @@ def write_feedback(spark, folder):
     conf = write_conf(
         folder,
         histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2} | AGREEMENT,
     )
     write_csv(folder / "log.csv", log_rows(users=4, events=12))
     write_previous_warehouse(spark, "feedback", folder / "warehouse")

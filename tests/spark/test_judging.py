@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from bench.rewards import candidates_and_answers, compared, lines
 from tests.e2e.logs import log_rows, write_conf, write_csv
 from trackrec.feedback.offset import OFFSET_FILE, Offset
 from trackrec.feedback.user_split import in_share
@@ -17,7 +19,7 @@ from trackrec.feedback.writers import tuning_writers
 from trackrec.models.adapters import BASE
 from trackrec.models.resolve import resolve
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.events import Stage
+from trackrec.runtime.events import Notice, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings_files import load_settings
 from trackrec.stages.generate import generate_reccots
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.spark
 TABLES = ("validations", "preferences", "rec_tuning")
 TARGET = "<<<Corrected ("  # how V's prompt names an item of this title
 ONE_V = {"cross_fit": False, "offset": "none"}  # one that nobody tuned
+AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # in so small a log few events have pairs
 CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
 
 
@@ -47,7 +50,7 @@ def judged_once(spark, tmp_path_factory):
     write_conf(
         folder,
         histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "min_gap": 0} | ONE_V,
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "min_gap": 0} | ONE_V | AGREEMENT,
         tune={"next_events": 2, "candidates": 0},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
@@ -72,8 +75,12 @@ def folder(judged_once, tmp_path):
 
 def judge_again(spark, folder, *sets):
     """What V did, with these settings."""
-    run = run_of(folder, *CANDIDATES, *sets)
-    return validate_reccots(run, Warehouse(spark, run.settings.warehouse)).counts
+    return outcome_of_judging(spark, folder, *sets).counts
+
+
+def outcome_of_judging(spark, folder, *sets, listeners=()):
+    run = replace(run_of(folder, *CANDIDATES, *sets), listeners=listeners)
+    return validate_reccots(run, Warehouse(spark, run.settings.warehouse))
 
 
 def teach_again(spark, folder, *sets):
@@ -108,6 +115,14 @@ def rewards_by_hand(spark, folder, events):
 def rewards_preferred(spark, folder):
     preferences = rows_of(spark, folder, "preferences")
     return {c["row_key"]: c["reward"] for row in preferences for c in [row["chosen"], *row["rejected"]]}
+
+
+def log_odds_said(spark, folder):
+    """row_key → (item, time) → what V said, and that of the same events' labels."""
+    said = {}
+    for row in rows_of(spark, folder, "validations"):
+        said.setdefault(row["row_key"], {})[row["item_id"], row["event_time"]] = (row["label"], row["log_odds"])
+    return said
 
 
 def test_a_second_run_asks_and_writes_nothing(spark, folder):
@@ -183,6 +198,76 @@ def test_a_corrected_label_changes_rewards_and_training_rows_and_asks_nothing(sp
     assert preferred != pytest.approx(before)
     labels = {(r["user_id"], r["event_time"]): r["label"] for r in rows_of(spark, folder, "rec_tuning")}
     assert labels[taught["user_id"], taught["event_time"]] == 1 - taught["label"]
+
+
+def test_by_default_a_pair_of_a_liked_and_another_event_is_what_counts_and_groups_without_one_are_dropped(
+    spark, folder
+):
+    counts = judge_again(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
+    said = log_odds_said(spark, folder)
+    preferred = rewards_preferred(spark, folder)
+    assert preferred
+    for key, reward in preferred.items():
+        (liked,), (other,) = ([x for label, x in said[key].values() if label == wanted] for wanted in (1, 0))
+        assert reward == pytest.approx(1 / (1 + math.exp(other - liked)))
+    assert counts["groups one_label"] > 0
+    assert {row["reward_kind"] for row in rows_of(spark, folder, "preferences")} == {"pairs"}
+
+
+def test_for_the_log_score_v_is_asked_once_a_history_without_a_reccot_and_not_again(spark, folder):
+    before = log_odds_said(spark, folder)
+    histories = {(r["prompt_key"], r["item_id"], r["event_time"]) for r in rows_of(spark, folder, "validations")}
+    assert judge_again(spark, folder, "feedback.reward=log_score")["rows"] == len(histories)
+    assert judge_again(spark, folder, "feedback.reward=log_score")["rows"] == 0
+    without = {}
+    for row in rows_of(spark, folder, "validations"):
+        if row["row_key"] not in before:
+            without[row["user_id"], row["as_of"], row["item_id"], row["event_time"]] = row["log_odds"]
+    keys = {r["row_key"]: (r["user_id"], r["as_of"]) for r in rows_of(spark, folder, "reccots")}
+    preferred = rewards_preferred(spark, folder)
+    assert preferred
+    for key, reward in preferred.items():
+        gains = [
+            -math.log1p(math.exp(-x if label else x)) + math.log1p(math.exp(-base if label else base))
+            for event, (label, x) in before[key].items()
+            for base in [without[(*keys[key], *event)]]
+        ]
+        assert reward == pytest.approx(sum(gains) / len(gains))
+
+
+def test_length_is_taken_out_of_rewards_where_they_go_together_and_a_second_run_writes_nothing(spark, folder):
+    raw, events = rewards_preferred(spark, folder), []
+    outcome = outcome_of_judging(spark, folder, "feedback.max_length_corr=0", listeners=(events.append,))
+    assert outcome.figures["length_corr"] != 0
+    assert outcome.figures["length_corr_after"] == pytest.approx(0, abs=1e-9)
+    assert outcome.counts["candidates compared"] == len(raw)
+    assert [e.text for e in events if isinstance(e, Notice) and e.text.startswith("reward agreement and length")]
+    for row in rows_of(spark, folder, "preferences"):
+        keys = [c["row_key"] for c in (row["chosen"], *row["rejected"])]
+        assert row["raw_rewards"] == [raw[key] for key in keys]
+        assert sum(c["reward"] for c in (row["chosen"], *row["rejected"])) == pytest.approx(sum(row["raw_rewards"]))
+    before = versions(spark, folder)
+    judge_again(spark, folder, "feedback.max_length_corr=0")
+    assert versions(spark, folder) == before
+
+
+def test_all_rewards_of_the_same_answers_can_be_compared_and_figures_without_an_answer_are_none(spark, folder):
+    judge_again(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
+    figures = compared(*candidates_and_answers(Warehouse(spark, f"{folder}/warehouse")), 2)
+    assert figures["histories"] == len(rows_of(spark, folder, "preferences")) > 0
+    assert figures["rewards"]["pairs"]["same_as_pairs"] == 1.0
+    assert {row["held_back"] for row in figures["rewards"].values()} == {None}, "of two events no half has a pair"
+    assert sum("–" in line for line in lines(figures)) >= 5
+
+
+def test_candidates_that_were_cut_are_counted_and_neither_asked_about_nor_preferred(spark, folder):
+    cut = rows_of(spark, folder, "preferences")[0]["chosen"]["row_key"]
+    for table, changes in (("reccots", {"status": F.lit("cut")}), ("validations", None)):
+        stored, row = DeltaTable.forPath(spark, f"{folder}/warehouse/{table}"), F.col("row_key") == cut
+        stored.delete(row) if changes is None else stored.update(row, changes)
+    counts = judge_again(spark, folder)
+    assert (counts["rows"], counts["candidates cut"]) == (0, 1)
+    assert cut not in rewards_preferred(spark, folder)
 
 
 def test_rows_of_before_question_keys_are_kept_as_answers_to_the_present_questions(spark, folder):

@@ -102,6 +102,12 @@ def test_every_kind_of_model_source_is_taken(source):
     assert load_settings(CONF / "demo.yaml", [f"validator.model.source={source}"]).validator.model.source == source
 
 
+def test_fewer_next_events_than_a_group_needs_are_refused_before_v_is_asked():
+    with pytest.raises(BadInputError, match=r"next_events 3 is less than min_events 4.* Raise feedback\.next_events"):
+        load_settings(CONF / "demo.yaml", ["feedback.next_events=3"])
+    assert load_settings(CONF / "demo.yaml", ["feedback={next_events: 3, min_events: 2}"]).feedback.next_events == 3
+
+
 @pytest.mark.parametrize(
     ("override", "hint"),
     [

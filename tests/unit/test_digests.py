@@ -31,6 +31,16 @@ def test_an_alignment_keeps_its_name():
     assert alignment_digest("g0@0123456789ab", "float32", AlignmentSettings(), [row]) == "f4553feae23f70ed"
 
 
+def test_every_ablation_of_an_alignment_is_a_training_of_its_own_and_none_is_that_of_before():
+    chosen = ({}, {"length_normalised": False, "sft_weight": 0.0}, {"length_normalised": True}, {"sft_weight": 0.1},
+              {"sft_weight": 0.2})  # fmt: skip
+    before, none, *ablations = (
+        alignment_digest("g0@0123456789ab", "float32", AlignmentSettings(**settings), []) for settings in chosen
+    )
+    assert before == none
+    assert len({before, *ablations}) == 4
+
+
 def test_a_rec_tuning_keeps_its_name():
     rows = [{"row_key": "r0", "item_id": "i0", "label": 1}, {"row_key": "r0", "item_id": "i1", "label": 0}]
     settings = RecTuningSettings(batch_size=1)

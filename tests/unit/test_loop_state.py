@@ -55,7 +55,7 @@ def test_a_gate_that_only_reports_goes_on_with_the_loop_that_it_had_ended(tmp_pa
 
 @pytest.mark.parametrize(
     "changed",
-    [{"loop": {"holdout_samples": 7}}, {"feedback": {"next_events": 2}}, {"histories": {"every_n": 3}}],
+    [{"loop": {"holdout_samples": 7}}, {"feedback": {"next_events": 6}}, {"histories": {"every_n": 3}}],
 )
 def test_other_settings_are_another_loop(tmp_path, changed):
     finished(settings_in(tmp_path))

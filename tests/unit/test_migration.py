@@ -129,7 +129,7 @@ def test_types_of_delta_rs_are_named_as_spark_names_them(table):
     tally = pa.struct([("attribute", pa.string()), ("liked", pa.int32()), ("disliked", pa.int32())])
     nested = {
         "chosen": candidate, "rejected": pa.list_(candidate), "tallies": pa.list_(tally),
-        "liked": pa.list_(pa.string()), "disliked": pa.list_(pa.string()),
+        "liked": pa.list_(pa.string()), "disliked": pa.list_(pa.string()), "raw_rewards": pa.list_(pa.float64()),
         "above": pa.list_(tally), "below": pa.list_(tally),
     }  # fmt: skip
     scalars = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64()}

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from trackrec.training.sdpo_loss import agreement, sdpo_losses
+from trackrec.training.sdpo_loss import a_token, agreement, chosen_nll, sdpo_losses
 
 BETA = 0.3
 
@@ -84,3 +84,21 @@ def test_margin_and_accuracy_compare_the_chosen_with_the_rejected_that_are_there
     found = agreement(delta, torch.zeros(3, 3), present, beta=2.0)
     assert found.margin == pytest.approx(2.0 * (1.5 - 1.0 + 0.5) / 3)
     assert found.accuracy == pytest.approx((1 + 0 + 0.5) / 3)
+
+
+def test_a_token_of_a_long_reccot_counts_as_one_of_a_short_one():
+    """Twice as long and a token as likely: the summed Δ is twice as large, the one a token is the same."""
+    policy, reference = torch.tensor([[-20.0, -40.0]]), torch.tensor([[-30.0, -60.0]])
+    tokens, present = torch.tensor([[10, 20]]), torch.ones(1, 2, dtype=torch.bool)
+    summed = sdpo_losses(policy, reference, present, BETA)
+    mean = sdpo_losses(a_token(policy, tokens), a_token(reference, tokens), present, BETA)
+    assert summed.item() == pytest.approx(by_hand(policy[0], reference[0]), rel=1e-6)
+    assert summed.item() > mean.item() == pytest.approx(math.log(2))
+
+
+def test_of_the_chosen_one_alone_the_negative_log_likelihood_is_taken_a_token():
+    policy, tokens = torch.tensor([[-20.0, -7.0], [-3.0, -90.0]], requires_grad=True), torch.tensor([[10, 7], [2, 9]])
+    found = chosen_nll(policy, tokens)
+    assert found.tolist() == [2.0, 1.5]
+    found.sum().backward()
+    assert policy.grad.tolist() == [[pytest.approx(-0.1), 0.0], [-0.5, 0.0]]

@@ -47,6 +47,55 @@ def test_a_step_follows_the_mean_loss_of_its_groups(tmp_path):
     torch.testing.assert_close(weights(model), weights(other), rtol=1e-4, atol=1e-5)
 
 
+def one_step_by_hand(model, settings, loss_of):
+    """The weights after the first step on all preferences; ``loss_of``: log-probabilities and tokens → mean loss."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.0)
+    logps = torch.stack([shared_logps(model, p.group) for p in PREFERENCES])
+    loss_of(logps, torch.tensor([p.group.counts for p in PREFERENCES])).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+    optimizer.step()
+    return weights(model)
+
+
+ONE_STEP = {"batch_size": 6, "epochs": 1, "warmup": 0.0}
+ALL = torch.ones(6, 3, dtype=torch.bool)
+
+
+def test_length_normalised_a_step_follows_the_loss_of_mean_log_probabilities(tmp_path):
+    model, settings = llama(), SETTINGS.model_copy(update=ONE_STEP | {"length_normalised": True})
+    (row,) = train_sdpo(model, PREFERENCES, settings, tmp_path, SILENT)
+
+    def loss(logps, tokens):
+        return sdpo_losses(logps / tokens, logps.detach() / tokens, ALL, settings.beta).mean()
+
+    torch.testing.assert_close(weights(model), one_step_by_hand(llama(), settings, loss), rtol=1e-4, atol=1e-5)
+    assert row["loss"] == pytest.approx(math.log(3), abs=1e-6)
+    assert "chosen_nll" not in row
+
+
+def test_with_an_sft_weight_the_chosen_texts_own_loss_is_added(tmp_path):
+    model, settings = llama(), SETTINGS.model_copy(update=ONE_STEP | {"sft_weight": 0.5})
+    (row,) = train_sdpo(model, PREFERENCES, settings, tmp_path, SILENT)
+
+    def loss(logps, tokens):
+        return sdpo_losses(logps, logps.detach(), ALL, settings.beta).mean() - 0.5 * (logps / tokens)[:, 0].mean()
+
+    torch.testing.assert_close(weights(model), one_step_by_hand(llama(), settings, loss), rtol=1e-4, atol=1e-5)
+    assert row["loss"] == pytest.approx(math.log(3) + 0.5 * row["chosen_nll"], abs=1e-6)
+
+
+def test_with_an_sft_weight_the_chosen_texts_become_likelier_than_without(tmp_path):
+    nll = {}
+    for weight in (0.0, 1.0):
+        model = llama()
+        train_sdpo(
+            model, PREFERENCES, SETTINGS.model_copy(update={"sft_weight": weight}), tmp_path / str(weight), SILENT
+        )
+        logps = torch.stack([shared_logps(model, p.group) for p in PREFERENCES])
+        nll[weight] = -logps[:, 0].mean().item()
+    assert nll[1.0] < nll[0.0]
+
+
 class Killed(BaseException):
     pass
 

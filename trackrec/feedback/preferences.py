@@ -1,90 +1,140 @@
-"""V's probabilities → rewards of candidates → preferences: which RecCoT of a history G should have written.
+"""Rewards of candidates → preferences: which RecCoT of a history G should have written.
 
-reward(candidate) = mean over the scored events of its snapshot of p(Yes) where the user liked the item, 1 − p(Yes)
-where not (TrackRec, arXiv 2508.15388, with V's probability as the judge). One preference a history: the candidate with
-the largest reward is chosen, the others are rejected.
+One preference a history: the candidate with the largest reward is chosen, the others are rejected. Candidates that
+max_tokens cut do not compete: they have no end token, and chosen or rejected they would teach G when to stop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from trackrec.feedback.verdicts import ALL_EMPTY, KEPT, NOT_SCORED, ONE_DISTINCT, SMALL_GAP
+from trackrec.feedback.length import without_length
+from trackrec.feedback.rewards import MIN_GAPS, OF_PAIRS, min_gap
+from trackrec.feedback.verdicts import (
+    ALL_CUT,
+    ALL_EMPTY,
+    FEW_EVENTS,
+    KEPT,
+    NOT_SCORED,
+    ONE_DISTINCT,
+    ONE_LABEL,
+    SMALL_GAP,
+)
 from trackrec.runtime.settings import FeedbackSettings
 
 
-def rewards(validations: DataFrame) -> DataFrame:
-    """row_key, reward (0 … 1), n_scored: the mean over a candidate's scored events.
+def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSettings) -> DataFrame:
+    """One row a history: prompt_key, user_id, n_cut, candidates, reward_kind, ``verdict`` (kept: can be compared).
 
-    ``validations``: row_key, label, p_yes; of one V version.
-    """
-    agreed = F.when(F.col("label") == 1, F.col("p_yes")).otherwise(1 - F.col("p_yes"))
-    return validations.groupBy("row_key").agg(F.avg(agreed).alias("reward"), F.count("*").alias("n_scored"))
-
-
-def ranked_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSettings) -> DataFrame:
-    """One row a history: prompt_key, user_id, ranked candidates (best first), gap, and ``verdict``: kept or why not.
-
-    ``candidates``: prompt_key, user_id, row_key, sample_number, status, text of one generator version and sampling;
-    ``scored``: as from ``rewards``. Empty candidates and repeated texts (all but the first sample) do not count. A
-    group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered fewer events about a candidate
-    than about another, as means over other events cannot be compared.
+    ``candidates``: prompt_key, user_id, row_key, sample_number, status, text, output_tokens of one generator version
+    and sampling; ``scored``: as from ``rewards``. Those that compete ended by themselves; of a repeated text the first
+    sample. A group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered fewer events about a
+    candidate than about another, as means over other events cannot be compared.
     """
     again = Window.partitionBy("prompt_key", "text").orderBy("sample_number")
     distinct = (
-        candidates.where("status IN ('ok', 'cut')")
+        candidates.where("status = 'ok'")
         .withColumn("_repeat", F.row_number().over(again))
         .where("_repeat = 1")
         .join(scored, "row_key", "left")
     )
-    # Sorted by reward, then by sample number: equal rewards rank the same way on every partitioning.
     entry = F.struct(
-        F.negative(F.coalesce("reward", F.lit(-1.0))).alias("order"),
         "sample_number",
         "row_key",
         "text",
-        (F.col("status") == "ok").alias("ended"),
+        F.lit(True).alias("ended"),
+        F.col("output_tokens").alias("tokens"),
         "reward",
-        "n_scored",
+        F.col("reward").alias("raw"),
+        F.coalesce("n_scored", F.lit(0)).alias("n_scored"),
+        "reward_kind",
     )
-    ranked = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("ranked"))
-    users = candidates.groupBy("prompt_key").agg(F.first("user_id").alias("user_id"))
-    none = F.array().cast(ranked.schema["ranked"].dataType)
+    competing = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("candidates"))
+    is_cut = (F.col("status") == "cut").cast("int")
+    users = candidates.groupBy("prompt_key").agg(F.first("user_id").alias("user_id"), F.sum(is_cut).alias("n_cut"))
+    none = F.array().cast(competing.schema["candidates"].dataType)
     return (
-        users.join(ranked, "prompt_key", "left")
-        .withColumn("ranked", F.coalesce("ranked", none))
-        .withColumn("gap", F.get("ranked", F.lit(0))["reward"] - F.try_element_at("ranked", F.lit(-1))["reward"])
-        .withColumn("verdict", _verdict(settings))
+        users.join(competing, "prompt_key", "left")
+        .withColumn("candidates", F.coalesce("candidates", none))
+        .withColumn("reward_kind", F.get("candidates", F.lit(0))["reward_kind"])
+        .withColumn("verdict", _comparable(settings))
     )
 
 
-def _verdict(settings: FeedbackSettings) -> Column:
-    count = F.size("ranked")
-    events = F.transform("ranked", lambda c: F.coalesce(c["n_scored"], F.lit(0)))
-    unscored = (F.array_min(events) == 0) | (F.array_min(events) < F.array_max(events))
+def _comparable(settings: FeedbackSettings) -> Column:
+    """KEPT, or why the candidates of a group cannot be compared."""
+    count = F.size("candidates")
+    events = F.transform("candidates", lambda c: c["n_scored"])
+    kinds = F.array_distinct(F.transform("candidates", lambda c: c["reward_kind"]))
+    unscored = (F.array_min(events) == 0) | (F.array_min(events) < F.array_max(events)) | (F.size(kinds) > 1)
+    no_reward = F.exists("candidates", lambda c: c["reward"].isNull())
+    no_pair = ONE_LABEL if settings.reward in OF_PAIRS and settings.one_label == "drop" else NOT_SCORED
     return (
-        F.when(count == 0, ALL_EMPTY)
+        F.when((count == 0) & (F.col("n_cut") > 0), ALL_CUT)
+        .when(count == 0, ALL_EMPTY)
         .when(count == 1, ONE_DISTINCT)
         .when(unscored, NOT_SCORED)
-        .when(F.col("gap") < settings.min_gap, SMALL_GAP)
+        .when(F.array_min(events) < settings.min_events, FEW_EVENTS)
+        .when(no_reward, no_pair)
         .otherwise(KEPT)
     )
 
 
-def preferences(groups: DataFrame, settings: FeedbackSettings) -> DataFrame:
-    """The kept groups as rows of ``preferences``: prompt_key, user_id, chosen, rejected, gap.
+def ranked_groups(
+    groups: DataFrame, settings: FeedbackSettings, slopes: Mapping[str, float] | None = None
+) -> DataFrame:
+    """``groups`` with ranked (their candidates, best first), gap, and the verdict SMALL_GAP where V sees no difference.
 
-    chosen: struct<row_key, text, ended, reward>, ``ended`` being whether G stopped by itself; rejected: array of
-    these, worst last: all others, or the ``rejected`` lowest where the settings say how many.
+    ``groups`` as from ``candidate_groups``; ``slopes``: reward a token of the kinds of reward that length is taken out
+    of. gap is NULL where the candidates cannot be compared.
+    """
+    # Sorted by reward, then by sample number: equal rewards rank the same way on every partitioning.
+    ordered = F.transform("candidates", lambda c: F.struct((-c["reward"]).alias("order"), c.alias("candidate")))
+    ranked = F.transform(F.sort_array(ordered), lambda c: c["candidate"])
+    gap = F.get("ranked", F.lit(0))["reward"] - F.try_element_at("ranked", F.lit(-1))["reward"]
+    comparable = F.col("verdict") == KEPT
+    return (
+        without_length(groups, slopes or {})
+        .withColumn("ranked", ranked)
+        .withColumn("gap", F.when(comparable, gap))
+        .withColumn(
+            "verdict", F.when(comparable & (F.col("gap") < _min_gap(settings)), SMALL_GAP).otherwise(F.col("verdict"))
+        )
+        .drop("candidates")
+    )
+
+
+def _min_gap(settings: FeedbackSettings) -> Column:
+    smallest = F.lit(min_gap(settings, settings.reward))
+    for kind in MIN_GAPS:
+        smallest = F.when(F.col("reward_kind") == kind, F.lit(min_gap(settings, kind))).otherwise(smallest)
+    return smallest
+
+
+def preferences(groups: DataFrame, settings: FeedbackSettings) -> DataFrame:
+    """The kept groups as rows of ``preferences``: prompt_key, user_id, chosen, rejected, gap, reward_kind, raw_rewards.
+
+    ``groups`` as from ``ranked_groups``. chosen: struct<row_key, text, ended, reward>, ``ended`` being whether G
+    stopped by itself; rejected: array of these, worst last: all others, or the ``rejected`` lowest where the settings
+    say how many. raw_rewards: of the chosen one and of these, before length was taken out; NULL where it was not.
     """
     kept = groups.where(F.col("verdict") == KEPT)
-    entries = F.transform("ranked", lambda c: F.struct(c["row_key"], c["text"], c["ended"], c["reward"]))
-    kept = kept.withColumn("entries", entries)
-    others = F.slice("entries", 2, 1_000_000)
+    others = F.slice("ranked", 2, 1_000_000)
     if settings.rejected is not None:
-        lowest = F.greatest(F.lit(2), F.size("entries") - settings.rejected + 1)
-        others = F.slice("entries", lowest, settings.rejected)
+        lowest = F.greatest(F.lit(2), F.size("ranked") - settings.rejected + 1)
+        others = F.slice("ranked", lowest, settings.rejected)
+    taken = F.concat(F.slice("ranked", 1, 1), others)
+    changed = F.exists("ranked", lambda c: c["raw"] != c["reward"])
+    entries = F.transform(taken, lambda c: F.struct(c["row_key"], c["text"], c["ended"], c["reward"]))
     return kept.select(
-        "prompt_key", "user_id", F.element_at("entries", 1).alias("chosen"), others.alias("rejected"), "gap"
+        "prompt_key",
+        "user_id",
+        F.element_at(entries, 1).alias("chosen"),
+        F.slice(entries, 2, 1_000_000).alias("rejected"),
+        "gap",
+        "reward_kind",
+        F.when(changed, F.transform(taken, lambda c: c["raw"])).alias("raw_rewards"),
     )

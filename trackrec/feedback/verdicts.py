@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 KEPT = "kept"
 ALL_EMPTY = "all_empty"
+ALL_CUT = "all_cut"  # those that are not empty were all ended by max_tokens
 ONE_DISTINCT = "one_distinct"  # fewer than two distinct texts
 NOT_SCORED = "not_scored"  # V answered fewer events about a candidate than about another
+FEW_EVENTS = "few_events"  # V answered fewer than feedback.min_events
+ONE_LABEL = "one_label"  # the user liked all of these events or none, so there is no pair
 SMALL_GAP = "small_gap"  # best and worst reward closer than feedback.min_gap: V sees no difference
-DROPPED = (ALL_EMPTY, ONE_DISTINCT, NOT_SCORED, SMALL_GAP)
+DROPPED = (ALL_EMPTY, ALL_CUT, ONE_DISTINCT, NOT_SCORED, FEW_EVENTS, ONE_LABEL, SMALL_GAP)
 
 
 def count_name(verdict: str) -> str:

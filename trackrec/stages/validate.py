@@ -10,9 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences, questions
+from trackrec.feedback.no_reccot import with_no_reccots
+from trackrec.feedback.rewards import needs_baseline
 from trackrec.feedback.user_split import fold_of
 from trackrec.feedback.validator import Validator, judges_of
-from trackrec.feedback.verdicts import count_name
 from trackrec.reccots.feature_version import generator_of
 from trackrec.reccots.requests import chunks_of
 from trackrec.runtime.errors import BadInputError
@@ -21,29 +22,29 @@ from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import questions_about, reccots_of
 from trackrec.stages.judging import answers_of, by_judge
+from trackrec.stages.ranking import ranked_candidates
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
-_DECILES = (0.1, 0.5, 0.9)
-
 
 def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
     """Score every candidate and event that its V has not scored in this version, then rank the candidates.
 
     Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
-    of users whom their V is not tuned on: all of them with feedback.cross_fit, where two V's judge in turn. Events lie
-    in the alignment window, before its hold-out. A second run does nothing. The outcome counts the groups by verdict;
-    its figures are the deciles of their gaps.
+    of users whom their V is not tuned on: all of them with feedback.cross_fit, where two V's judge in turn; those that
+    max_tokens cut do not compete and are not asked about. Events lie in the alignment window, before its hold-out. A
+    second run does nothing. For counts and figures see ``ranked_candidates``.
     """
     settings, judges = run.settings, judges_of(run.settings)
     with run.stage("validate") as stage, ExitStack() as scratch:
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "failed": 0}
         candidates = _candidates(settings, tables, judges)
         template = judges[1].template  # that of every V of these settings
-        requests = questions_about(settings, tables, candidates, template, settings.feedback.next_events)
+        about = _asked_about(candidates, settings)
+        requests = questions_about(settings, tables, about, template, settings.feedback.next_events)
         asked = []
         for validator, of_v in by_judge(settings, requests, tables.read("samples"), judges):
             present = scratch.enter_context(tables.materialised(of_v.drop("prompt_body")))
@@ -51,12 +52,8 @@ def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
             asked.append((validator, present))
         validations = tables.read("validations")
         answered = reduce(DataFrame.unionByName, [questions.answered(p, validations, v.version) for v, p in asked])
-        groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
-        try:
-            _count_groups(stage, groups)
-            stage.counts["preferences"] = _write_preferences(run, tables, groups, judges)
-        finally:
-            groups.unpersist()
+        groups = scratch.enter_context(ranked_candidates(stage, settings, candidates, answered))
+        stage.counts["preferences"] = _write_preferences(run, tables, groups, judges)
     return stage.outcome
 
 
@@ -79,6 +76,12 @@ def _candidates(settings: Settings, tables: Warehouse, judges: Mapping[int, Vali
         )
     judged = fold_of(F.col("user_id"), settings.feedback.validator_share).isin(*judges)
     return reccots_of(settings, tables).where(judged)
+
+
+def _asked_about(candidates: DataFrame, settings: Settings) -> DataFrame:
+    """The candidates that compete, and where a reward is measured against it, each history without a RecCoT."""
+    ended = candidates.where("status = 'ok'")
+    return with_no_reccots(ended) if needs_baseline(settings.feedback) else ended
 
 
 def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
@@ -119,15 +122,6 @@ def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame
         rows = fault_rows(faults, "validations", reason=F.split("error", ":")[0], row=row)
         stage.counts["quarantined"] += tables.insert_new("quarantine", stamped(rows, run.stamp()))
     stage.counts["failed"] += answers.where("error IS NOT NULL AND error_kind <> 'permanent'").count()
-
-
-def _count_groups(stage: Stage, groups: DataFrame) -> None:
-    """Groups by verdict, and deciles of the gap of best and worst: if most are under min_gap, V sees no difference."""
-    for row in groups.groupBy("verdict").count().collect():
-        stage.counts[count_name(row["verdict"])] = row["count"]
-    gaps = groups.where("gap IS NOT NULL").select(F.percentile("gap", F.array(*map(F.lit, _DECILES)))).first()
-    if gaps is not None and gaps[0] is not None:
-        stage.figures |= {f"gap {share:.0%}": gap for share, gap in zip(_DECILES, gaps[0], strict=True)}
 
 
 def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, judges: Mapping[int, Validator]) -> int:

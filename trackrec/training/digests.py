@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from trackrec.feedback.offset import COUNTS
-from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings
+from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Section
 from trackrec.tables.lake import Row
+
+_LATER_IN_ALIGN = ("length_normalised", "sft_weight")
 
 
 def alignment_digest(
@@ -21,7 +23,7 @@ def alignment_digest(
 ) -> str:
     """The name of an S-DPO training of a generator on rows of ``preferences`` (prompt_key, chosen, rejected)."""
     examples = [[row["prompt_key"], row["chosen"], row["rejected"]] for row in preferences]
-    return _digest([generator_version, dtype, settings.model_dump(mode="json"), examples])
+    return _digest([generator_version, dtype, _named(settings, _LATER_IN_ALIGN), examples])
 
 
 def rec_tuning_digest(
@@ -58,6 +60,15 @@ def distillation_digest(
     # Who wrote the texts is left out: the texts themselves are in.
     training = settings.model_dump(mode="json", exclude={"teacher", "endpoint"})
     return _digest([[base_version, dtype, training, template_version], list(prompt_keys), list(texts)])
+
+
+def _named(settings: Section, later: Sequence[str]) -> dict[str, Any]:
+    """The settings that name a training; those of a ``later`` version only where they are not at their default.
+
+    Where they are, the training is the one that was made before there were such settings, and keeps its name.
+    """
+    defaults = {name for name in later if getattr(settings, name) == type(settings).model_fields[name].default}
+    return settings.model_dump(mode="json", exclude=defaults)
 
 
 def _digest(parts: list[Any]) -> str:

@@ -6,6 +6,9 @@ With Δ(c) = log π(c|h) − log π_ref(c|h), summed over the tokens of a RecCoT
 
 which is −log σ(−log Σ_l exp(β(Δ_l − Δ_w))) of the paper, written so that nothing overflows. It is taken per group: the
 mean over groups stands outside the logarithm. With one rejected RecCoT it is DPO's sigmoid loss (arXiv 2305.18290).
+
+Two ablations: Δ a token (``a_token``), in which a long RecCoT is not further from its reference than a short one; and
+``chosen_nll``, −log π(c_w|h) a token, added with a small weight so that what is chosen does not become unlikely too.
 """
 
 from __future__ import annotations
@@ -29,6 +32,16 @@ def sdpo_losses(policy: Tensor, reference: Tensor, present: Tensor, beta: float)
     behind = beta * (delta[:, 1:] - delta[:, :1])
     behind = behind.masked_fill(~present[:, 1:], float("-inf"))
     return torch.cat([torch.zeros_like(delta[:, :1]), behind], dim=1).logsumexp(dim=1)
+
+
+def a_token(logps: Tensor, tokens: Tensor) -> Tensor:
+    """Mean log-probability of a RecCoT's tokens; ``logps``: summed, ``tokens``: how many; both [groups, candidates]."""
+    return logps / tokens
+
+
+def chosen_nll(policy: Tensor, tokens: Tensor) -> Tensor:
+    """−log π of the chosen RecCoT, nats a token, [groups]; arguments as in ``a_token``, the chosen one in column 0."""
+    return -a_token(policy, tokens)[:, 0]
 
 
 @dataclass(frozen=True)

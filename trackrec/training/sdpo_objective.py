@@ -21,7 +21,7 @@ from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import AlignmentSettings
 from trackrec.training.group_loop import Figures, LogpsFunction, Objective, logps_function, train
 from trackrec.training.prefix import Group
-from trackrec.training.sdpo_loss import agreement, sdpo_losses
+from trackrec.training.sdpo_loss import a_token, agreement, chosen_nll, sdpo_losses
 
 _REFERENCE = "reference.json"
 
@@ -39,6 +39,7 @@ def train_sdpo(
 ) -> list[Figures]:
     """Train ``model`` in place; returns a row of figures a step (loss, margin, accuracy, …). See ``group_loop.train``.
 
+    With an ``sft_weight`` a row has chosen_nll (nats a token) too, and the loss is S-DPO's and its weight times that.
     ``folder`` keeps the reference besides; TrackrecError where it is the training of other preferences.
     """
     logps = logps_function(model, stage)
@@ -47,10 +48,17 @@ def train_sdpo(
     def loss_of(i: int) -> tuple[Tensor, Figures]:
         policy = logps(model, preferences[i].group)[None]
         fixed = reference[i].to(policy.device)[None]
+        tokens = torch.tensor([preferences[i].group.counts], device=policy.device)
+        of_chosen = chosen_nll(policy, tokens).mean()
+        if settings.length_normalised:
+            policy, fixed = a_token(policy, tokens), a_token(fixed, tokens)
         present = torch.ones_like(policy, dtype=torch.bool)
         loss = sdpo_losses(policy, fixed, present, settings.beta).mean()
         agreed = agreement(policy.detach(), fixed, present, settings.beta)
-        return loss, {"margin": agreed.margin, "accuracy": agreed.accuracy}
+        figures = {"margin": agreed.margin, "accuracy": agreed.accuracy}
+        if settings.sft_weight:
+            return loss + settings.sft_weight * of_chosen, figures | {"chosen_nll": of_chosen.item()}
+        return loss, figures
 
     keys = [f"history {preference.key}" for preference in preferences]
     return train(model, Objective("S-DPO", keys, [1] * len(keys), loss_of), settings, folder, stage)

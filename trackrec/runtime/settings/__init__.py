@@ -24,6 +24,7 @@ from trackrec.runtime.settings.training import (
     LoopSettings,
     LoraSettings,
     RecTuningSettings,
+    Reward,
     TrainingSettings,
 )
 from trackrec.runtime.settings.tree import Settings
@@ -46,6 +47,7 @@ __all__ = [
     "PromptSettings",
     "QualitySettings",
     "RecTuningSettings",
+    "Reward",
     "SamplingSettings",
     "Section",
     "Settings",

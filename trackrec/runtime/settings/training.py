@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from trackrec.runtime.settings.section import Section
+
+Reward = Literal["pairs", "log_pairs", "log_score", "brier", "agreement"]
 
 
 class FeedbackSettings(Section):
@@ -14,7 +17,11 @@ class FeedbackSettings(Section):
 
     candidates: int = Field(10, ge=2)  # a history, at temperature 1
     next_events: int = Field(8, ge=1)  # of the snapshot, in the alignment window, that a candidate is judged on
-    min_gap: float = Field(0.01, ge=0)  # reward of the best minus that of the worst; closer groups are dropped
+    reward: Reward = "pairs"  # what V's answers about the next events are worth: docs/method.md; agreement: the paper's
+    min_events: int = Field(4, ge=1)  # that V answered about a candidate; groups with fewer are dropped
+    one_label: Literal["drop", "log_score"] = "drop"  # of groups without a pair; log_score is theirs alone, in nats
+    min_gap: float | None = Field(None, ge=0)  # best minus worst reward; closer groups are dropped. None: the reward's
+    max_length_corr: float = Field(0.1, ge=0, le=1)  # of reward and length within groups; beyond it length is taken out
     rejected: int | None = Field(None, ge=1)  # only this many of the lowest; None: all but the chosen one
     holdout_share: float = Field(0.1, gt=0, lt=1)  # last part of the alignment window: chooses, never teaches
     validator_share: float = Field(0.5, gt=0, lt=1)  # of the users: V is tuned on them, G judged on the others
@@ -23,6 +30,15 @@ class FeedbackSettings(Section):
     # (the history then says all that the RecCoT says, and candidates hardly move V).
     validator_reads: Literal["reccot", "history", "both"] = "reccot"
     offset: Literal["fixed", "none"] = "fixed"  # fixed: V's log-odds begin at those of the user's and the item's shares
+
+    @model_validator(mode="after")
+    def _events_suffice(self) -> FeedbackSettings:
+        """With fewer next events than ``min_events`` every group would be dropped, once V had answered everything."""
+        if self.next_events < self.min_events:
+            what = f"next_events {self.next_events} is less than min_events {self.min_events}: no group could be kept"
+            remedy = {"remedy": "Raise feedback.next_events, or lower feedback.min_events."}
+            raise PydanticCustomError("too_few_events", "{what}", {"what": what, **remedy})
+        return self
 
 
 class LoraSettings(Section):
@@ -93,6 +109,8 @@ class AlignmentSettings(GroupTrainingSettings):
 
     beta: float = Field(0.1, gt=0)  # how far G may move from where the round began: smaller moves further
     learning_rate: float = Field(1e-4, gt=0)
+    length_normalised: bool = False  # mean log-probability of a RecCoT's tokens, not their sum; beta is then a token's
+    sft_weight: float = Field(0.0, ge=0)  # of -log π(chosen), mean over its tokens, which is added to the loss
 
 
 class LoopSettings(Section):
