@@ -70,7 +70,7 @@ def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
 
     from trackrec.training.prefix import shared_logps
     from trackrec.training.sdpo_loss import sdpo_losses
-    from trackrec.training.shared_attention import enable
+    from trackrec.models.shared_attention import enable
 
     if form is shared_logps:
         enable(model)

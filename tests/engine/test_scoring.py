@@ -84,3 +84,55 @@ def test_answers_of_several_tokens_are_judged_by_their_whole_log_probability(jud
 def test_answers_of_which_one_begins_with_the_other_are_refused(judge, answers):
     with pytest.raises(BadInputError, match="one begins with the other"):
         Chat(replace(judge, answers=answers))
+
+
+RECCOTS = [
+    "The user is drawn to Action (14 liked, 9 not). They are cooler on Comedy.",
+    "The user likes films about crews far from home, and avoids whatever is loud without a reason. " * 3,
+]
+TREE = [
+    f"{body(31 + h)}\nConcluded: {reccot}\nThe next film: {film}. Will this user like it? Answer Yes or No."
+    for h in range(2)
+    for reccot in RECCOTS
+    for film in FILMS
+]
+
+
+@pytest.mark.parametrize("answers", [("Yes", "No"), ("Absolutely", "Not at all")])
+def test_packed_log_odds_are_vllms_within_a_thousandth(judge, answers):
+    spec = replace(judge, answers=answers)
+    packed = replace(spec, engine="packed", deterministic=False, dtype="float32", max_packed_tokens=700)
+    one, two = log_odds(spec, TREE), log_odds(packed, TREE)
+    assert one == pytest.approx(two, abs=1e-3)
+    assert max(one) - min(one) > 0.1
+
+
+def test_packed_reads_what_prompts_have_in_common_once(judge):
+    packed = build_engine(replace(judge, engine="packed", deterministic=False, dtype="float32"))
+    read = []
+    packed._body.register_forward_pre_hook(
+        lambda _, args, kwargs: read.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    for i, prompt in enumerate(TREE):
+        packed.submit(Request(str(i), prompt, "", 0))
+    lengths = [finished.prompt_tokens for finished in packed.step()]
+    assert packed.unfinished == 0
+    assert len(lengths) == len(TREE)
+    assert sum(read) < sum(lengths) / 3
+
+
+def test_packed_judges_a_model_with_its_adapter_merged_or_beside_it(judge, tmp_path):
+    from trackrec.models.adapters import save_adapter
+    from trackrec.models.lora import trainable
+    from trackrec.runtime.settings import LoraSettings
+
+    model = trainable(judge.model, "float32", LoraSettings(rank=4, alpha=8), seed=1)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    save_adapter(model, tmp_path / "adapter", source=judge.model.source, version=judge.model.version)
+    adapted = replace(judge, model=replace(judge.model, adapter=str(tmp_path / "adapter")), deterministic=False)
+    found = log_odds(replace(adapted, engine="transformers", dtype="float32"), TREE)
+    assert found != pytest.approx(log_odds(replace(judge, engine="transformers"), TREE), abs=0.05)
+    assert log_odds(replace(adapted, engine="packed", dtype="float32"), TREE) == pytest.approx(found, abs=1e-3)
+    assert log_odds(replace(adapted, engine="packed", dtype="bfloat16"), TREE) == pytest.approx(found, abs=0.5)

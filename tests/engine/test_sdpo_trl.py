@@ -5,7 +5,7 @@ import torch
 
 from trackrec.training.prefix import Group, shared_logps
 from trackrec.training.sdpo_loss import sdpo_losses
-from trackrec.training.shared_attention import enable
+from trackrec.models.shared_attention import enable
 
 pytestmark = pytest.mark.engine
 

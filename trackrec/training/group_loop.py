@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import get_linear_schedule_with_warmup
 
+from trackrec.models import shared_attention
 from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import GroupTrainingSettings
-from trackrec.training import shared_attention
 from trackrec.training.checkpoints import Checkpoints
 from trackrec.training.prefix import Group, separate_logps, shared_logps
 

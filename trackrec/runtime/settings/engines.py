@@ -53,7 +53,8 @@ class SamplingSettings(Section):
 class EngineSettings(Section):
     """An LLM on the executors: one engine a GPU, or one on the CPU."""
 
-    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"  # auto: what the driver has; one machine only
+    # auto: what the driver has, vllm or transformers; one machine only. packed: only judges (see ValidatorSettings)
+    engine: Literal["auto", "vllm", "transformers", "packed", "scripted"] = "auto"
     dtype: str = "bfloat16"
     deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
@@ -63,6 +64,7 @@ class EngineSettings(Section):
     engines: int = Field(1, ge=1)  # concurrent engines: GPUs of the cluster, 1 on a CPU machine
     gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
     kv_cache_gb: int = Field(2, ge=1)  # CPU only
+    kv_block: int | None = Field(None, ge=16, multiple_of=16)  # tokens; vLLM shares whole blocks. None: 32 on CPU
     threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
 
     @field_validator("engines", "gpu_profile")
@@ -86,13 +88,36 @@ class GeneratorSettings(EngineSettings):
     sampling: SamplingSettings = SamplingSettings()
     max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
 
+    @field_validator("engine")
+    @classmethod
+    def _engine_writes(cls, value: str) -> str:
+        if value == "packed":
+            remedy = "Write auto, vllm or transformers; packed is for validator.engine."
+            raise PydanticCustomError("packed_generator", "engine packed judges and cannot write", {"remedy": remedy})
+        return value
+
 
 class ValidatorSettings(EngineSettings):
-    """V: one prefill a request, so it takes more requests between two commits than G."""
+    """V: one prefill a request, so it takes more requests between two commits than G.
+
+    ``engine: packed`` reads what prompts have in common once, to the token, by transformers in float32 or ``dtype``.
+    """
 
     model: ModelSettings
     answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
+    max_packed_tokens: int = Field(4096, ge=64)  # engine packed: tokens read at once
+
+    @field_validator("deterministic")
+    @classmethod
+    def _not_packed(cls, value: bool, info: ValidationInfo) -> bool:
+        """What is read together decides the sums' order: the same prompt's log-odds differ in the sixth digit."""
+        if value and info.data.get("engine") == "packed":
+            remedy = "Set deterministic: false in the same section (float32 stays), or engine: vllm."
+            raise PydanticCustomError(
+                "packed_deterministic", "engine is packed, whose sums depend on what is read together", {"remedy": remedy}
+            )
+        return value
 
 
 class EncoderSettings(Section):
