@@ -1,4 +1,4 @@
-"""Prompts with common beginnings in one sequence: every prompt can be read back from it, and no beginning stands twice."""
+"""Prompts with common beginnings in one sequence: every prompt can be read back from it, no beginning stands twice."""
 
 import random
 

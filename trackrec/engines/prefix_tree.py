@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from trackrec.models.shared_attention import Family
 
@@ -47,7 +48,7 @@ def prefix_tree(prompts: Sequence[Sequence[int]], least_shared: int = _LEAST_SHA
     """
     order = sorted(range(len(prompts)), key=lambda i: prompts[i])
     ordered = [prompts[i] for i in order]
-    shared = [0, *(common_start(one, other) for one, other in zip(ordered, ordered[1:], strict=False))]
+    shared = [0, *(common_start(one, other) for one, other in pairwise(ordered))]
     tokens: list[int] = []
     positions: list[int] = []
     families: list[Family] = []

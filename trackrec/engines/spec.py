@@ -42,7 +42,13 @@ class EngineSpec:
     @classmethod
     def for_validator(cls, settings: ValidatorSettings, model: Model) -> EngineSpec:
         """The spec of V that the settings name."""
-        return cls(model=model, sampling=SamplingSettings(), answers=settings.answers, max_packed_tokens=settings.max_packed_tokens, **_shared(settings))
+        return cls(
+            model=model,
+            sampling=SamplingSettings(),
+            answers=settings.answers,
+            max_packed_tokens=settings.max_packed_tokens,
+            **_shared(settings),
+        )
 
     def resolved(self) -> EngineSpec:
         """The same spec with its engine's own name for ``auto``: executors then run what ``compute`` says."""

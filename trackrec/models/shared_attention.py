@@ -88,9 +88,7 @@ def attention(
     return torch.cat(parts, dim=1).transpose(0, 1)[None].contiguous(), None
 
 
-def _attended(
-    query: Tensor, key: Tensor, value: Tensor, family: Family, scaling: float | None
-) -> list[Tensor]:
+def _attended(query: Tensor, key: Tensor, value: Tensor, family: Family, scaling: float | None) -> list[Tensor]:
     """[heads, tokens, dim] of each member of a family."""
     lengths = family.lengths
     own = slice(family.start, family.start + sum(lengths))

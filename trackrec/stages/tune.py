@@ -17,7 +17,7 @@ from trackrec.reccots.feature_version import generator_identity
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
-from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
+from trackrec.runtime.settings import Settings, ValidatorSettings
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import rec_tuning_digest
@@ -52,7 +52,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome
         digest = rec_tuning_digest(base.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed)
         folder = Path(settings.models).resolve() / "validator" / digest
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
-        adapter, steps = _trained(settings.tune, chosen.dtype, base, groups, folder, stage)
+        adapter, steps = _trained(settings, chosen, base, groups, folder, stage)
         metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
@@ -120,15 +120,27 @@ def _token_groups(reccots: Sequence[Sequence[Row]], validator: ValidatorSettings
 
 
 def _trained(
-    settings: RecTuningSettings, dtype: str, base: Model, groups: Sequence[AnswerGroup], folder: Path, stage: Stage
+    settings: Settings,
+    validator: ValidatorSettings,
+    base: Model,
+    groups: Sequence[AnswerGroup],
+    folder: Path,
+    stage: Stage,
 ) -> tuple[Path, list[Figures]]:
     from trackrec.training.answer_objective import train_answers
+    from trackrec.training.distributed import trained
     from trackrec.training.group_loop import steps_of, train_adapter
 
-    def train_in_place(model: Any, checkpoints: Path) -> None:
-        train_answers(model, groups, settings, checkpoints, stage)
+    tune, dtype = settings.tune, validator.dtype
 
-    return train_adapter(base, dtype, settings, folder, train_in_place), steps_of(folder / "training")
+    def training(stage: Stage) -> Path:
+        def train_in_place(model: Any, checkpoints: Path) -> None:
+            train_answers(model, groups, tune, checkpoints, stage)
+
+        return train_adapter(base, dtype, tune, folder, train_in_place)
+
+    adapter = trained(training, folder, tune.batch_size, validator.threads, settings, stage)
+    return adapter, steps_of(folder / "training")
 
 
 def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, float]:

@@ -25,6 +25,7 @@ from trackrec.runtime.settings.training import (
     LoraSettings,
     RecTuningSettings,
     TrainingSettings,
+    TrainSettings,
 )
 from trackrec.runtime.settings.tree import Settings
 
@@ -51,6 +52,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "TableSource",
+    "TrainSettings",
     "TrainingSettings",
     "UtcTime",
     "ValidatorSettings",

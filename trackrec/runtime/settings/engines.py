@@ -115,7 +115,9 @@ class ValidatorSettings(EngineSettings):
         if value and info.data.get("engine") == "packed":
             remedy = "Set deterministic: false in the same section (float32 stays), or engine: vllm."
             raise PydanticCustomError(
-                "packed_deterministic", "engine is packed, whose sums depend on what is read together", {"remedy": remedy}
+                "packed_deterministic",
+                "engine is packed, whose sums depend on what is read together",
+                {"remedy": remedy},
             )
         return value
 
