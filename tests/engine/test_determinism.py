@@ -54,7 +54,7 @@ def test_tasks_one_after_the_other_share_one_engine_and_a_killed_worker_starts_a
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_the_size_of_the_caches_blocks_changes_no_text(spec, sampling):
-    """The prompts begin alike, so a block of 32 shares beginnings that one of 128 reads again: kv_block is in no key."""
+    """The prompts begin alike: a block of 32 shares what one of 128 reads again. So kv_block is in no key."""
     prompts = [body(liked) for liked in range(1, 17)]
     written = []
     for block in (32, 128):

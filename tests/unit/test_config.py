@@ -186,7 +186,6 @@ V = "validator.model.source=path:v"
     ("sets", "message"),
     [
         (["generator.engine=packed"], r"generator\.engine: .*judges and cannot write.*packed is for validator"),
-        ([V, "validator.engine=packed", "validator.deterministic=true"], r"sums depend on what is read together"),
         ([V, "validator.kv_block=24"], r"validator\.kv_block: .*multiple of 16"),
     ],
 )

@@ -56,7 +56,7 @@ class EngineSettings(Section):
     # auto: what the driver has, vllm or transformers; one machine only. packed: only judges (see ValidatorSettings)
     engine: Literal["auto", "vllm", "transformers", "packed", "scripted"] = "auto"
     dtype: str = "bfloat16"
-    deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
+    deterministic: bool = False  # fp32 on CPU: texts do not depend on batching, V's log-odds to 1e-5; about 2-3x slower
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
     max_num_seqs: int = Field(64, ge=1)  # requests decoded together
     high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
@@ -100,26 +100,13 @@ class GeneratorSettings(EngineSettings):
 class ValidatorSettings(EngineSettings):
     """V: one prefill a request, so it takes more requests between two commits than G.
 
-    ``engine: packed`` reads what prompts have in common once, to the token, by transformers in float32 or ``dtype``.
+    ``engine: packed`` reads what prompts have in common once, to the token, where vLLM's cache shares whole blocks.
     """
 
     model: ModelSettings
     answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
     max_packed_tokens: int = Field(4096, ge=64)  # engine packed: tokens read at once
-
-    @field_validator("deterministic")
-    @classmethod
-    def _not_packed(cls, value: bool, info: ValidationInfo) -> bool:
-        """What is read together decides the sums' order: the same prompt's log-odds differ in the sixth digit."""
-        if value and info.data.get("engine") == "packed":
-            remedy = "Set deterministic: false in the same section (float32 stays), or engine: vllm."
-            raise PydanticCustomError(
-                "packed_deterministic",
-                "engine is packed, whose sums depend on what is read together",
-                {"remedy": remedy},
-            )
-        return value
 
 
 class EncoderSettings(Section):
