@@ -149,7 +149,11 @@ def _check_own_gpus(processes: int) -> None:
 
 def _failure(shared: Path, launch: Launch, error: Exception) -> Exception:
     """The error of the process that failed first, in one line."""
+    from pyspark.errors import PythonException
+
     path = shared / "failure.json"
+    if not path.is_file() and not isinstance(error, RuntimeError | PythonException):
+        return error  # Spark's own, e.g. fewer slots than processes
     if not path.is_file():
         return TrackrecError(
             f"one of {launch.processes} training processes was ended from outside or could not start.",

@@ -28,9 +28,10 @@ from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import GroupTrainingSettings
 from trackrec.training.checkpoints import Checkpoints
 from trackrec.training.prefix import Group, separate_logps, shared_logps
-from trackrec.training.processes import Figures, Processes
+from trackrec.training.processes import Processes
 
 LogpsFunction = Callable[[Any, Group], Tensor]  # model, group → log-probability of each answer
+Figures = dict[str, float]  # of one step, by name
 
 
 @dataclass(frozen=True)

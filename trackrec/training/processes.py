@@ -14,7 +14,6 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
-Figures = dict[str, float]  # of one step, by name
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,11 @@ class Processes:
         for weight, part in zip(weights, flat.split([part.numel() for part in parts]), strict=True):
             weight.grad = part.view_as(weight)
 
-    def sum_figures(self, figures: Figures) -> Figures:
+    def sum_figures(self, figures: dict[str, float]) -> dict[str, float]:
         """The sum of every figure over the processes that have it."""
         if self.count == 1:
             return figures
-        total: Figures = {}
+        total: dict[str, float] = {}
         for one in self._gathered(figures):
             for name, value in one.items():
                 total[name] = total.get(name, 0.0) + value
