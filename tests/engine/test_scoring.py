@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -10,6 +11,8 @@ from trackrec.engines.build import build_engine
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.runtime.errors import BadInputError
+from udfs.validate import scored_frames
+from udfs.worker import WorkerEngine
 
 pytestmark = pytest.mark.engine
 
@@ -91,6 +94,7 @@ def test_answers_of_which_one_begins_with_the_other_are_refused(judge, answers):
         Chat(replace(judge, answers=answers))
 
 
+TIME = pd.Timestamp("2024-05-02 03:04:06")
 RECCOTS = [
     "The user is drawn to Action (14 liked, 9 not). They are cooler on Comedy.",
     "The user likes films about crews far from home, and avoids whatever is loud without a reason. " * 3,
@@ -132,6 +136,24 @@ def test_packed_reads_what_prompts_have_in_common_once(judge):
     assert packed.unfinished == 0
     assert len(lengths) == len(TREE)
     assert sum(read) < sum(lengths) / 3
+
+
+def test_the_validate_udf_has_a_row_of_every_request_from_the_packed_engine(judge):
+    n = range(len(TREE))
+    requests = pd.DataFrame(
+        {
+            "request_key": [f"q{i}" for i in n], "row_key": [f"r{i:02}" for i in n], "item_id": "i", "event_time": TIME,
+            "user_id": "u", "prompt_key": "p", "as_of": TIME, "label": 1, "prompt_body": TREE,
+            "question_key": [f"k{i}" for i in n],
+        }
+    )  # fmt: skip
+    packed = replace(judge, engine="packed", max_packed_tokens=900, high_water=8)
+    worker_engine = WorkerEngine(build_engine(packed), "id")
+    frames = scored_frames(iter([requests[:5], requests[5:]]), worker_engine, packed, "v@0")
+    rows = pd.concat(list(frames)).sort_values("row_key")
+    assert list(rows.row_key) == list(requests.row_key)
+    assert list(rows.log_odds) == pytest.approx(log_odds(packed, TREE), abs=1e-5)
+    assert rows.error.isna().all()
 
 
 def test_packed_judges_a_model_with_its_adapter_merged_or_beside_it(judge, tmp_path):
