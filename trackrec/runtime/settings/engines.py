@@ -56,7 +56,8 @@ class EngineSettings(Section):
     # auto: what the driver has, vllm or transformers; one machine only. packed: only judges (see ValidatorSettings)
     engine: Literal["auto", "vllm", "transformers", "packed", "scripted"] = "auto"
     dtype: str = "bfloat16"
-    deterministic: bool = False  # fp32 on CPU: texts do not depend on batching, V's log-odds to 1e-5; about 2-3x slower
+    # fp32 on CPU: texts do not depend on batching; V's log-odds do in the fifth decimal. About 2-3x slower
+    deterministic: bool = False
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
     max_num_seqs: int = Field(64, ge=1)  # requests decoded together
     high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
