@@ -1,14 +1,18 @@
-"""Candidates and their judgements per second, against the way they were published, on the same engines.
+"""Candidates and their judgements per second, against the way they were published, remedy by remedy.
 
-python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 15 minutes
+python -m bench.feedback                                      # SmolLM2-135M on 2 cores, about 10 minutes
 python -m bench.feedback --histories 512 --max-num-seqs 256   # one GPU
 
-Shared: the N candidates of a history are one request (n = N), and V says P(Yes) by one prefill whose last position is
-asked for two tokens. Published: N passes over all histories, each a request of its own with one sample; V writes up to
-10 tokens with the 20 largest log-probabilities of each, in which Yes and No are then looked for. G and V are one engine
-each, used by both ways in turns, who goes first changes each round; before each turn the prefix cache is emptied, and
-within it both ways have it, as vLLM has it by default. Every round has histories of its own; round 0 warms up and is
-not counted. ``ratio`` is seconds published ÷ seconds shared, both parts, the median over rounds.
+Published: N passes over all histories, each a request of its own with one sample; V reads history, RecCoT and item and
+writes up to 10 tokens with the 20 largest log-probabilities of each, in which Yes and No are then looked for; vLLM with
+the cache's blocks of its own choice. Ours: the N candidates of a history are one request (n = N), and V says P(Yes) by
+one prefill. What else is measured: blocks of ``kv_block``; V's engine ``packed``; the RecCoT in place of the history,
+which is another prompt: ``ratio_equal_prompts`` is what is left of ``ratio`` with the history in ours as in theirs.
+
+Every round has histories of its own, and every way judges the same texts (``deterministic``: they do not depend on how
+they are asked for). Within a round all ways take turns, in an order that moves on with each round; before each turn the
+prefix cache is emptied, and within it all have it. Round 0 warms up, with one history, and is not counted. A ratio is
+seconds published ÷ seconds of the way, the median over rounds.
 """
 
 from __future__ import annotations
@@ -18,14 +22,15 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.asking import answered, prompt_of
 from bench.logs import write_log
 from bench.pandas_histories import with_loops
+from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Finished, Request
 from trackrec.engines.queue import QueuedRequest
 from trackrec.engines.spec import EngineSpec
@@ -39,6 +44,28 @@ from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.runtime.settings_files import load_settings
 
 ITEMS = ["Heat", "The Piano", "Alien", "Babe", "Speed", "Fargo", "Casablanca", "Psycho", "Gandhi", "Clueless"]
+VLLMS_BLOCK = 128  # vLLM's own choice on a CPU; on a GPU it is the same as ours
+# Ways to judge: V's engine (of ``Bench.judges``), and whether it reads the history.
+PUBLISHED, JUDGING = (
+    "published",
+    {
+        "published": ("vllm", True),
+        "one prefill": ("vllm", True),
+        "blocks": ("blocks", True),
+        "packed": ("packed", True),
+        "RecCoT in place of the history, blocks": ("blocks", False),
+        "RecCoT in place of the history, packed": ("packed", False),
+    },
+)
+WRITING = {"published": "vllm", "one request": "vllm", "blocks": "blocks"}
+# The remedies, one after the other: which way to write, and which to judge.
+REMEDIES = {
+    "one request, one prefill": ("one request", "one prefill"),
+    "and blocks": ("blocks", "blocks"),
+    "and packed": ("blocks", "packed"),
+    "RecCoT in place of the history, blocks": ("blocks", "RecCoT in place of the history, blocks"),
+    "RecCoT in place of the history, packed": ("blocks", "RecCoT in place of the history, packed"),
+}
 
 
 class Writer(VllmEngine):
@@ -78,52 +105,148 @@ class Judge(VllmScorer):
         return Finished(request.key, (), len(output.prompt_token_ids), 0.0, scores=scores)
 
 
+@dataclass
+class Bench:
+    """The engines by name, and how the prompts are made."""
+
+    writers: dict[str, Writer]
+    judges: dict[str, Any]
+    words: ValidatorTemplate
+    candidates: int
+    events: int
+
+    def write(self, way: str, bodies: Sequence[str]) -> tuple[float, list[list[str]]]:
+        """Seconds for all candidates, and the texts of each history."""
+        writer = self.writers[WRITING[way]]
+        writer._engine.reset_prefix_cache()
+        passes = self.candidates if way == PUBLISHED else 1
+        writer.samples = self.candidates // passes
+        texts: list[list[str]] = [[] for _ in bodies]
+        began = time.perf_counter()
+        for number in range(passes):
+            requests = [Request(str(i), b, self.words.facts.opening, 1000 * i + number) for i, b in enumerate(bodies)]
+            for finished in answered(writer, requests):
+                texts[int(finished.key)] += [sample.text for sample in finished.completions]
+        return time.perf_counter() - began, texts
+
+    def judge(self, way: str, bodies: Sequence[str], texts: Sequence[Sequence[str]]) -> tuple[float, list[Finished]]:
+        """Seconds for all judgements, and these: history by history, but published candidate by candidate."""
+        engine, history = JUDGING[way]
+        judge = self.judges[engine]
+        if engine != "packed":
+            judge._engine.reset_prefix_cache()
+            judge.published = way == PUBLISHED
+        asked = [(number, i, item) for i, _ in enumerate(bodies) for number in range(self.candidates)
+                 for item in ITEMS[: self.events]]  # fmt: skip
+        if way == PUBLISHED:
+            asked.sort(key=lambda one: one[0])
+        requests = [
+            Request(f"{i} {number} {item}", self._prompt(bodies[i], texts[i][number], item, history=history), "", 0)
+            for number, i, item in asked
+        ]
+        began = time.perf_counter()
+        found = answered(judge, requests)
+        return time.perf_counter() - began, found
+
+    def _prompt(self, body: str, reccot: str, item: str, *, history: bool) -> str:
+        return prompt_of(self.words, body, reccot, f"{item} (Drama)", history=history)
+
+
 def main() -> int:
     """Play the rounds and print the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--histories", type=int, default=8, help="a round")
+    parser.add_argument("--histories", type=int, default=3, help="a round")
     parser.add_argument("--candidates", type=int, default=10)
     parser.add_argument("--events", type=int, default=8, help="next events that each candidate is judged on")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--max-num-seqs", type=int, default=64)
+    parser.add_argument("--kv-block", type=int, default=32)
+    parser.add_argument("--packed-tokens", type=int, default=4096)
     args = parser.parse_args()
-    settings = load_settings("conf/local.yaml", ["histories.every_n=10"])
+    settings = load_settings("conf/loop.yaml", ["histories.every_n=10"])
     use_threads(settings.generator.threads)
-    writer, judge = _engines(settings, args.max_num_seqs)
-    bodies = _bodies(settings, args.histories * (args.rounds + 1))
-    rounds: list[dict[str, dict[str, float]]] = []
-    for number in range(args.rounds + 1):
-        of_round = bodies[number * args.histories : (number + 1) * args.histories]
-        order = ("shared", "published") if number % 2 else ("published", "shared")
-        rounds.append({way: _turn(way, of_round, writer, judge, settings, args) for way in order})
-        seconds = "; ".join(f"{way} {row['candidates_s']} + {row['scores_s']} s" for way, row in rounds[-1].items())
-        print(f"round {number}{' (warm-up)' if not number else ''}: {seconds}", flush=True)
-    counted = rounds[1:]
-    line: dict[str, Any] = {"bench": "feedback", "ratio": _ratio(counted, "candidates_s", "scores_s")}
-    line |= {"candidates_ratio": _ratio(counted, "candidates_s"), "scores_ratio": _ratio(counted, "scores_s")}
-    print(json.dumps(line | {"settings": vars(args), "rounds": counted}))
+    bench = _bench(settings, args)
+    bodies = _bodies(settings, 1 + args.histories * args.rounds)
+    _round(bench, bodies[:1], 0)
+    rounds = [
+        _round(bench, bodies[1 + n * args.histories : 1 + (n + 1) * args.histories], n + 1) for n in range(args.rounds)
+    ]
+    print(json.dumps(_line(rounds) | {"settings": vars(args), "rounds": rounds}))
     return 0
 
 
-def _ratio(rounds: list[dict[str, dict[str, float]]], *parts: str) -> float:
-    def seconds(row: dict[str, float]) -> float:
-        return sum(row[part] for part in parts)
+def _round(bench: Bench, bodies: Sequence[str], number: int) -> dict[str, Any]:
+    """Seconds of every way to write and to judge, what V read, and how far the ways' log-odds are apart."""
+    seconds: dict[str, Any] = {"writing": {}, "judging": {}, "prompt_tokens": {}, "missed": 0}
+    texts: list[list[str]] = []
+    for way in _turned(WRITING, number):
+        seconds["writing"][way], texts = _rounded(bench.write(way, bodies))
+    log_odds: dict[str, dict[str, float]] = {}
+    for way in _turned(JUDGING, number):
+        seconds["judging"][way], found = _rounded(bench.judge(way, bodies, texts))
+        log_odds[way] = {one.key: one.scores[0] - one.scores[1] for one in found if one.scores}
+        seconds["missed"] += len(found) - len(log_odds[way])
+        seconds["prompt_tokens"][way] = round(statistics.mean(one.prompt_tokens for one in found), 1)
+    for way, other in (("packed", "blocks"), tuple(list(JUDGING)[-1:-3:-1])):
+        apart = max(abs(log_odds[way][key] - odds) for key, odds in log_odds[other].items())
+        seconds[f"log-odds apart, {way}"] = round(apart, 6)
+    print(f"round {number}{' (warm-up)' if not number else ''}: {json.dumps(seconds)}", flush=True)
+    return seconds
 
-    return round(statistics.median(seconds(r["published"]) / seconds(r["shared"]) for r in rounds), 2)
+
+def _turned(ways: dict[str, Any], number: int) -> list[str]:
+    names = list(ways)
+    return names[number % len(names) :] + names[: number % len(names)]
 
 
-def _engines(settings: Settings, max_num_seqs: int) -> tuple[Writer, Judge]:
+def _rounded(timed: tuple[float, Any]) -> tuple[float, Any]:
+    return round(timed[0], 2), timed[1]
+
+
+def _line(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def ratio(way: Callable[[dict[str, Any]], float], published: Callable[[dict[str, Any]], float]) -> float:
+        return round(statistics.median(published(row) / way(row) for row in rounds), 2)
+
+    def both(row: dict[str, Any], writing: str, judging: str) -> float:
+        return float(row["writing"][writing] + row["judging"][judging])
+
+    remedies = {
+        name: ratio(lambda row, ways=ways: both(row, *ways), lambda row: both(row, PUBLISHED, PUBLISHED))
+        for name, ways in REMEDIES.items()
+    }
+    parts = {
+        f"{part}_ratios": {
+            way: ratio(lambda row, w=way, p=part: row[p][w], lambda row, p=part: row[p][PUBLISHED])
+            for way in ways
+            if way != PUBLISHED
+        }
+        for part, ways in (("writing", WRITING), ("judging", JUDGING))
+    }
+    *_, equal, _, ours = remedies.values()
+    line: dict[str, Any] = {"bench": "feedback", "ratio": ours, "ratio_equal_prompts": equal, "remedies": remedies}
+    return line | parts
+
+
+def _bench(settings: Settings, args: argparse.Namespace) -> Bench:
     """G with the loop's sampling, V from the same base, each as the settings have it."""
     generator = settings.generator
     model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
-    spec = replace(
-        EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, max_num_seqs=max_num_seqs
-    )
-    scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), max_num_seqs=max_num_seqs)
+    shape = {"max_num_seqs": args.max_num_seqs, "kv_cache_gb": 1}
+    spec = replace(EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, **shape)
+    scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), **shape)
     use_environment(spec)
-    return Writer(spec), Judge(scoring)
+    blocks = {"vllm": VLLMS_BLOCK, "blocks": args.kv_block}
+    packed = replace(scoring, engine="packed", max_packed_tokens=args.packed_tokens)
+    judges: dict[str, Any] = {name: Judge(replace(scoring, kv_block=block)) for name, block in blocks.items()}
+    return Bench(
+        writers={name: Writer(replace(spec, kv_block=block)) for name, block in blocks.items()},
+        judges=judges | {"packed": build_engine(packed)},
+        words=ValidatorTemplate(template),
+        candidates=args.candidates,
+        events=args.events,
+    )
 
 
 def _bodies(settings: Settings, count: int) -> list[str]:
@@ -132,51 +255,6 @@ def _bodies(settings: Settings, count: int) -> list[str]:
         frame = with_loops(log, settings.histories, template_of(settings.prompt, settings.histories))
     bodies: list[str] = frame.drop_duplicates("prompt_body")["prompt_body"].sample(count, random_state=7).tolist()
     return bodies
-
-
-def _turn(
-    way: str, bodies: list[str], writer: Writer, judge: Judge, settings: Settings, args: argparse.Namespace
-) -> dict[str, float]:
-    """Seconds of one way for all candidates and all their judgements."""
-    for engine in (writer, judge):
-        engine._engine.reset_prefix_cache()
-    writer.samples = args.candidates if way == "shared" else 1
-    judge.published, judge.missed = way == "published", 0
-    opening = template_of(settings.prompt, settings.histories).opening
-    passes = range(1) if way == "shared" else range(args.candidates)
-    began = time.perf_counter()
-    written: dict[int, list[str]] = {i: [] for i in range(len(bodies))}
-    tokens = 0
-    for number in passes:
-        requests = [Request(str(i), body, opening, 1000 * i + number) for i, body in enumerate(bodies)]
-        for finished in answered(writer, requests):
-            written[int(finished.key)] += [sample.text for sample in finished.completions]
-            tokens += sum(sample.output_tokens for sample in finished.completions)
-    between = time.perf_counter()
-    prompts = list(_judgements(bodies, written, settings, args.events))
-    if way == "published":  # candidate by candidate, as its passes wrote them
-        prompts.sort(key=lambda prompt: prompt[0])
-    scored = answered(judge, [Request(str(i), prompt, "", 0) for i, (_, prompt) in enumerate(prompts)])
-    ended = time.perf_counter()
-    return {
-        "candidates_s": round(between - began, 2),
-        "scores_s": round(ended - between, 2),
-        "candidates": sum(map(len, written.values())),
-        "tokens": tokens,
-        "scores": len(scored),
-        "missed": judge.missed,
-    }
-
-
-def _judgements(
-    bodies: list[str], written: dict[int, list[str]], settings: Settings, events: int
-) -> Iterable[tuple[int, str]]:
-    """(number of the candidate, V's prompt) for every candidate and event, history by history."""
-    words = ValidatorTemplate(template_of(settings.prompt, settings.histories), settings.feedback.validator_reads)
-    for i, body in enumerate(bodies):
-        for number, reccot in enumerate(written[i]):
-            for item in ITEMS[:events]:
-                yield number, prompt_of(words, body, reccot, f"{item} (Drama)")
 
 
 if __name__ == "__main__":

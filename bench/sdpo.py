@@ -68,9 +68,9 @@ def _compare(model: Any, args: argparse.Namespace, n: int) -> dict[str, float]:
 def _step(model: Any, group: Any, form: Callable[[Any, Any], Any]) -> float:
     import torch
 
+    from trackrec.models.shared_attention import enable
     from trackrec.training.prefix import shared_logps
     from trackrec.training.sdpo_loss import sdpo_losses
-    from trackrec.training.shared_attention import enable
 
     if form is shared_logps:
         enable(model)

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from tests.engine.asking import body, texts, write
 from tests.engine.partitions import HISTORIES, SAMPLINGS
+from trackrec.engines.build import build_engine
 
 pytestmark = pytest.mark.engine
 
@@ -47,3 +50,16 @@ def test_tasks_one_after_the_other_share_one_engine_and_a_killed_worker_starts_a
     assert len(engines["1 partition"]) == 1
     assert engines["retried"].isdisjoint(engines["1 partition"])
     assert len(engines["retried"]) == 1
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_the_size_of_the_caches_blocks_changes_no_text(spec, sampling):
+    """The prompts begin alike: a block of 32 shares what one of 128 reads again. So kv_block is in no key."""
+    prompts = [body(liked) for liked in range(1, 17)]
+    written = []
+    for block in (32, 128):
+        engine = build_engine(replace(spec, sampling=SAMPLINGS[sampling], kv_block=block))
+        written.append([texts(write(engine, prompts)) for _ in range(2)])  # the second time from the cache
+        engine.close()
+    assert written[0] == written[1]
+    assert len(set(written[0][0])) > len(prompts) // 2

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from trackrec.models.shared_attention import enable
 from trackrec.training.prefix import Group, shared_logps
 from trackrec.training.sdpo_loss import sdpo_losses
-from trackrec.training.shared_attention import enable
 
 pytestmark = pytest.mark.engine
 

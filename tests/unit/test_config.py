@@ -183,3 +183,25 @@ def test_a_night_that_is_a_number_is_refused_and_says_how_to_write_a_day(day):
 def test_a_day_or_a_time_in_iso_form_is_a_night(time):
     night = load_settings(CONF / "demo.yaml", [f"histories.as_of={time}"]).histories.as_of
     assert night == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+V = "validator.model.source=path:v"
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (["generator.engine=packed"], r"generator\.engine: .*judges and cannot write.*packed is for validator"),
+        ([V, "validator.kv_block=24"], r"validator\.kv_block: .*multiple of 16"),
+    ],
+)
+def test_engines_that_cannot_do_what_is_asked_are_refused_with_the_remedy(sets, message):
+    with pytest.raises(BadInputError, match=message):
+        load_settings(CONF / "loop.yaml", sets)
+
+
+def test_v_may_be_packed_beside_a_g_that_is_not():
+    settings = load_settings(CONF / "loop.yaml", [V, "validator.engine=packed"])
+    assert settings.validator is not None
+    assert (settings.validator.engine, settings.validator.deterministic) == ("packed", False)
+    assert settings.generator.deterministic

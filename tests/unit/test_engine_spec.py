@@ -29,6 +29,7 @@ def vllm_missing(monkeypatch):
         ({"engine": "vllm", "dtype": "float32", "deterministic": True}, "vllm.float32.deterministic"),
         ({"engine": "vllm", "deterministic": True}, "vllm.bfloat16.deterministic"),
         ({"engine": "transformers", "dtype": "float32"}, "transformers.float32"),
+        ({"engine": "packed", "dtype": "float32"}, "packed.float32"),
         ({"engine": "scripted", "deterministic": True}, "scripted"),
     ],
 )
@@ -54,3 +55,8 @@ def test_an_engine_that_is_named_is_not_announced(vllm_missing, capsys):
 def test_an_unknown_engine_is_bad_input():
     with pytest.raises(BadInputError, match="'tgi' is not known"):
         build_engine(replace(SPEC, engine="tgi"))
+
+
+def test_an_engine_that_only_judges_is_refused_for_g():
+    with pytest.raises(BadInputError, match="packed judges and cannot write"):
+        build_engine(replace(SPEC, engine="packed"))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from trackrec.models.shared_attention import enable
 from trackrec.training.prefix import Group, separate_logps, shared_logps
-from trackrec.training.shared_attention import enable
 
 GROUP = Group((5, 6, 7, 8, 9), ((11, 12, 13), (21,), (11, 12, 31, 32, 33, 2)))
 

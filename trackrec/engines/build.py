@@ -11,8 +11,8 @@ from trackrec.runtime.errors import BadInputError
 def build_engine(spec: EngineSpec) -> Engine:
     """Start the engine that ``spec`` names, in this process. Raises BadInputError for a name that is none."""
     name = resolved_engine(spec.engine)
-    if name not in ("scripted", "vllm", "transformers"):
-        raise BadInputError(f"engine {name!r} is not known.", "Write auto, vllm, transformers or scripted.")
+    if name not in ("scripted", "vllm", "transformers", "packed"):
+        raise BadInputError(f"engine {name!r} is not known.", "Write auto, vllm, transformers, packed or scripted.")
     if name == "scripted":
         from trackrec.engines.scripted import ScriptedEngine
 
@@ -22,6 +22,10 @@ def build_engine(spec: EngineSpec) -> Engine:
         from trackrec.engines.vllm import VllmEngine, VllmScorer
 
         return VllmScorer(spec) if spec.answers else VllmEngine(spec)
+    if name == "packed":
+        from trackrec.engines.packed import PackedScorer
+
+        return PackedScorer(spec)
     from trackrec.engines.transformers import TransformersEngine
     from trackrec.engines.transformers_scorer import TransformersScorer
 

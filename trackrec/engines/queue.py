@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -51,7 +52,7 @@ class Intake:
 
 
 class BatchEngine(ABC):
-    """The queue of an engine that runs one whole batch of up to ``batch_size`` requests a step; see Engine."""
+    """The queue of an engine that runs one whole batch a step, of up to ``batch_size`` requests; see Engine."""
 
     def __init__(self, chat: Chat, batch_size: int) -> None:
         self._batch_size = batch_size
@@ -71,7 +72,7 @@ class BatchEngine(ABC):
 
     def step(self) -> list[Finished]:
         """Run the next batch to its end. Where that raises, its requests are still unfinished."""
-        batch = list(islice(self._queue, self._batch_size))
+        batch = self._next_batch(self._queue)
         finished = self._run(batch) if batch else []
         for _ in batch:
             self._queue.popleft()
@@ -81,6 +82,10 @@ class BatchEngine(ABC):
         """Drop everything in flight; the engine serves later requests."""
         self._queue.clear()
         self._intake.take_refused()
+
+    def _next_batch(self, queue: Iterable[QueuedRequest]) -> list[QueuedRequest]:
+        """The first requests of ``queue`` that are run together."""
+        return list(islice(queue, self._batch_size))
 
     @abstractmethod
     def _run(self, batch: list[QueuedRequest]) -> list[Finished]:

@@ -30,6 +30,8 @@ class EngineSpec:
     max_num_seqs: int = 64
     high_water: int = 128
     kv_cache_gb: int = 2
+    kv_block: int | None = None
+    max_packed_tokens: int = 4096
     threads: int = 2
 
     @classmethod
@@ -40,7 +42,13 @@ class EngineSpec:
     @classmethod
     def for_validator(cls, settings: ValidatorSettings, model: Model) -> EngineSpec:
         """The spec of V that the settings name."""
-        return cls(model=model, sampling=SamplingSettings(), answers=settings.answers, **_shared(settings))
+        return cls(
+            model=model,
+            sampling=SamplingSettings(),
+            answers=settings.answers,
+            max_packed_tokens=settings.max_packed_tokens,
+            **_shared(settings),
+        )
 
     def resolved(self) -> EngineSpec:
         """The same spec with its engine's own name for ``auto``: executors then run what ``compute`` says."""

@@ -18,6 +18,7 @@ from trackrec.engines.queue import Intake, QueuedRequest
 from trackrec.engines.spec import EngineSpec
 from trackrec.models.adapters import rank_of
 
+_CPU_BLOCK = 32  # tokens; vLLM's own choice there is 128, and only whole blocks of a common beginning are shared
 _RANKS = (8, 16, 32, 64, 128, 256, 512)  # what vLLM can be started for
 
 
@@ -206,6 +207,9 @@ def engine_arguments(spec: EngineSpec) -> dict[str, Any]:
     if spec.model.adapter:
         rank = rank_of(Path(spec.model.adapter))
         arguments |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": min(r for r in _RANKS if r >= rank)}
+    block = spec.kv_block or (_CPU_BLOCK if current_platform.is_cpu() else None)
+    if block is not None:
+        arguments["block_size"] = block
     if spec.answers:
         # In bf16 logits step by .125 where they are near 16: candidates would tie.
         arguments["hf_overrides"] = {"head_dtype": "float32"}

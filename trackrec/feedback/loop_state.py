@@ -17,7 +17,8 @@ from typing import Any
 from trackrec.runtime.events import FigureTable, Outcome
 from trackrec.runtime.settings import Settings
 
-_NO_PART = {"log", "ctr", "describe", "env", "spark_conf"}  # of a loop's identity: they decide none of its outcomes
+# Of a loop's identity: these sections decide none of its outcomes.
+_NO_PART = {"log", "ctr", "describe", "env", "spark_conf", "train"}
 _HOW_FAR = {"rounds", "gate"}  # of settings.loop: they decide how many steps there are, and the outcome of none
 
 

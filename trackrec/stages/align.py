@@ -99,13 +99,19 @@ def _prompt_bodies(tables: Lake, rows: Sequence[Row]) -> dict[str, str]:
 def _trained(
     settings: Settings, generator: Model, preferences: Sequence[Preference], folder: Path, stage: Stage
 ) -> tuple[Path, list[Figures]]:
+    from trackrec.training.distributed import trained
     from trackrec.training.group_loop import steps_of, train_adapter
     from trackrec.training.sdpo_objective import train_sdpo
 
-    def train_in_place(model: Any, checkpoints: Path) -> None:
-        train_sdpo(model, preferences, settings.align, checkpoints, stage)
+    align, dtype = settings.align, settings.generator.dtype
 
-    adapter = train_adapter(generator, settings.generator.dtype, settings.align, folder, train_in_place)
+    def training(stage: Stage) -> Path:
+        def train_in_place(model: Any, checkpoints: Path) -> None:
+            train_sdpo(model, preferences, align, checkpoints, stage)
+
+        return train_adapter(generator, dtype, align, folder, train_in_place)
+
+    adapter = trained(training, folder, align.batch_size, settings.generator.threads, settings, stage)
     return adapter, steps_of(folder / "training")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from trackrec.reccots.feature_version import GeneratorIdentity, generator_identi
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
-from trackrec.runtime.settings import RecTuningSettings, Settings, ValidatorSettings
+from trackrec.runtime.settings import Settings, ValidatorSettings
 from trackrec.stages.new_version import record_version
 from trackrec.tables.lake import Lake, Row
 from trackrec.training.digests import rec_tuning_digest
@@ -62,7 +62,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         )
         folder = Path(settings.models).resolve() / "validator" / digest
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
-        adapter, steps = _trained(settings.tune, chosen.dtype, start, groups, folder, stage, offset)
+        adapter, steps = _trained(settings, chosen, start, groups, folder, stage, offset)
         metrics = _sizes(rows, groups) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
         metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE))
         data = {"rec_tuning": tables.open("rec_tuning").version()}
@@ -180,36 +180,54 @@ def _token_groups(
 
 
 def _trained(
-    settings: RecTuningSettings,
-    dtype: str,
+    settings: Settings,
+    validator: ValidatorSettings,
     start: Model,
     groups: Sequence[AnswerGroup],
     folder: Path,
     stage: Stage,
     offset: Offset | None,
 ) -> tuple[Path, list[Figures]]:
-    from trackrec.training.answer_objective import base_log_odds, train_answers
+    from trackrec.training.answer_objective import train_answers
+    from trackrec.training.distributed import trained
     from trackrec.training.group_loop import steps_of, train_adapter
+    from trackrec.training.processes import Processes
 
-    def train_in_place(model: Any, checkpoints: Path) -> None:
-        base = 0.0
-        if offset is not None:
-            path = checkpoints / OFFSET_FILE
-            # Measured once, on the weights that training starts from: a killed one goes on with the same.
-            stored = saved_offset(path) or _with_base(offset, start, lambda: base_log_odds(model, groups, stage))
-            checkpoints.mkdir(parents=True, exist_ok=True)
-            stored.save(path)
-            base = stored.base
-        train_answers(model, groups, settings, checkpoints, stage, base)
-
+    tune, dtype = settings.tune, validator.dtype
     beside = () if offset is None else (OFFSET_FILE,)
-    adapter = train_adapter(start, dtype, settings, folder, train_in_place, beside)
+
+    def training(stage: Stage) -> Path:
+        def train_in_place(model: Any, checkpoints: Path) -> None:
+            base = 0.0
+            if offset is not None:  # the first process measures or reads it for all
+                (base,) = Processes.current().of_all(
+                    1, lambda _: _kept_offset(offset, start, model, groups, checkpoints, stage).base
+                )
+            train_answers(model, groups, tune, checkpoints, stage, base)
+
+        return train_adapter(start, dtype, tune, folder, train_in_place, beside)
+
+    adapter = trained(training, folder, tune.batch_size, validator.threads, settings, stage)
     return adapter, steps_of(folder / "training")
 
 
-def _with_base(offset: Offset, start: Model, measured: Callable[[], float]) -> Offset:
-    """A V that goes on counts its LLM's answers from where it did before."""
-    return offset if start.adapter else replace(offset, base=measured())
+def _kept_offset(
+    offset: Offset, start: Model, model: Any, groups: Sequence[AnswerGroup], checkpoints: Path, stage: Stage
+) -> Offset:
+    """``offset`` with the mean that the LLM's answers are counted from, in the file that goes with the adapter.
+
+    Measured once, on the weights that training starts from: a killed one goes on with the same, and a V that goes on
+    from an earlier one counts from where that did.
+    """
+    from trackrec.training.answer_objective import base_log_odds
+
+    path = checkpoints / OFFSET_FILE
+    stored = saved_offset(path)
+    if stored is None:
+        stored = offset if start.adapter else replace(offset, base=base_log_odds(model, groups, stage))
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        stored.save(path)
+    return stored
 
 
 def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, float]:

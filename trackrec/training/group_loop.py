@@ -20,14 +20,15 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import get_linear_schedule_with_warmup
 
+from trackrec.models import shared_attention
 from trackrec.models.adapters import save_adapter
-from trackrec.models.resolve import Model, base_model
+from trackrec.models.resolve import Model, base_model, ensure_local
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import GroupTrainingSettings
-from trackrec.training import shared_attention
 from trackrec.training.checkpoints import Checkpoints
 from trackrec.training.prefix import Group, separate_logps, shared_logps
+from trackrec.training.processes import Processes
 
 LogpsFunction = Callable[[Any, Group], Tensor]  # model, group → log-probability of each answer
 Figures = dict[str, float]  # of one step, by name
@@ -52,7 +53,8 @@ def train(
     """Train the trainable weights of ``model`` in place; returns a row a step: loss, figures, grad_norm, groups.
 
     Every step is reported to ``stage``. ``folder`` keeps checkpoints and ``steps.jsonl``; with an earlier checkpoint in
-    it, training goes on from there. Raises TrackrecError at a loss that is no number: the last checkpoint stays.
+    it, training goes on from there. Of several ``processes`` each takes its part of every step's groups and ends with
+    the same weights; the first writes. Raises TrackrecError at a loss that is no number: the last checkpoint stays.
     """
     with _sums_in_one_order():
         return _train(model, objective, settings, folder, stage)
@@ -61,6 +63,7 @@ def train(
 def _train(
     model: Any, objective: Objective, settings: GroupTrainingSettings, folder: Path, stage: Stage
 ) -> list[Figures]:
+    processes = Processes.current()
     weights = [p for p in model.parameters() if p.requires_grad]
     parameters = [{"params": weights, "initial_lr": settings.learning_rate}]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
@@ -68,16 +71,17 @@ def _train(
     checkpoints = Checkpoints(folder)
     step = checkpoints.restore(model, optimizer)
     schedule = linear_schedule(optimizer, len(batches), settings.warmup, finished=step)
+    processes.same_start(weights)
     rows = steps_of(folder)[:step]
     while step < len(batches):
         optimizer.zero_grad(set_to_none=True)
-        figures = _accumulate(objective, batches[step])
+        figures = _accumulate(objective, batches[step], weights, processes)
         norm = torch.nn.utils.clip_grad_norm_(weights, settings.max_grad_norm)
         optimizer.step()
         schedule.step()
         rows.append(figures | {"grad_norm": float(norm), "groups": len(batches[step])})
         step += 1
-        if step % settings.checkpoint_steps == 0 or step == len(batches):
+        if processes.is_first and (step % settings.checkpoint_steps == 0 or step == len(batches)):
             folder.mkdir(parents=True, exist_ok=True)
             _steps_file(folder).write_text("".join(json.dumps(row) + "\n" for row in rows))
             checkpoints.save(model, optimizer, step)
@@ -118,14 +122,16 @@ def train_adapter(
     adapter = folder / "adapter"
     if not adapter.is_dir():
         base = base_model(start)
-        model = trainable(start, dtype, settings.lora, settings.seed)
+        model = trainable(ensure_local(start), dtype, settings.lora, settings.seed)
         if settings.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             model.train()  # it is done in training only; there is no dropout
         train_in_place(model, folder / "training")
-        files = [folder / "training" / name for name in beside]
-        save_adapter(model, adapter, source=base.source, version=base.version, files=files)
-    Checkpoints(folder / "training").drop()
+        if Processes.current().is_first:
+            files = [folder / "training" / name for name in beside]
+            save_adapter(model, adapter, source=base.source, version=base.version, files=files)
+    if Processes.current().is_first:
+        Checkpoints(folder / "training").drop()
     return adapter
 
 
@@ -179,11 +185,11 @@ def _sums_in_one_order() -> Iterator[None]:
         memory.fill_uninitialized_memory = filled
 
 
-def _accumulate(objective: Objective, batch: Sequence[int]) -> Figures:
+def _accumulate(objective: Objective, batch: Sequence[int], weights: Sequence[Tensor], processes: Processes) -> Figures:
     """Gradients of the mean loss over the examples of ``batch``, one group at a time; returns its mean figures."""
     total = sum(objective.sizes[i] for i in batch)
     mean: Figures = {}
-    for i in batch:
+    for i in processes.part(batch):
         loss, figures = objective.loss(i)
         if not math.isfinite(loss.item()):
             raise TrackrecError(
@@ -194,7 +200,8 @@ def _accumulate(objective: Objective, batch: Sequence[int]) -> Figures:
         torch.autograd.backward(loss * share)
         for name, value in ({"loss": loss.item()} | figures).items():
             mean[name] = mean.get(name, 0.0) + share * value
-    return mean
+    processes.sum_gradients(weights)
+    return processes.sum_figures(mean)
 
 
 def _batches(count: int, settings: GroupTrainingSettings) -> list[list[int]]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trackrec.training import shared_attention
+from trackrec.models import shared_attention
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def shared_logits(model: Any, group: Group) -> Tensor:
         position_ids=_positions(prompt, lengths).to(device),
         logits_to_keep=_predicting(group).to(device),
         use_cache=False,
-        group=(prompt, lengths),
+        families=shared_attention.of_prompt(prompt, lengths),
     ).logits[0]
     return logits
 

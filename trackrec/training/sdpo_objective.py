@@ -21,6 +21,7 @@ from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import AlignmentSettings
 from trackrec.training.group_loop import Figures, LogpsFunction, Objective, logps_function, train
 from trackrec.training.prefix import Group
+from trackrec.training.processes import Processes
 from trackrec.training.sdpo_loss import a_token, agreement, chosen_nll, sdpo_losses
 
 _REFERENCE = "reference.json"
@@ -77,7 +78,10 @@ def _reference(model: Any, preferences: Sequence[Preference], folder: Path, logp
             f"{folder} holds the training of other preferences ({len(stored['logps'])}, now {len(preferences)}).",
             "Give a folder of its own to each round, or delete it.",
         )
-    reference = [logps(model, preference.group).float().cpu() for preference in preferences]
+    processes = Processes.current()
+    reference = processes.of_all(len(preferences), lambda i: logps(model, preferences[i].group).float().cpu())
+    if not processes.is_first:
+        return reference
     folder.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
     scratch.write_text(json.dumps({"digest": digest, "logps": [row.tolist() for row in reference]}))

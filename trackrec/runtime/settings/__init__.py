@@ -26,6 +26,7 @@ from trackrec.runtime.settings.training import (
     RecTuningSettings,
     Reward,
     TrainingSettings,
+    TrainSettings,
 )
 from trackrec.runtime.settings.tree import Settings
 
@@ -53,6 +54,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "TableSource",
+    "TrainSettings",
     "TrainingSettings",
     "UtcTime",
     "ValidatorSettings",

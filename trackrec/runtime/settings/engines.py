@@ -53,9 +53,11 @@ class SamplingSettings(Section):
 class EngineSettings(Section):
     """An LLM on the executors: one engine a GPU, or one on the CPU."""
 
-    engine: Literal["auto", "vllm", "transformers", "scripted"] = "auto"  # auto: what the driver has; one machine only
+    # auto: what the driver has, vllm or transformers; one machine only. packed: only judges (see ValidatorSettings)
+    engine: Literal["auto", "vllm", "transformers", "packed", "scripted"] = "auto"
     dtype: str = "bfloat16"
-    deterministic: bool = False  # fp32 on CPU: answers do not depend on batching; about 2-3x slower
+    # fp32 on CPU: texts do not depend on batching; V's log-odds do in the fifth decimal. About 2-3x slower
+    deterministic: bool = False
     max_model_len: int = Field(1024, ge=64)  # tokens; longer prompts are quarantined
     max_num_seqs: int = Field(64, ge=1)  # requests decoded together
     high_water: int = Field(128, ge=1)  # the pump pulls rows while fewer requests are unfinished
@@ -63,6 +65,7 @@ class EngineSettings(Section):
     engines: int = Field(1, ge=1)  # concurrent engines: GPUs of the cluster, 1 on a CPU machine
     gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
     kv_cache_gb: int = Field(2, ge=1)  # CPU only
+    kv_block: int | None = Field(None, ge=16, multiple_of=16)  # tokens; vLLM shares whole blocks. None: 32 on CPU
     threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
 
     @field_validator("engines", "gpu_profile")
@@ -86,14 +89,26 @@ class GeneratorSettings(EngineSettings):
     sampling: SamplingSettings = SamplingSettings()
     max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
 
+    @field_validator("engine")
+    @classmethod
+    def _engine_writes(cls, value: str) -> str:
+        if value == "packed":
+            remedy = "Write auto, vllm or transformers; packed is for validator.engine."
+            raise PydanticCustomError("packed_generator", "engine packed judges and cannot write", {"remedy": remedy})
+        return value
+
 
 class ValidatorSettings(EngineSettings):
-    """V: one prefill a request, so it takes more requests between two commits than G."""
+    """V: one prefill a request, so it takes more requests between two commits than G.
+
+    ``engine: packed`` reads what prompts have in common once, to the token, where vLLM's cache shares whole blocks.
+    """
 
     model: ModelSettings
     counterpart: ModelSettings | None = None  # with feedback.cross_fit: the V tuned on the other users; run alike
     answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
+    max_packed_tokens: int = Field(4096, ge=64)  # engine packed: tokens read at once
 
 
 class EncoderSettings(Section):

@@ -79,6 +79,12 @@ class RecTuningSettings(GroupTrainingSettings):
     also: tuple[str, ...] = ()  # further sources of G, as generator.model.source: V is tuned on their RecCoTs, too
 
 
+class TrainSettings(Section):
+    """How the trainings over groups, S-DPO and Rec-tuning, are run; their results are the same within rounding."""
+
+    processes: int = Field(1, ge=1)  # under TorchDistributor, each with the model in memory; GPUs: one each
+
+
 class EndpointSettings(Section):
     """An OpenAI-compatible endpoint with the model that teaches. What is None or empty is not sent."""
 

@@ -21,6 +21,7 @@ from trackrec.runtime.settings.training import (
     FeedbackSettings,
     LoopSettings,
     RecTuningSettings,
+    TrainSettings,
 )
 
 
@@ -46,6 +47,7 @@ class Settings(Section):
     distill: DistillSettings = DistillSettings()
     align: AlignmentSettings = AlignmentSettings()
     tune: RecTuningSettings = RecTuningSettings()
+    train: TrainSettings = TrainSettings()
     loop: LoopSettings = LoopSettings()
     ctr: CtrSettings = CtrSettings()
 

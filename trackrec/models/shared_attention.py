@@ -1,5 +1,6 @@
-"""Attention over one prompt and several answers behind it, none of which sees another; as fast as their true sizes.
+"""Attention over a prefix and what goes on from it in several ways, none of which sees another; as fast as true sizes.
 
+A prompt and the answers behind it are such a tree of one level, a history with its RecCoTs and their items one of two.
 A block mask over the whole sequence would do the same, but pays for every pair of tokens, seen or not: with a prompt of
 300 and ten answers of 100 tokens 1.7 million pairs a head, of which 0.4 million are seen.
 """
@@ -7,6 +8,7 @@ A block mask over the whole sequence would do the same, but pays for every pair 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +18,24 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 NAME = "trackrec_shared"  # as transformers' attention implementation
 # What a model may do to its attention besides scaling, by the names of transformers' configurations: not done here.
 _UNLIKE = ("sliding_window", "attn_logit_softcapping", "attention_chunk_size")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Parts of one sequence of tokens that go on from the same prefix and do not see each other.
+
+    ``prefix``: where what all of them see stands, as (start, end) in order; ``start``: where the first of them begins;
+    ``lengths``: tokens of each in turn, which stand one behind the other.
+    """
+
+    prefix: tuple[tuple[int, int], ...]
+    start: int
+    lengths: tuple[int, ...]
+
+
+def of_prompt(prompt: int, lengths: Sequence[int]) -> tuple[Family, ...]:
+    """A prompt of so many tokens and the answers behind it."""
+    return Family((), 0, (prompt,)), Family(((0, prompt),), prompt, tuple(lengths))
 
 
 def enable(model: Any) -> bool:
@@ -49,36 +69,46 @@ def attention(
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
-    group: tuple[int, Sequence[int]] | None = None,
+    families: Sequence[Family] | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """[1, tokens, heads, dim] from ``query`` [1, heads, tokens, dim], ``key`` and ``value`` [1, kv heads, tokens, dim].
 
-    ``group``: tokens of the prompt and of each answer in turn. Without it: causal attention over rows that are padded
-    on the right, if at all, as what stands behind a token is not seen. Transformers' interface decides the arguments.
+    ``families``: all tokens in order. Without them: causal attention over rows that are padded on the right, if at
+    all, as what stands behind a token is not seen. Transformers' interface decides the arguments.
     """
     if attention_mask is not None or dropout:
         raise ValueError("shared attention takes neither a mask nor dropout")
     each = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(each, dim=1), value.repeat_interleave(each, dim=1)
-    if group is None:
+    if families is None:
         attended = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
         return attended.transpose(1, 2).contiguous(), None
-    prompt, lengths = group
-    queries, keys, values = (_rows(part[0, :, prompt:], lengths) for part in (query, key, value))
-    first_keys, first_values = key[:, :, :prompt], value[:, :, :prompt]
-    prompt_part = scaled_dot_product_attention(
-        query[:, :, :prompt], first_keys, first_values, is_causal=True, scale=scaling
-    )
-    answer_parts = scaled_dot_product_attention(
+    parts = [part for family in families for part in _attended(query, key, value, family, scaling)]
+    return torch.cat(parts, dim=1).transpose(0, 1)[None].contiguous(), None
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, family: Family, scaling: float | None) -> list[Tensor]:
+    """[heads, tokens, dim] of each member of a family."""
+    lengths = family.lengths
+    own = slice(family.start, family.start + sum(lengths))
+    if not family.prefix and len(lengths) == 1:
+        queries, keys, values = (part[:, :, own] for part in (query, key, value))
+        return [scaled_dot_product_attention(queries, keys, values, is_causal=True, scale=scaling)[0]]
+    queries, keys, values = (_rows(part[0, :, own], lengths) for part in (query, key, value))
+    rows = scaled_dot_product_attention(
         queries,
-        torch.cat([first_keys.expand(len(lengths), -1, -1, -1), keys], dim=2),
-        torch.cat([first_values.expand(len(lengths), -1, -1, -1), values], dim=2),
-        attn_mask=_visible(prompt, max(lengths), query.device),
+        torch.cat([*_seen(key, family), keys], dim=2),
+        torch.cat([*_seen(value, family), values], dim=2),
+        attn_mask=_visible(sum(end - start for start, end in family.prefix), max(lengths), query.device),
         scale=scaling,
     )
-    parts = [row[:, :length] for row, length in zip(answer_parts, lengths, strict=True)]
-    return torch.cat([prompt_part[0], *parts], dim=1).transpose(0, 1)[None].contiguous(), None
+    return [row[:, :length] for row, length in zip(rows, lengths, strict=True)]
+
+
+def _seen(part: Tensor, family: Family) -> list[Tensor]:
+    """What every member of a family sees of ``part``, [members, heads, tokens, dim] each."""
+    return [part[:, :, start:end].expand(len(family.lengths), -1, -1, -1) for start, end in family.prefix]
 
 
 def _rows(answers: Tensor, lengths: Sequence[int]) -> Tensor:
