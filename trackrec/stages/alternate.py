@@ -182,4 +182,4 @@ def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     template = template_of(settings.prompt, settings.histories)
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
-    return data | {"teacher": teacher_version(settings.distill, template)}
+    return data | {"teacher": teacher_version(settings.distill, template, settings.cache_dir())}

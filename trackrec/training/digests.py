@@ -49,7 +49,7 @@ def distillation_digest(
 ) -> str:
     """The name of a distillation of G's base on a teacher's ``texts`` about the histories ``prompt_keys``."""
     # Who wrote the texts is left out: the texts themselves are in.
-    training = settings.model_dump(mode="json", exclude={"teacher", "endpoint"})
+    training = settings.model_dump(mode="json", exclude={"teacher", "model", "endpoint"})
     return _digest([[base_version, dtype, training, template_version], list(prompt_keys), list(texts)])
 
 

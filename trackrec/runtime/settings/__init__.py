@@ -24,6 +24,7 @@ from trackrec.runtime.settings.training import (
     LoopSettings,
     LoraSettings,
     RecTuningSettings,
+    TeacherModelSettings,
     TrainingSettings,
 )
 from trackrec.runtime.settings.tree import Settings
@@ -51,6 +52,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "TableSource",
+    "TeacherModelSettings",
     "TrainingSettings",
     "UtcTime",
     "ValidatorSettings",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from trackrec.runtime.settings.engines import EngineSettings, ModelSettings
 from trackrec.runtime.settings.section import Section
 
 
@@ -70,10 +71,22 @@ class EndpointSettings(Section):
     extra_body: dict[str, Any] = Field(default_factory=dict)  # e.g. {chat_template_kwargs: {enable_thinking: false}}
 
 
+class TeacherModelSettings(ModelSettings, EngineSettings):
+    """A larger LLM that teaches: run by the job itself, without Spark, before it trains. ``chunk_rows`` has no part.
+
+    It is given G's own prompt and the opening of the answer, and writes greedily.
+    """
+
+    engines: Literal[1] = 1  # the job is one process
+    gpu_profile: Literal[False] = False  # and asks Spark for nothing
+    max_tokens: int = Field(160, ge=1)  # a text that is longer is cut to its whole sentences
+
+
 class DistillSettings(TrainingSettings):
     """G_0: G's base tuned on what a teacher writes about a few users."""
 
-    teacher: Literal["statistics", "openai"] = "statistics"
+    teacher: Literal["statistics", "model", "openai"] = "statistics"
+    model: TeacherModelSettings | None = None  # of the model teacher
     endpoint: EndpointSettings | None = None  # of the openai teacher
     share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all

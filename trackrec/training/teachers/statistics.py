@@ -7,7 +7,7 @@ reason from the history in front of it and not to recite one sentence. What it c
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class StatisticsTeacher:
     def __init__(self, template: Template) -> None:
         self._opening, self._noun = template.opening, template.item_noun
 
-    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
         """One text a history, and no fault."""
         for row in histories:
             yield TeacherText(row, self.text(row))
