@@ -172,7 +172,7 @@ def _judgements(
     bodies: list[str], written: dict[int, list[str]], settings: Settings, events: int
 ) -> Iterable[tuple[int, str]]:
     """(number of the candidate, V's prompt) for every candidate and event, history by history."""
-    words = ValidatorTemplate(template_of(settings.prompt, settings.histories))
+    words = ValidatorTemplate(template_of(settings.prompt, settings.histories), settings.feedback.validator_reads)
     for i, body in enumerate(bodies):
         for number, reccot in enumerate(written[i]):
             for item in ITEMS[:events]:

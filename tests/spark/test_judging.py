@@ -22,7 +22,7 @@ from udfs.validate import OUTPUT_SCHEMA
 pytestmark = pytest.mark.spark
 
 TABLES = ("validations", "preferences", "rec_tuning")
-TARGET = "<<<\nCorrected ("  # how V's prompt names an item of this title
+TARGET = "<<<Corrected ("  # how V's prompt names an item of this title
 CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
 
 

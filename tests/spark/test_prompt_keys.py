@@ -74,7 +74,7 @@ def histories(spark, items):
 
 def test_template_versions_stay():
     assert TEMPLATE.version == "preference_v1@a0f1b706ab9a"
-    assert ValidatorTemplate(TEMPLATE).version == "validator@324e199e019f"
+    assert ValidatorTemplate(TEMPLATE).version == "validator@5732e2d50b4a"
 
 
 def test_prompt_bodies_and_prompt_keys_stay(histories):
@@ -130,15 +130,15 @@ def test_requests_to_v_stay(spark, histories, items):
     } == {
         "4": (
             "dbdc83297e21c091992b9420417de518d8aae26a750453c429e0bffc43580077",
-            "362ebf20f35e151bb569aa8061df954eda6042089d88297ece2ab24c91b3dc4d",
+            "3e20d26a14212033d9cda408d83833b6db30e5e1ff4d4bc5ca8c28b150b6bba3",
         ),
         "absent": (
             "bca02600c1d5227211ab9e4f878601a7ff60c7a3db38808b3420fa4bd2d21d6f",
-            "5f203a13b9aad63ac2b7ffb1061d3b2eccc9ea4c8dd2833a0549eae04a4f1a07",
+            "75f7991eb855f7e55d3b82ea16bc51c2b4cdd4719374fe2e69b9bcf074576fc7",
         ),
         "1": (
             "1af4526afdd1dcdd506a97472fe941588a3c28280c6dc4ebcd388ac5acdacfae",
-            "32b21734c2e4f68e0761c8698b8c5aa22d7adc5ef6e6aff309e0fc5a02849f0e",
+            "db82f1dd0f10b75d6962de981c06ba7a1e1d7ee35c7d46af734a7e3c21763c5c",
         ),
     }
 

@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout import alignment_end, holdout_start, holdout_start_of
-from trackrec.feedback.user_split import in_share, is_validator_user
+from trackrec.feedback.user_split import fold_of, in_share, is_validator_user
 from trackrec.runtime.errors import BadInputError
 
 pytestmark = pytest.mark.spark
@@ -32,6 +32,8 @@ def test_python_splits_users_and_time_as_spark_does(spark):
     frame = spark.createDataFrame([(user,) for user in users], "user_id string")
     of_v = {row.user_id for row in frame.where(is_validator_user(F.col("user_id"), 0.4)).collect()}
     assert {user for user in users if in_share(user, 0.4)} == of_v
+    folds = {row.user_id: row.fold for row in frame.withColumn("fold", fold_of(F.col("user_id"), 0.4)).collect()}
+    assert folds == {user: 0 if user in of_v else 1 for user in users}
     assert {user for user in users if in_share(user, 0.4, salt="another")} != of_v
     for count in (3, 10, 97, 100):
         rows = [(7 * second % 101, "alignment") for second in range(count)]

@@ -32,9 +32,8 @@ def test_an_alignment_keeps_its_name():
 
 def test_a_rec_tuning_keeps_its_name():
     rows = [{"row_key": "r0", "item_id": "i0", "label": 1}, {"row_key": "r0", "item_id": "i1", "label": 0}]
-    digest = rec_tuning_digest(
-        "base@0123456789ab", "float32", ("Yes", "No"), RecTuningSettings(), "validator@8c4450590f97", rows
-    )
+    settings = RecTuningSettings(batch_size=1)
+    digest = rec_tuning_digest("base@0123456789ab", "float32", ("Yes", "No"), settings, "validator@8c4450590f97", rows)
     assert digest == "a687164cf2590f0f"
 
 

@@ -39,20 +39,24 @@ def next_events(snapshots: DataFrame, samples: DataFrame, *, before: datetime, c
 
 
 def question_body(template: ValidatorTemplate) -> Column:
-    """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item."""
+    """V's prompt (string) from columns prompt_body (G's), reccot (NULL: none), title and attributes of the item.
+
+    What there is no RecCoT of is shown as "nothing".
+    """
     facts = template.facts
     history = F.left("prompt_body", F.char_length("prompt_body") - len(facts.question_text) - 1)
     reccot = F.coalesce(neutralise(F.col("reccot"), template.max_reccot_chars), F.lit("nothing"))
+    introduced = template.lead if template.reads == "reccot" else template.analysis
+    fenced = F.concat(F.lit(f"{introduced}\n<<<\n"), reccot, F.lit("\n>>>"))
+    shown = {"reccot": [fenced], "history": [history], "both": [history, fenced]}[template.reads]
     named = F.when(F.size("attributes") > 0, F.concat(F.lit(" ("), F.array_join("attributes", ", "), F.lit(")")))
-    return F.concat_ws(
-        "\n",
-        history,
-        F.lit(f"{template.analysis}\n<<<"),
-        reccot,
-        F.lit(f">>>\n{template.target.format(items=facts.item_noun)}\n<<<"),
-        F.concat("title", F.coalesce(named, F.lit(""))),
-        F.lit(f">>>\n{template.question}"),
+    item = F.concat(
+        F.lit(template.target.format(items=facts.item_noun)),
+        "title",
+        F.coalesce(named, F.lit("")),
+        F.lit(">>>"),
     )
+    return F.concat_ws("\n", *shown, item, F.lit(template.question))
 
 
 def score_requests(

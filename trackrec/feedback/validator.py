@@ -45,5 +45,6 @@ def validator_settings(settings: Settings) -> ValidatorSettings:
 def validator_of(settings: Settings) -> Validator:
     """The V that the settings name; BadInputError where its weights cannot be had."""
     chosen = validator_settings(settings)
-    template = ValidatorTemplate(template_of(settings.prompt, settings.histories), answers=chosen.answers)
+    facts = template_of(settings.prompt, settings.histories)
+    template = ValidatorTemplate(facts, settings.feedback.validator_reads, answers=chosen.answers)
     return Validator(chosen, resolve(chosen.model, settings.cache_dir()), template)

@@ -33,10 +33,12 @@ def rec_tuning_digest(
 ) -> str:
     """The name of a Rec-tuning of V's base on rows of ``rec_tuning`` (row_key, item_id, label).
 
-    The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart.
+    The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart. So are the
+    settings of which rows they are: the rows themselves are in.
     """
+    training = settings.model_dump(mode="json", exclude={"candidates", "also", "start"})
     examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
-    return _digest([base_version, dtype, answers, settings.model_dump(mode="json"), template_version, examples])
+    return _digest([base_version, dtype, answers, training, template_version, examples])
 
 
 def distillation_digest(

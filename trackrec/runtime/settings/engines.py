@@ -91,6 +91,7 @@ class ValidatorSettings(EngineSettings):
     """V: one prefill a request, so it takes more requests between two commits than G."""
 
     model: ModelSettings
+    counterpart: ModelSettings | None = None  # with feedback.cross_fit: the V tuned on the other users; run alike
     answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
 

@@ -19,6 +19,11 @@ class FeedbackSettings(Section):
     rejected: int | None = Field(None, ge=1)  # only this many of the lowest; None: all but the chosen one
     holdout_share: float = Field(0.1, gt=0, lt=1)  # last part of the alignment window: chooses, never teaches
     validator_share: float = Field(0.5, gt=0, lt=1)  # of the users: V is tuned on them, G judged on the others
+    cross_fit: bool = True  # a second V, validator.counterpart, is tuned on the others: all are judged
+    # What V's prompt shows of a user: the RecCoT in place of the history it was written from, the history alone, or both
+    # (the history then says all that the RecCoT says, and candidates hardly move V).
+    validator_reads: Literal["reccot", "history", "both"] = "reccot"
+    offset: Literal["fixed", "none"] = "fixed"  # fixed: V's log-odds begin at those of the user's and the item's shares
 
 
 class LoraSettings(Section):
@@ -51,9 +56,12 @@ class RecTuningSettings(GroupTrainingSettings):
     """Rec-tuning of V: the answers about a RecCoT's next events are learned together."""
 
     learning_rate: float = Field(1e-3, gt=0)
-    batch_size: int = Field(1, ge=1)  # RecCoTs an optimiser step, each with its events
+    batch_size: int = Field(4, ge=1)  # RecCoTs an optimiser step, each with its events: about as many users
     next_events: int = Field(8, ge=1)  # of a snapshot: more of them cost little, the history is read once
     max_examples: int | None = Field(None, ge=1)  # events; RecCoTs by hash until there are this many. None: all
+    candidates: int = Field(1, ge=0)  # texts a history at temperature 1 that V is tuned on besides the served one
+    start: Literal["base", "previous"] = "base"  # previous: goes on from the V that validator.model names
+    also: tuple[str, ...] = ()  # further sources of G, as generator.model.source: V is tuned on their RecCoTs, too
 
 
 class EndpointSettings(Section):
