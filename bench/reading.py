@@ -14,16 +14,17 @@ warehouse/reading, one that was stopped goes on. Last line one JSON object.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.reading_figures import CONSTANT, OFFSET, OWN, SHUFFLED, USER_SHARE, HoldOut, compared, table
+from bench.reading_figures import OWN, SHUFFLED, HoldOut, compared, table
+from bench.reading_offset import fitted, floors
 from bench.reading_rows import Rows, read_rows
-from bench.reading_ways import WAYS, measure
+from bench.reading_ways import WAYS, measured
+from trackrec.feedback.offset import Offset
 from trackrec.models.threads import use_threads
 from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
@@ -31,6 +32,7 @@ from trackrec.runtime.settings_files import load_settings
 _CONF = "conf/loop.yaml"
 _EVERY = 10  # events between two snapshots
 _FEW_USERS = 300  # of 943
+Floors = Mapping[str, Sequence[float]]  # name → log-odds of each held row
 
 
 def main() -> int:
@@ -44,14 +46,16 @@ def main() -> int:
     rows = read_rows(settings, _CONF, sets, train=most, users=args.holdout // args.each, each=args.each)
     use_threads(args.threads)
     print(f"{len(rows.train)} training rows; {len(rows.held)} held out, of {len({r.user for r in rows.held})} users")
-    floors = _floors(rows)
+    offset = fitted(rows.train)
+    floor = floors(rows.held, offset)
     held = HoldOut(rows.held)
-    figures: dict[str, Any] = {"floors": {name: held.quality(scores) for name, scores in floors.items()}}
+    figures: dict[str, Any] = {"offset": asdict(offset)}
+    figures["floors"] = {name: held.quality(scores) for name, scores in floor.items()}
     if args.model == "real":
-        figures |= _real(args, settings, rows, floors, folder)
+        figures |= _real(args, settings, rows, offset, floor, folder)
     else:
-        figures["ways"] = _ways(args, settings, rows, floors, folder)
-        print(table(figures["ways"]))
+        figures["ways"] = _ways(args, settings, rows, offset, floor, folder)
+    print(table(figures["ways"]))
     print(json.dumps({"bench": "reading", "settings": vars(args), **figures}))
     return 0
 
@@ -70,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(WAYS))
     parser.add_argument("--model", choices=("base", "real"), default="base", help="real: conf/real.yaml's, not tuned")
     parser.add_argument("--reads", choices=("reccot", "both"), default="reccot", help="what the real model is shown")
-    parser.add_argument("--fitted", type=int, default=300, help="training rows that the real model's weight is fitted on")
+    parser.add_argument("--fitted", type=int, default=300, help="training rows for the real model's weight")
     return parser.parse_args()
 
 
@@ -84,47 +88,28 @@ def _sets(args: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-def _floors(rows: Rows) -> dict[str, list[float]]:
-    """Log-odds of each held row by what V must beat."""
-    raise NotImplementedError
-
-
 def _ways(
-    args: argparse.Namespace, settings: Settings, rows: Rows, floors: Mapping[str, Sequence[float]], folder: Path
+    args: argparse.Namespace, settings: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
 ) -> dict[str, Any]:
     figures = {}
     for name in args.only or WAYS:
         count = args.more_examples if WAYS[name].more else args.examples
-        decides = [rows.digest, asdict(WAYS[name]), count, settings.tune.model_dump(mode="json"), args.threads]
-        key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
-        path = folder / f"{name.replace(' ', '-')}-{key}.json"
-        found = _kept(path, lambda: measure(WAYS[name], settings, rows, count, path.with_suffix("")))
+        found = measured(name, settings, rows, offset, count, folder)
         log_odds = {variant: found.pop(variant) for variant in (OWN, SHUFFLED)}
-        figures[name] = found | compared(rows.held, log_odds, floors)
+        figures[name] = found | compared(rows.held, log_odds, floor)
         print(table({name: figures[name]}), flush=True)
     return figures
 
 
 def _real(
-    args: argparse.Namespace, settings: Settings, rows: Rows, floors: Mapping[str, Sequence[float]], folder: Path
+    args: argparse.Namespace, settings: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
 ) -> dict[str, Any]:
     from bench.reading_real import ask_real
 
     real = load_settings("conf/real.yaml", [f"generator.threads={args.threads}"])
-    found = ask_real(rows, settings, real, args.reads, args.fitted, folder)
-    ways = {how: compared(rows.held, found[how], floors) for how in ("alone", "stacked")}
-    print(table(ways))
+    found = ask_real(rows, offset, settings, real, args.reads, args.fitted, folder)
+    ways = {how: compared(rows.held, found[how], floor) for how in ("alone", "stacked")}
     return {"ways": ways, "weight": found["weight"], "bias": found["bias"]}
-
-
-def _kept(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``path`` holds; where it is not there, what ``work`` returns, written to it."""
-    if not path.is_file():
-        scratch = path.with_suffix(".tmp")
-        scratch.write_text(json.dumps(work()))
-        scratch.replace(path)
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
 
 
 if __name__ == "__main__":

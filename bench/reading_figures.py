@@ -50,7 +50,7 @@ class HoldOut:
 def compared(
     rows: Sequence[Row], by_variant: Mapping[str, Sequence[float]], floors: Mapping[str, Sequence[float]]
 ) -> dict[str, Any]:
-    """V's figures when it is shown each variant, and what its own RecCoTs bring against the other variants and floors."""
+    """V's figures shown each variant, and what a row's own RecCoT brings against the other variants and the floors."""
     held, own = HoldOut(rows), by_variant[OWN]
     gains = {f"own - {name}": held.gain(own, other) for name, other in by_variant.items() if name != OWN}
     return {

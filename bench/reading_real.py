@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.reading_figures import NONE, OWN, SHUFFLED, compared
-from bench.reading_rows import Row, Rows, others_reccots
+from bench.reading_figures import NONE, OWN, SHUFFLED
+from bench.reading_offset import offsets_of
+from bench.reading_rows import Rows, others_reccots
 from bench.reading_ways import Reads, prompts, words_of
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
 from trackrec.engines.spec import EngineSpec, compute_of
+from trackrec.feedback.offset import Offset
 from trackrec.feedback.validator import validator_settings
-from trackrec.metrics.arrays import Labels, Scores
 from trackrec.models.resolve import resolve
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.settings import Settings
@@ -29,12 +30,11 @@ _RIDGE = 1e-3  # of the weight: a model that answers the same always has none
 
 
 def ask_real(
-    rows: Rows, offsets: tuple[Sequence[float], Sequence[float]], asked: Settings, real: Settings, reads: Reads,
-    fitted: int, folder: Path,
-) -> dict[str, Any]:  # fmt: skip
+    rows: Rows, offset: Offset, asked: Settings, real: Settings, reads: Reads, fitted: int, folder: Path
+) -> dict[str, Any]:
     """The figures of the model of ``real`` on the hold-out, shown each row's own RecCoT, another's and none.
 
-    ``asked``: whose prompts; ``offsets``: log-odds of training and held rows. Stacked: logit p = offset + w · the
+    ``asked``: whose prompts; Stacked: logit p = offset + w · the
     model's log-odds + c, both fitted on the first ``fitted`` training rows. Answers are kept in ``folder`` as they
     come, and none is asked for twice.
     """
@@ -49,9 +49,10 @@ def ask_real(
     found = _answers([text for of_variant in texts.values() for text in of_variant], real, folder)
     log_odds = {name: [found[text] for text in of_variant] for name, of_variant in texts.items()}
     learned = log_odds.pop(TUNING)
-    weight, bias = stacking_weight(learned, offsets[0][:fitted], [row.label for row in train])
+    weight, bias = stacking_weight(learned, offsets_of(train, offset), [row.label for row in train])
+    start = offsets_of(held, offset)
     stacked = {
-        name: [offset + weight * odds + bias for odds, offset in zip(scores, offsets[1], strict=True)]
+        name: [begun + weight * odds + bias for odds, begun in zip(scores, start, strict=True)]
         for name, scores in log_odds.items()
     }
     return {"alone": log_odds, "stacked": stacked, "weight": round(weight, 4), "bias": round(bias, 4)}

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
+_HISTORY = ["user_id", "as_of", "template_version", "prompt_key", "prompt_body"]
+_HISTORY += ["liked", "disliked", "tallies", "n_liked", "n_events"]  # what the teacher reads
 _SAMPLES = ["user_id", "as_of", "item_id", "event_time", "known_time", "label", "window"]
 
 
@@ -78,7 +79,7 @@ def snapshots(rows: Iterable[Row], most: int | None = None) -> list[list[Row]]:
 
 
 def balanced(rows: Iterable[Row], users: int, each: int) -> list[Row]:
-    """``each`` rows of each of ``users`` users, the first by hash that have so many: whole snapshots, the last is cut."""
+    """``each`` rows of each of ``users`` users, the first by hash that have so many; of the last snapshot a part."""
     of_user: dict[str, list[Row]] = {}
     for row in flat(snapshots(rows)):
         of_user.setdefault(row.user, []).append(row)
@@ -125,8 +126,7 @@ def _named(title: str, attributes: Sequence[str]) -> str:
 
 def _told(lake: Lake, template: Template) -> dict[tuple[str, datetime], tuple[Mapping[str, Any], str]]:
     """(user, as_of) → the row of ``user_histories`` and what the teacher says of it."""
-    columns = ["user_id", "as_of", "template_version", "prompt_key", "prompt_body", "liked", "disliked", "tallies"]
-    stored = lake.read_columns("user_histories", [*columns, "n_liked", "n_events"]).to_pylist()
+    stored = lake.read_columns("user_histories", _HISTORY).to_pylist()
     histories = [row for row in stored if row["template_version"] == template.version]
     texts = StatisticsTeacher(template).write(histories)
     return {(one.history["user_id"], one.history["as_of"]): (one.history, one.text) for one in texts}
@@ -137,29 +137,27 @@ def _rows(
     histories: Mapping[tuple[str, datetime], tuple[Mapping[str, Any], str]],
     titles: Mapping[str, str],
 ) -> Iterator[Row | None]:
-    """The row of each sample; None where it joins no snapshot. Shares of items are those before each event."""
-    for sample, (events, liked) in zip(samples, _item_counts(samples), strict=True):
+    """The row of each sample; None where it joins no snapshot."""
+    of_user, of_item = (_counts(samples, name) for name in ("user_id", "item_id"))
+    for sample, user, item in zip(samples, of_user, of_item, strict=True):
         told = histories.get((sample["user_id"], sample["as_of"]))
         if told is None:
             yield None
             continue
         history, text = told
         snapshot = hashlib.sha256(f"{sample['user_id']} {sample['as_of']}".encode()).hexdigest()
-        item = titles.get(sample["item_id"], f"item {sample['item_id']}")
-        read = (history["prompt_body"], text, item, history["n_liked"], history["n_events"])
-        yield Row(snapshot, sample["user_id"], sample["label"], *read, liked, events)
+        named = titles.get(sample["item_id"], f"item {sample['item_id']}")
+        yield Row(snapshot, sample["user_id"], sample["label"], history["prompt_body"], text, named, *user, *item)
 
 
-def _item_counts(samples: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
-    """(events, liked) of each sample's item among what was known before it."""
-    _, item = np.unique([row["item_id"] for row in samples], return_inverse=True)
-    event, known = (
-        np.array([row[name].timestamp() * 1e6 for row in samples]).astype(np.int64)
-        for name in ("event_time", "known_time")
-    )
+def _counts(samples: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, int]]:
+    """(liked, events) of each sample's user or item among what was known before its snapshot."""
+    _, group = np.unique([row[name] for row in samples], return_inverse=True)
+    times = [[row["as_of"] or row["event_time"] for row in samples], [row["known_time"] for row in samples]]
+    as_of, known = (np.array([time.timestamp() * 1e6 for time in column]).astype(np.int64) for column in times)
     label = np.array([row["label"] for row in samples], dtype=np.int64)
-    events, liked = counts_before(item.astype(np.int64), event, known, label)
-    return list(zip(events.tolist(), liked.tolist(), strict=True))
+    events, liked = counts_before(group.astype(np.int64), as_of, known, label)
+    return list(zip(liked.tolist(), events.tolist(), strict=True))
 
 
 def _halves(
