@@ -3,8 +3,9 @@
 python -m bench.histories                                  # 1, 2.5 and 5 million events, about 6 minutes on 2 cores
 python -m bench.histories --events 25000000 --sides spark  # once, by hand
 
-Timed from Parquet to Parquet, every 10th event a snapshot; the JVM's start is not in it, its warm-up is. All sides must
-write the same prompts (checksum). Peak memory is the resident set of the process and, for Spark, its JVM.
+Timed from Parquet to Parquet, every 10th event a snapshot; the JVM's start is not in it, its warm-up is. The first
+three sides write the prompts of preference_v1, which must be the same (checksum); ``shares`` writes those of
+preference_v2, with Spark. Peak memory is the resident set of the process and, for Spark, its JVM.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from trackrec.histories.templates import template_of
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 
-SIDES = ("spark", "pandas", "loops")
+SIDES = ("spark", "pandas", "loops", "shares")
 
 
 def main() -> int:
@@ -46,10 +47,16 @@ def main() -> int:
     for side, key in (("pandas", "spark_vs_pandas"), ("loops", "spark_vs_loops")):
         if side in largest and "spark" in largest:
             line[key] = round(largest[side]["s"] / largest["spark"]["s"], 2)
+    if "shares" in largest and "spark" in largest:
+        line["shares_vs_spark"] = round(largest["shares"]["s"] / largest["spark"]["s"], 2)
     if half in by_events and "spark" in largest:
         line["growth"] = round(largest["spark"]["s"] / by_events[half]["spark"]["s"], 2)
     print(json.dumps(line | {"events": by_events}))
-    return int(any(len({side["checksum"] for side in sides.values()}) > 1 for sides in by_events.values()))
+    return int(any(len(_checksums(sides)) > 1 for sides in by_events.values()))
+
+
+def _checksums(sides: dict[str, dict[str, Any]]) -> set[int]:
+    return {figures["checksum"] for side, figures in sides.items() if side != "shares"}
 
 
 def _compare(folder: Path, events: int, sides: list[str]) -> dict[str, dict[str, Any]]:
@@ -63,8 +70,10 @@ def _compare(folder: Path, events: int, sides: list[str]) -> dict[str, dict[str,
 
 
 def _measure(side: str, folder: Path) -> dict[str, Any]:
-    settings = load_settings("conf/local.yaml", [f"log={folder}/log", "histories.every_n=10"])
-    return _spark(settings, folder) if side == "spark" else _pandas(side, settings, folder)
+    template = "preference_v2" if side == "shares" else "preference_v1"
+    sets = [f"log={folder}/log", "histories.every_n=10", f"prompt.template={template}"]
+    settings = load_settings("conf/local.yaml", sets)
+    return _spark(settings, folder) if side in {"spark", "shares"} else _pandas(side, settings, folder)
 
 
 def _spark(settings: Settings, folder: Path) -> dict[str, Any]:

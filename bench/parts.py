@@ -2,8 +2,8 @@
 
 python -m bench.parts --conf conf/demo.yaml    # after `make demo`; a minute
 
-Of every attribute and title that the statistics teacher names it is known on which side they stand, so its texts about
-the demo's histories, each in ten wordings, are the test. ``right``: mentions in the part that they belong to and in no
+Of every attribute that the statistics teacher names it is known on which side it stands, so its texts about the demo's
+histories are the test. ``right``: mentions in the part that they belong to and in no
 other, with the history's titles given, as when RecCoTs are encoded; ``right_without_titles``: from the text alone.
 ``liked``, ``avoided``, ``outlook``: shares of the demo's RecCoTs by G that have this part.
 """
@@ -18,20 +18,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trackrec.feedback.groundedness import Names
+from trackrec.histories.shares import COLUMNS, Shares, shares_of
 from trackrec.histories.templates import template_of
 from trackrec.reccots.parts import Parts, parts_of
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.lake import Lake
 from trackrec.tables.writers import is_teacher
-from trackrec.training.teachers.statistics import History, Tally, reccot
+from trackrec.training.teachers.statistics import StatisticsTeacher
 
-_WORDINGS = 10  # of the teacher, a history
-_SHOWN = ("prompt_key", "liked", "disliked", "tallies", "n_liked", "n_events")
-_COUNTED = re.compile(r"([A-Z][\w'-]*) \(\d+ liked, \d+ not\)")
-_EXPECTED = re.compile(r"([A-Z][\w'-]*) should suit them|expect ([A-Z][\w'-]*) to please")
-_RISKY = re.compile(r"[A-Z][\w'-]* (?:is a risk|rather not)")
+_SHOWN = ("prompt_key", "template_version", "liked", "disliked", *COLUMNS)
+_EXPECTED = re.compile(r"[A-Z][\w'-]* should suit them")
+_RISKY = re.compile(r"[A-Z][\w'-]* is a risk")
+_VERDICT = re.compile(r"(?:prefer|less drawn to) [A-Z][\w'-]*")
 
 
 def main() -> int:
@@ -50,39 +49,33 @@ def main() -> int:
 def teacher_figures(histories: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, float]:
     """teacher_texts, mentions, right, right_without_titles."""
     template = template_of(settings.prompt, settings.histories)
-    texts, checks = 0, []
+    teacher, texts, checks = StatisticsTeacher(template), 0, []
     for row in histories:
-        history = history_of(row)
-        for wording in range(_WORDINGS):
-            text = reccot(history, template.opening, template.item_noun, wording)
-            with_titles, alone = parts_of(text, [*history.liked, *history.disliked]), parts_of(text)
-            checks += [(in_place(m, with_titles), in_place(m, alone)) for m in mentions(text, history)]
+        if row["template_version"] == template.version:
+            text = teacher.text(row)
+            with_titles, alone = parts_of(text, [*row["liked"], *row["disliked"]]), parts_of(text)
+            checks += [(in_place(m, with_titles), in_place(m, alone)) for m in mentions(text, shares_of(row))]
             texts += 1
+    if not checks:
+        raise SystemExit(f"user_histories has no row of {template.version} that names anything: build histories first.")
     right, alone_right = (sum(column) / len(checks) for column in zip(*checks, strict=True))
     figures = {"teacher_texts": texts, "mentions": len(checks)}
     return figures | {"right": round(right, 4), "right_without_titles": round(alone_right, 4)}
 
 
-def history_of(row: Mapping[str, Any]) -> History:
-    """What the teacher reads of a row of ``user_histories``."""
-    tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
-    return History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
-
-
-def mentions(text: str, history: History) -> Iterator[tuple[str, str]]:
-    """(words of ``text``, the part that they belong to) for each attribute and title that the teacher names in it."""
-    share = history.n_liked / history.n_events
-    lifts = {tally.attribute: tally.lift(share) for tally in history.tallies}
-    for match in _COUNTED.finditer(text):
-        yield match[0], "liked" if lifts[match[1]] > 0 else "avoided"
+def mentions(text: str, shares: Shares) -> Iterator[tuple[str, str]]:
+    """(words of ``text``, the part that they belong to) for each count and conclusion of the teacher in it."""
+    for side, tallies in (("liked", shares.above), ("avoided", shares.below)):
+        for tally in tallies:
+            count = f"({tally.liked} of {tally.total})"
+            if f"f {tally.attribute} " in text and text.count(count) == 1:  # not where two attributes have one count
+                yield count, side
     for match in _EXPECTED.finditer(text):
         yield match[0], "outlook"
     for match in _RISKY.finditer(text):
         yield match[0], "avoided"
-    both = {*history.liked} & {*history.disliked}
-    for title in Names([*history.liked, *history.disliked]).within(text):
-        if title not in both:
-            yield title, "liked" if title in history.liked else "avoided"
+    for match in _VERDICT.finditer(text):
+        yield match[0], "liked" if match[0].startswith("prefer") else "avoided"
 
 
 def in_place(mention: tuple[str, str], parts: Parts) -> bool:

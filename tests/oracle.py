@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import NamedTuple
 
 
@@ -35,6 +36,22 @@ def history(events: list[Event], user: str, as_of: datetime, last_n: int, listed
     return (len(known), sum(e.label for e in known), max(e.event_time for e in known), liked, disliked, tallies)
 
 
+def standing_out(events: list[Event], user: str, as_of: datetime, last_n: int, tallied: int, items: dict):
+    """(shown_events, shown_liked, above, below) of the same newest events as ``history``, in fractions."""
+    known = [e for e in events if e.user_id == user and e.known_time < as_of]
+    newest = sorted(known, key=lambda e: (e.event_time, e.item_id))[-last_n:]
+    share = Fraction(sum(e.label for e in newest), len(newest))
+    counts = {label: Counter(a for e in newest if e.label == label for a in items[e.item_id][1]) for label in (0, 1)}
+    clear = {-1: [], 1: []}
+    for name in counts[0] | counts[1]:
+        liked, total = counts[1][name], counts[0][name] + counts[1][name]
+        lift, variance = liked - share * total, share * (1 - share) * (total + 4)
+        if total >= 3 and lift != 0 and lift**2 >= variance:
+            clear[1 if lift > 0 else -1].append((-(lift**2) / (total + 4), name, liked, total - liked))
+    above, below = ([counted[1:] for counted in sorted(clear[side])[:tallied]] for side in (1, -1))
+    return len(newest), sum(e.label for e in newest), above, below
+
+
 def newest_snapshot(times: list[datetime], event_time: datetime) -> datetime | None:
     """The newest as_of <= event_time."""
     return max((t for t in times if t <= event_time), default=None)
@@ -50,6 +67,16 @@ def shown(rows) -> dict:
     return {
         (r.user_id, utc(r.as_of)): (
             r.n_events, r.n_liked, utc(r.source_max_time), r.liked, r.disliked, [tuple(t) for t in r.tallies],
+        )
+        for r in rows
+    }  # fmt: skip
+
+
+def shown_standing_out(rows) -> dict:
+    """What ``standing_out`` says of each row of user_histories, keyed by (user_id, as_of)."""
+    return {
+        (r.user_id, utc(r.as_of)): (
+            r.shown_events, r.shown_liked, [tuple(t) for t in r.above], [tuple(t) for t in r.below],
         )
         for r in rows
     }  # fmt: skip

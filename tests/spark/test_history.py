@@ -36,12 +36,12 @@ def items(spark):
     return spark.createDataFrame(rows, "item_id string, title string, attributes array<string>")
 
 
-def build(spark, events, as_of=None, settings=SETTINGS):
+def build(spark, events, as_of=None, settings=SETTINGS, template=TEMPLATE):
     frame = spark.createDataFrame(events, EVENTS)
     ranked = rank_events(frame)
     snapshots = snapshots_nightly(ranked, as_of) if as_of else snapshots_every_n_events(ranked, settings.every_n)
     late = any(e.known_time > e.event_time for e in events)
-    return fill_snapshots(snapshots, ranked, items(spark), settings, TEMPLATE, late=late)
+    return fill_snapshots(snapshots, ranked, items(spark), settings, template, late=late)
 
 
 def expected(events, times, settings=SETTINGS):
@@ -115,6 +115,66 @@ def test_the_prompt_shows_lists_tallies_and_share_and_never_as_of(spark):
     assert "Genres, liked / disliked: Drama 2 / 1; Comedy 1 / 1; War 1 / 0\n" in body
     assert "liked 2 of 3 films." in body
     assert "2024" not in body
+
+
+LARGER = HistorySettings(every_n=20, last_n=12, listed=2, tallied=2)
+# Oldest first: eight of the title's first genres liked, out of sight of the last 12; then the 12 that are shown.
+OUTLIVED = [("i1", 1)] * 8
+SHOWN = [("i1", 1)] * 6 + [("i2", 1)] * 1 + [("i2", 0)] * 4 + [("unknown", 0)]
+
+
+def with_shares(spark, shown, **words):
+    template = template_of(PromptSettings(item_noun="films", attribute_noun="genres", **words), LARGER)
+    events = [event("a", item, n, label) for n, (item, label) in enumerate([*OUTLIVED, *shown])]
+    return build(spark, events, settings=LARGER, template=template).first()
+
+
+def test_all_numbers_of_a_prompt_with_shares_are_of_the_events_shown(spark):
+    row = with_shares(spark, SHOWN, template="preference_v2")
+    assert (row.n_liked, row.n_events) == (15, 20)
+    assert (row.shown_liked, row.shown_events) == (7, 12)
+    # Drama 7 of 11: |z| of the shrunk share .30. Comedy 1 of 5: -1.29.
+    assert (row.above, [tuple(t) for t in row.below]) == ([], [("Comedy", 1, 4)])
+    assert row.prompt_body.split("<<<\n")[1].split("\n>>>")[0] == (
+        "Films liked: Title 1; Title 2\n"
+        "Films disliked: Title 2; item unknown\n"
+        "Usual share liked: 58 % (7 of 12)\n"
+        "Genres clearly above: none\n"
+        "Genres clearly below: Comedy 20 % (1 of 5)"
+    )
+
+
+def test_a_prompt_of_clicks_judges_nothing(spark):
+    row = with_shares(spark, SHOWN, template="clicks_v2")
+    assert "Films clicked: Title 1; Title 2\nFilms passed over: Title 2; item unknown\n" in row.prompt_body
+    assert "Usual share clicked: 58 % (7 of 12)\n" in row.prompt_body
+    for word in ("liked", "disliked", "rated"):
+        assert word not in row.prompt_body
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_nothing_stands_out_where_all_or_none_is_liked(spark, label):
+    row = with_shares(spark, [(item, label) for item, _ in SHOWN], template="preference_v2")
+    assert (row.shown_liked, row.above, row.below) == (12 * label, [], [])
+    assert f"Usual share liked: {100 * label} % ({12 * label} of 12)" in row.prompt_body
+
+
+def test_a_template_without_shares_leaves_what_stands_out_empty(spark):
+    row = with_shares(spark, SHOWN)
+    assert (row.shown_liked, row.shown_events, row.above, row.below) == (None, None, None, None)
+
+
+def test_the_words_of_the_settings_are_in_the_prompt(spark):
+    words = {"lead": "Of {items}, <<< to >>>:", "question": "Which {attributes}?"}
+    row = with_shares(spark, SHOWN, template="preference_v1", liked="bought", not_liked="sent back", **words)
+    assert row.prompt_body == (
+        "Of films, <<< to >>>:\n<<<\n"
+        "Bought films: Title 1; Title 2\n"
+        "Sent back films: Title 2; item unknown\n"
+        "Genres, bought / sent back: Drama 7 / 4; Comedy 1 / 4\n"
+        "In all: bought 15 of 20 films.\n"
+        ">>>\nWhich genres?"
+    )
 
 
 def test_an_item_that_the_catalogue_lacks_is_called_by_its_id(spark):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.oracle import Event, history, newest_snapshot, shown, snapshot_times, utc
+from tests.oracle import Event, history, newest_snapshot, shown, shown_standing_out, snapshot_times, standing_out, utc
 from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.snapshots import rank_events, snapshots_every_n_events, snapshots_nightly
 from trackrec.histories.sources.cleaning import clean_interactions
@@ -18,7 +18,7 @@ from trackrec.runtime.settings import HistorySettings, PromptSettings, SourceSet
 pytestmark = pytest.mark.spark
 
 SHAPE = HistorySettings(every_n=3, last_n=5, listed=2, tallied=3)
-TEMPLATE = template_of(PromptSettings(item_noun="films", attribute_noun="genres"), SHAPE)
+TEMPLATE = template_of(PromptSettings(template="preference_v2", item_noun="films", attribute_noun="genres"), SHAPE)
 ITEMS = {f"i{n}": (f"Title-{n}.", ["Drama", "Comedy", "War"][: n % 4]) for n in range(30)}
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NIGHT = START + timedelta(seconds=12)
@@ -79,6 +79,14 @@ def expected(events, times):
     }
 
 
+def expected_to_stand_out(events, times):
+    return {
+        (user, as_of): standing_out(events, user, as_of, SHAPE.last_n, SHAPE.tallied, ITEMS)
+        for user, of_user in times.items()
+        for as_of in of_user
+    }
+
+
 @BROAD
 @given(log=LOGS, arrives=st.booleans())
 def test_every_n_events_and_the_window_join_agree_with_the_oracle(spark, log, arrives):
@@ -88,6 +96,7 @@ def test_every_n_events_and_the_window_join_agree_with_the_oracle(spark, log, ar
     times = snapshot_times(truth, SHAPE.every_n)
     filled = filled.collect()
     assert shown(filled) == expected(truth, times)
+    assert shown_standing_out(filled) == expected_to_stand_out(truth, times)
     snapshots = spark.createDataFrame([(r.user_id, r.as_of) for r in filled], "user_id string, as_of timestamp")
     joined = join_newest_snapshot(events.select("user_id", "item_id", "event_time"), snapshots).collect()
     assert sorted((r.user_id, r.item_id, utc(r.event_time), str(utc(r.as_of))) for r in joined) == sorted(
@@ -109,6 +118,7 @@ def test_a_night_agrees_with_the_oracle_and_the_future_changes_no_row(spark, log
     _, after = built(spark, rows + later, as_of=NIGHT)
     before, after = before.collect(), after.collect()
     assert shown(before) == expected(truth, {user: [NIGHT] for user in users})
+    assert shown_standing_out(before) == expected_to_stand_out(truth, {user: [NIGHT] for user in users})
     assert {r.prompt_key for r in after} == {r.prompt_key for r in before}
 
 

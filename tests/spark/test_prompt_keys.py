@@ -92,7 +92,7 @@ def test_the_facts_that_are_encoded_stay(histories):
     texts = {
         (row.user_id, utc(row.as_of)): row.facts for row in histories.withColumn("facts", facts(TEMPLATE)).collect()
     }
-    assert ENCODED_TEXTS == "parts1"
+    assert ENCODED_TEXTS == "parts2"
     assert texts["a", at(12)] == FACTS
     assert texts["ü", at(4)].splitlines()[2] == "Liked films: none"
 

@@ -164,7 +164,7 @@ def test_items_are_read_in_the_encoder_of_the_reccots_and_else_in_that_of_most_i
     samples = load_samples(lake)
     versions = [read_item_texts(lake, samples, encoder=encoder).encoder_version for encoder in (None, "b@1", "c@1")]
     assert versions == ["a@1", "b@1", "a@1"]
-    table = published().append_column("encoder_version", pa.array(["my+model@0a1b+parts1"] * USERS))
+    table = published().append_column("encoder_version", pa.array(["my+model@0a1b+parts2"] * USERS))
     ctr_log.write(root, reccot_vectors=table)
     assert newest_encoder(lake) == "my+model@0a1b"
 

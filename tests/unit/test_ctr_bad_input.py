@@ -87,7 +87,7 @@ def test_vectors_of_two_encoders_are_refused_with_both_sizes(root, capsys):
 
 def test_vectors_of_two_encoders_of_one_size_are_refused_by_their_names(root, capsys):
     table = published()
-    ctr_log.write(root, reccot_vectors=table.append_column("encoder_version", [["e2+parts1"] * USERS]))
+    ctr_log.write(root, reccot_vectors=table.append_column("encoder_version", [["e2+parts2"] * USERS]))
     assert "table reccot_vectors was encoded by e2, " in refused(root, capsys)
 
 

@@ -130,8 +130,9 @@ def test_types_of_delta_rs_are_named_as_spark_names_them(table):
     nested = {
         "chosen": candidate, "rejected": pa.list_(candidate), "tallies": pa.list_(tally),
         "liked": pa.list_(pa.string()), "disliked": pa.list_(pa.string()),
+        "above": pa.list_(tally), "below": pa.list_(tally),
     }  # fmt: skip
-    scalars = {"string": pa.string(), "bigint": pa.int64(), "double": pa.float64()}
+    scalars = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64()}
     scalars["timestamp"] = pa.timestamp("us", "UTC")
     schema = pa.schema([(c.name, nested.get(c.name) or scalars[c.type]) for c in table.columns])
     fields = Schema.from_arrow(schema).fields

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trackrec.histories.shares import Shares, Tally
+from trackrec.histories.templates import template_of
 from trackrec.reccots.parts import Parts, parts_of
-from trackrec.training.teachers.statistics import History, Tally, reccot
+from trackrec.runtime.settings import HistorySettings, PromptSettings
+from trackrec.training.teachers.statistics import reccot
 
-OPENING = "The user is drawn to"
 GENRES = ["Action", "Children's", "Comedy", "Drama", "Film-Noir", "Sci-Fi"]
 LIKED = [
     "No Country for Old Men", "Lost in Translation", "Mr. Holland's Opus", "Dr. No", "Nr. 5", "Postman, The",
@@ -18,40 +20,56 @@ DISLIKED = [
     "Who's Harry Crumb?", "So I Married an Axe Murderer", "Expect No Mercy", "Nothing but Trouble",
     "Nightmare on Elm Street, A",
 ]  # fmt: skip
-histories = st.builds(
-    lambda liked, disliked, tallies, n_liked, others: History(liked, disliked, tallies, n_liked, n_liked + others),
-    st.lists(st.sampled_from(LIKED), unique=True),
-    st.lists(st.sampled_from(DISLIKED), unique=True),
-    st.lists(
-        st.builds(Tally, st.sampled_from(GENRES), st.integers(0, 30), st.integers(0, 30)),
-        unique_by=lambda t: t.attribute,
-    ),
-    st.integers(0, 60),
-    st.integers(1, 60),
+counted = st.lists(
+    st.builds(Tally, st.sampled_from(GENRES), st.integers(0, 30), st.integers(0, 30)).filter(lambda t: t.total),
+    unique_by=lambda t: t.attribute,
 )
 
 
+def shares(liked, others, tallies):
+    share = liked / (liked + others)
+    above, below = ([t for t in tallies if side * t.lift(share) > 0] for side in (1, -1))
+    return Shares(liked, liked + others, above, below)
+
+
+histories = st.builds(shares, st.integers(0, 60), st.integers(1, 60), counted)
+
+
 @settings(max_examples=2000)
-@given(histories, st.integers(0, 10_000))
-def test_every_mention_of_the_teacher_is_in_its_part_and_in_no_other(history, seed):
-    text = reccot(history, OPENING, "films", seed)
-    parts = parts_of(text, [*history.liked, *history.disliked])
-    share = history.n_liked / history.n_events
-    for tally in history.tallies:
-        counted = f"{tally.attribute} ({tally.liked} liked, {tally.disliked} not)"
-        if counted in text:
-            assert [counted in part for part in parts] == [tally.lift(share) > 0, tally.lift(share) < 0, False]
-        for outlook in (f"{tally.attribute} should suit them", f"expect {tally.attribute} to please"):
-            assert (outlook in text) == (outlook in parts.outlook)
-        for risk in (f"{tally.attribute} is a risk", f"{tally.attribute} rather not"):
-            assert (risk in text) == (risk in parts.avoided)
-    for title in (*history.liked, *history.disliked):
-        if title in text:
-            whole = title.rstrip("!?")  # a sentence ends there
-            assert [whole in part for part in parts] == [title in history.liked, title in history.disliked, False], (
-                title
-            )
-    assert f"{history.n_liked} of {history.n_events}" not in " ".join(parts), "how strict a user is stands in no part"
+@given(histories, st.sampled_from(["preference_v2", "clicks_v2"]))
+def test_every_mention_of_the_teacher_is_in_its_part_and_in_no_other(history, name):
+    words = PromptSettings(template=name, item_noun="films", attribute_noun="genres")
+    text = reccot(history, template_of(words, HistorySettings()))
+    parts = parts_of(text)
+    for side, tallies in enumerate((history.above, history.below)):
+        for place, tally in enumerate(tallies[:2]):
+            count = f"({tally.liked} of {tally.total})"
+            assert count in text
+            assert count in parts[side]
+            assert (tally.attribute in parts.liked, tally.attribute in parts.avoided) == (side == 0, side == 1)
+            assert (tally.attribute in parts.outlook) == (side == 0 and place == 0)
+    assert f"their last {history.events}" not in " ".join(parts), "how strict a user is stands in no part"
+    assert ("no clear preference" in text) == (not parts.liked and not parts.avoided)
+
+
+@given(
+    st.lists(st.sampled_from(LIKED), unique=True, min_size=1, max_size=2),
+    st.lists(st.sampled_from(DISLIKED), unique=True, min_size=1, max_size=2),
+    st.sampled_from(["They are cooler on Comedy (1 liked, 6 not); {} did not please.", "They did not like {}."]),
+    st.sampled_from(["They like 3 of 40 films", "With 3 of 40 liked they choose with care", "They are a strict judge"]),
+)
+def test_titles_are_in_the_part_of_their_clause_whatever_words_they_are_made_of(liked, disliked, avoided, strictness):
+    text = (
+        f"The user is drawn to Drama (9 liked, 1 not), lately {' and '.join(liked)}. {avoided} {strictness}, so Drama "
+        "should suit them, and Comedy is a risk."
+    ).format(" and ".join(disliked))
+    parts = parts_of(text, [*liked, *disliked])
+    for title in (*liked, *disliked):
+        whole = title.rstrip("!?")  # a sentence ends there
+        assert [whole in part for part in parts] == [title in liked, title in disliked, False], title
+    assert parts.outlook == "Drama should suit them"
+    assert parts.avoided.endswith("Comedy is a risk")
+    assert "40" not in " ".join(parts), "how strict a user is stands in no part"
 
 
 PROSE = {
@@ -129,6 +147,14 @@ PROSE = {
             "They avoid Dr. No, U.S. Marshals and Elm Street, A",
             "War should please",
         ),
+    ),
+    "clicks": (
+        "They click Drama and War and pass over Comedy. They have no clear preference for a brand.",
+        Parts("They click Drama and War", "pass over Comedy", ""),
+    ),
+    "a share that is small": (
+        "They liked 54 % of their last 50 films. Of Comedy they liked only 30 % (3 of 10).",
+        Parts("", "Of Comedy they liked only 30 % (3 of 10)", ""),
     ),
     "only strictness": ("They are a strict judge, with 3 of 40 liked.", Parts("", "", "")),
     "no preference at all": ("Here is a summary of the data", Parts("", "", "")),

@@ -9,8 +9,16 @@ import pytest
 from trackrec.histories.templates import NAMES, template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import HistorySettings, PromptSettings
-from trackrec.training.teachers.statistics import History, Tally, reccot
 
+VERSIONS = {
+    "preference_v2": "7316206f36a1",
+    "clicks_v2": "d8fce56cd307",
+    "preference_v1": "47c9add1db91",
+    "themes_v1": "3f1c6efff0e4",
+    "evidence_v1": "8a86954a562f",
+    "contrast_v1": "1d3c38ee227a",
+    "outlook_v1": "a4bd347dd454",
+}
 WITHOUT_SPARK = """
 import sys
 sys.modules["pyspark"] = None
@@ -23,9 +31,9 @@ def test_words_texts_and_sentences_need_no_spark():
     subprocess.run([sys.executable, "-c", WITHOUT_SPARK], check=True)
 
 
-def template(name, item_noun="films", attribute_noun="genres"):
+def template(name, item_noun="films", attribute_noun="genres", **words):
     return template_of(
-        PromptSettings(template=name, item_noun=item_noun, attribute_noun=attribute_noun), HistorySettings()
+        PromptSettings(template=name, item_noun=item_noun, attribute_noun=attribute_noun, **words), HistorySettings()
     )
 
 
@@ -37,6 +45,10 @@ def test_an_unknown_template_is_bad_input_that_names_the_known_ones():
 def test_preference_v1_has_the_versions_that_stored_rows_name():
     assert template("preference_v1").version == "preference_v1@47c9add1db91"
     assert template("preference_v1", "items", "attributes").version == "preference_v1@c15c33ad75e8"
+
+
+def test_no_template_changes_its_version():
+    assert {name: template(name).version.split("@")[1] for name in NAMES} == VERSIONS
 
 
 def test_every_template_has_a_version_of_its_own():
@@ -59,9 +71,62 @@ def test_no_template_closes_the_fence_or_speaks_for_the_model(name):
     assert words.opening == words.opening.strip()
 
 
+WORDS = {
+    "lead": "Unten, zwischen <<< und >>>, steht, was jemand von {items} hielt.",
+    "question": "Was mag diese Person an {items}, nach {attributes}?",
+    "opening": "Diese Person mag",
+    "liked": "gemocht",
+    "not_liked": "abgelehnt",
+    "language": "German",
+}
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_statistics_teacher_answers_every_template_with_its_opening(name):
-    shown = History(["Fargo"], ["Babe"], [Tally("Crime", 9, 1), Tally("Comedy", 1, 6)], 30, 60)
-    words = template(name)
-    text = reccot(shown, words.opening, words.item_noun, 0)
-    assert text.startswith(f"{words.opening} Crime (9 liked, 1 not)")
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_of_the_settings_is_another_version_of_every_template(name, word):
+    given = template(name, **{word: WORDS[word]})
+    assert given.version != template(name).version
+    assert given.version.startswith(f"{name}@")
+    assert template(name, **{word: None}).version == template(name).version
+
+
+def test_the_nouns_are_put_into_the_words_of_the_settings_and_the_language_is_asked_for():
+    given = template("preference_v2", **WORDS)
+    assert given.lead == "Unten, zwischen <<< und >>>, steht, was jemand von films hielt."
+    assert given.question_text == "Was mag diese Person an films, nach genres? Answer in German."
+    assert given.opening == "Diese Person mag"
+    assert template("preference_v1", language="German").question_text.endswith("in films? Answer in German.")
+
+
+def test_the_opening_of_a_template_with_shares_follows_what_is_said_of_liked_items():
+    assert template("preference_v2").opening == "They liked"
+    assert template("clicks_v2").opening == "They clicked"
+    assert template("clicks_v2", liked="opened").opening == "They opened"
+    assert template("preference_v2", opening="").opening == ""
+
+
+BAD_WORDS = {
+    "an opening fence": ("question", "What <<< now?", "prompt.question holds <<< or >>>"),
+    "a closing fence": ("liked", "liked >>>", "prompt.liked holds <<< or >>>"),
+    "a second fence in the lead": ("lead", "Between <<< and >>> or >>>.", "prompt.lead holds <<< or >>>"),
+    "an unknown name in braces": ("question", "What about {films}?", "prompt.question has braces that name nothing"),
+    "an attribute of a name": ("lead", "Of {items.__class__}.", "prompt.lead has braces that name nothing"),
+    "an open brace": ("opening", "They {", "prompt.opening has braces that name nothing"),
+    "empty braces": ("not_liked", "{}", "prompt.not_liked has braces that name nothing"),
+    "a line break": ("opening", "They\nlike", "prompt.opening holds a line break"),
+    "no word": ("question", "  ", "prompt.question is blank"),
+    "braces in the language": ("language", "{tongue}", "prompt.language has braces"),
+}
+
+
+@pytest.mark.parametrize(("word", "given", "said"), BAD_WORDS.values(), ids=BAD_WORDS)
+def test_words_that_cannot_be_are_bad_input_that_names_the_setting(word, given, said):
+    with pytest.raises(BadInputError, match=re.escape(said)):
+        template("preference_v2", **{word: given})
+
+
+def test_no_word_of_a_template_of_clicks_judges_what_was_not_clicked():
+    words = template("clicks_v2")
+    assert not re.search(
+        r"lik|rate", " ".join(map(str, (words.lead, words.question, words.opening, words.liked, words.not_liked)))
+    )

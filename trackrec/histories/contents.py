@@ -9,10 +9,13 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.histories.prompts import prompt_body
+from trackrec.histories.shares import FEWEST_EVENTS, PRIOR_EVENTS
 from trackrec.histories.templates import Template
 from trackrec.histories.untrusted import title_or_id
 from trackrec.runtime.settings import HistorySettings
 from trackrec.tables.keys import key_of
+
+_SIDES = {"above": 1, "below": -1}
 
 
 def fill_snapshots(
@@ -42,10 +45,11 @@ def fill_snapshots(
         .withColumns({"liked": _titles(1, settings.listed), "disliked": _titles(0, settings.listed)})
         # Columns of their own: inlined, they would be flattened anew for every attribute that is counted.
         .withColumns({"liked_attributes": _attributes(1), "disliked_attributes": _attributes(0)})
-        .withColumn("tallies", _tallies(settings.tallied))
+        .withColumns({"counted": _counted(), **_shown(template)})
+        .withColumns({"tallies": _tallies(settings.tallied), **_standing_out(settings.tallied, template)})
         .withColumns({"prompt_body": prompt_body(template), "template_version": F.lit(template.version)})
         .withColumn("prompt_key", key_of("user_id", "template_version", "prompt_body"))
-        .drop("events", "liked_attributes", "disliked_attributes")
+        .drop("events", "liked_attributes", "disliked_attributes", "counted")
     )
 
 
@@ -102,12 +106,14 @@ def _last(values: Column | str, n: int) -> Column:
     return F.slice(values, F.greatest(F.size(values) - n, F.lit(0)) + 1, n)
 
 
-def _tallies(tallied: int) -> Column:
+def _counted() -> Column:
+    """Of every attribute of the events how often liked and not."""
+
     def count(attribute: Column, repeated: str) -> Column:
         # Not size(filter(...)): its lambda is interpreted for every pair of attributes.
         return F.size(F.col(repeated)) - F.size(F.array_remove(F.col(repeated), attribute))
 
-    counted = F.transform(
+    return F.transform(
         F.array_distinct(F.concat("liked_attributes", "disliked_attributes")),
         lambda a: F.struct(
             a.alias("attribute"),
@@ -115,10 +121,62 @@ def _tallies(tallied: int) -> Column:
             count(a, "disliked_attributes").alias("disliked"),
         ),
     )
+
+
+def _tallies(tallied: int) -> Column:
     # Sorted by how often, most first, then by name: negated counts sort ascending together with the name.
     ordered = F.transform(
-        counted,
+        "counted",
         lambda t: F.struct((-t["liked"] - t["disliked"]).alias("order"), t["attribute"], t["liked"], t["disliked"]),
     )
-    most = F.slice(F.sort_array(ordered), 1, tallied)
-    return F.transform(most, lambda t: F.struct(t["attribute"], t["liked"], t["disliked"]))
+    return _first(ordered, tallied)
+
+
+def _shown(template: Template) -> dict[str, Column]:
+    """shown_events and shown_liked: how many events the lists and counts are of, and how many of these were liked."""
+    shown = {"shown_events": F.size("events"), "shown_liked": F.size(_events(1))}
+    return {name: value if template.shows_shares else F.lit(None).cast("int") for name, value in shown.items()}
+
+
+def _standing_out(most: int, template: Template) -> dict[str, Column]:
+    """above and below: the attributes that are liked clearly more, or less, than all events shown.
+
+    Clearly: |z| >= 1, where z = (liked - share * events) / sqrt(share * (1 - share) * (events + PRIOR_EVENTS)). That is
+    the binomial z of the attribute's share of likes shrunk to the usual share as if by so many more events at that
+    share, so an attribute of two events hardly ever stands out; and of no fewer than FEWEST_EVENTS. Compared in whole
+    numbers, squared and times shown_events squared: exact, the same everywhere. At most ``most`` of each, largest |z|
+    first, then by name. docs/decisions/0010 has the why.
+    """
+    if not template.shows_shares:
+        return {side: F.lit(None).cast("array<struct<attribute:string,liked:int,disliked:int>>") for side in _SIDES}
+    return {side: _clearly(sign, most) for side, sign in _SIDES.items()}
+
+
+def _clearly(sign: int, most: int) -> Column:
+    events, liked = F.col("shown_events").cast("bigint"), F.col("shown_liked").cast("bigint")
+
+    def lift(t: Column) -> Column:
+        return t["liked"] * events - liked * (t["liked"] + t["disliked"])
+
+    def stands_out(t: Column) -> Column:
+        total = t["liked"] + t["disliked"]
+        is_clear = lift(t) * lift(t) >= liked * (events - liked) * (total + PRIOR_EVENTS)
+        return (total >= FEWEST_EVENTS) & (lift(t) * sign > 0) & is_clear
+
+    ordered = F.transform(
+        F.filter("counted", stands_out),
+        lambda t: F.struct(
+            (-lift(t) * lift(t) / (t["liked"] + t["disliked"] + PRIOR_EVENTS)).alias("order"),
+            t["attribute"],
+            t["liked"],
+            t["disliked"],
+        ),
+    )
+    return _first(ordered, most)
+
+
+def _first(ordered: Column, n: int) -> Column:
+    """The ``n`` smallest by order, attribute, without the order."""
+    return F.transform(
+        F.slice(F.sort_array(ordered), 1, n), lambda t: F.struct(t["attribute"], t["liked"], t["disliked"])
+    )

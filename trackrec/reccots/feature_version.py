@@ -12,7 +12,7 @@ from trackrec.models.resolve import Model, resolve
 from trackrec.runtime.settings import GeneratorSettings, Settings
 
 # Counts up when what is encoded of a RecCoT or of its history changes: parts.py, preference_words.py, prompts.facts.
-ENCODED_TEXTS = "parts1"
+ENCODED_TEXTS = "parts2"
 
 
 class GeneratorIdentity(NamedTuple):
@@ -33,7 +33,7 @@ class FeatureSpec:
 
     @property
     def encoder_version(self) -> str:
-        """The version in ``reccot_embeddings``: ``<encoder>@<hash>+parts1``, weights and what texts they are given."""
+        """The version in ``reccot_embeddings``: ``<encoder>@<hash>+parts2``, weights and what texts they are given."""
         return f"{self.encoder.version}+{ENCODED_TEXTS}"
 
     @property

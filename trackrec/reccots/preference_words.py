@@ -16,6 +16,7 @@ def _any(*phrases: str) -> re.Pattern[str]:
 IDIOMS = _any(
     r"not (?:only|just|merely|simply|to mention|surprising(?:ly)?|afraid of)", r"isn['’]t afraid of", r"nothing but",
     r"no (?:doubt|wonder|less)", r"more or less", r"without a doubt", r"never tires? of", r"can(?:no|['’])t get enough",
+    r"no (?:clear|strong|particular) (?:preferences?|favou?rites?|dislikes?)",
 )  # fmt: skip
 
 AVOIDED = _any(
@@ -29,6 +30,7 @@ AVOIDED = _any(
     r"hard(?:er)? to please", r"(?:is|are|be|as|seems?|at) (?:a |more )?risky?",
     r"rat(?:e|es|ed|ing) [^,;.]*?\b(?:low|lower|poorly|badly)", r"(?:low|lower|poor|negative) (?:rat|scor|opinion)\w*",
     r"rather than", r"instead of", r"unlike", r"as opposed to", r"except(?: for)?", r"apart from",
+    r"only \d+ ?%", r"pass(?:es|ed|ing)? (?:\w+ )?over",
 )  # fmt: skip
 
 OUTLOOK = _any(
@@ -40,8 +42,8 @@ OUTLOOK = _any(
 
 # What says how strict a person is, not what they like: "They like 21 of 65 films", "a strict judge".
 NEUTRAL = _any(
-    r"\d+ of (?:the )?\d+", r"with \d[\d,]* liked", r"few of", r"strict\w*", r"generous\w*", r"easily pleased",
-    r"choosy", r"choos(?:e|es) with care", r"critical eye",
+    r"\d+ (?:% )?of (?:the |their )?(?:last )?\d+", r"with \d[\d,]* liked", r"few of", r"strict\w*", r"generous\w*",
+    r"easily pleased", r"choosy", r"choos(?:e|es) with care", r"critical eye",
 )  # fmt: skip
 
 LIKED = _any(
@@ -49,6 +51,6 @@ LIKED = _any(
     r"fond(?:ness)?", r"fans? of", r"keen on", r"partial to", r"soft spot", r"tastes?", r"passion\w*", r"respect\w*",
     r"appreciat\w+", r"admir\w+", r"ador\w+", r"embrac\w+", r"valu(?:e|es|ed)", r"delight\w*", r"attract\w+",
     r"interest(?:ed)? in", r"interests", r"gravitat\w+", r"resonat\w+", r"leans?", r"seeks?(?: out)?", r"chooses?",
-    r"go(?:es)? for", r"(?<!to )pleas(?:e|es|ed|ing)", r"(?<!to )appeals?", r"among their likes",
+    r"go(?:es)? for", r"click\w*", r"(?<!to )pleas(?:e|es|ed|ing)", r"(?<!to )appeals?", r"among their likes",
     r"rat(?:e|es|ed|ing) [^,;.]*?\bhigh(?:ly|er)?", r"high(?:ly|er)? rat\w+",
 )  # fmt: skip

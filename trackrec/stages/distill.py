@@ -8,6 +8,7 @@ from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
+from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve
@@ -24,11 +25,10 @@ from trackrec.training.teacher_tokens import teacher_examples
 from trackrec.training.teachers.build import build_teacher
 
 _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
-_SHOWN = ["liked", "disliked", "tallies", "n_liked", "n_events"]
 
 
 def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
-    """Tune G on the teacher's RecCoTs of ``distill.share`` of the users it is judged on; register it as ``number``.
+    """Tune G on the teacher's RecCoTs of ``distill.share`` of the users; register it as ``number``.
 
     Only histories of the alignment window before its hold-out are taken. A finished training is not repeated. Raises
     BadInputError where there are none, or where the teacher cannot be used.
@@ -63,18 +63,22 @@ def histories_to_teach(settings: Settings, tables: Lake, template: Template) -> 
     """The histories that the teacher writes about, in the order of a hash, at most ``distill.max_examples``.
 
     All are of snapshots before the hold-out's start: a snapshot shows what was known before its as_of, so no label that
-    the hold-out is for, or that became known in it, is in their prompts, lists or tallies.
+    the hold-out is for, or that became known in it, is in their prompts, lists or counts.
+
+    They are of users that V is tuned on and of others alike. That is clean where it is measured: what the teacher says
+    of a snapshot follows from what was known before it, so G learns no label of the hold-out or of a later window.
+    Within the alignment window G has read about later snapshots of users whose earlier ones it writes about; that is so
+    in either half of the users, and so favours none of the texts that V compares.
     """
     samples = tables.read_columns("samples", ["event_time", "window"]).to_pylist()
     times = [row["event_time"] for row in samples if row["window"] == "alignment"]
     holdout_start = holdout_start_of(times, settings.feedback.holdout_share)
-    stored: list[Row] = tables.read_columns("user_histories", [*_COLUMNS, *_SHOWN]).to_pylist()
+    stored: list[Row] = tables.read_columns("user_histories", [*_COLUMNS, *SHARES]).to_pylist()
     histories = [
         row
         for row in stored
         if row["template_version"] == template.version
         and row["as_of"] < holdout_start
-        and not in_share(row["user_id"], settings.feedback.validator_share)
         and in_share(row["user_id"], settings.distill.share, salt="trackrec distillation")
     ]
     return sorted(histories, key=lambda row: str(row["prompt_key"]))[: settings.distill.max_examples]

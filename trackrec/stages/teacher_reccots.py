@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.reccots.feature_version import FeatureSpec, GeneratorIdentity, feature_spec_by
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
@@ -19,7 +20,6 @@ from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
-_SHOWN = ("liked", "disliked", "tallies", "n_liked", "n_events")  # what the teacher reads of a history
 _NO_SAMPLING = "{}"
 
 
@@ -32,17 +32,18 @@ def write_teacher_reccots(run: Run, tables: Warehouse, spec: FeatureSpec) -> Out
     """Write the teacher's RecCoT of every stored history of ``spec.template`` that has none yet, by a MERGE.
 
     ``spec``: as from ``teacher_spec``. Rows carry the teacher's version as generator_version, so that nothing that
-    asks for G's RecCoTs meets them.
+    asks for G's RecCoTs meets them. BadInputError as ``StatisticsTeacher``, before anything is read.
     """
     from udfs.teacher import OUTPUT_SCHEMA, teacher_udf
 
+    teacher = StatisticsTeacher(spec.template)
     with run.stage("teacher") as stage:
         histories = _histories(stored_histories(run.settings, tables), spec)
         pending = histories.join(tables.read_or_empty("reccots"), "row_key", "left_anti")
         total = histories.count()
         stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():
-            udf = teacher_udf(StatisticsTeacher(spec.template).text, spec.generator_version, spec.sampling)
+            udf = teacher_udf(teacher.text, spec.generator_version, spec.sampling)
             with tables.materialised(pending.mapInPandas(udf, OUTPUT_SCHEMA)) as rows:
                 written = tables.insert_new("reccots", stamped(rows, run.stamp()))
             stage.counts = {"rows": written, "unchanged": total - written}
@@ -52,7 +53,7 @@ def write_teacher_reccots(run: Run, tables: Warehouse, spec: FeatureSpec) -> Out
 
 def _histories(stored: DataFrame, spec: FeatureSpec) -> DataFrame:
     """One row a prompt_key, dated by its first snapshot, with its row_key and the teacher's seed."""
-    first = F.min(F.struct("as_of", "source_max_time", "user_id", *_SHOWN)).alias("first")
+    first = F.min(F.struct("as_of", "source_max_time", "user_id", *SHARES)).alias("first")
     row_key = key_of("prompt_key", F.lit(spec.generator_version), F.lit(spec.sampling), F.lit(0))
     seed = F.conv(F.substring("prompt_key", 1, 8), 16, 10).cast("bigint")
     by_prompt = stored.groupBy("prompt_key").agg(first).select("prompt_key", "first.*")

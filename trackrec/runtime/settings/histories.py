@@ -58,3 +58,11 @@ class PromptSettings(Section):
     template: str = "preference_v1"
     item_noun: str = "items"
     attribute_noun: str = "attributes"
+    # None: the template's own. {items} and {attributes} stand for the nouns. Only the lead may name the fences <<< and
+    # >>> between which the history stands.
+    lead: str | None = None  # what stands before the history
+    question: str | None = None  # what is asked about it
+    opening: str | None = None  # how the answer begins; "": as the model likes
+    liked: str | None = None  # what is said of items of label 1: liked, clicked, bought
+    not_liked: str | None = None  # of those of label 0: disliked, passed over
+    language: str | None = None  # of the answer, e.g. German: the question asks for it, and the opening should follow

@@ -96,7 +96,7 @@ class DistillSettings(TrainingSettings):
     teacher: Literal["statistics", "model", "openai"] = "statistics"
     model: TeacherModelSettings | None = None  # of the model teacher
     endpoint: EndpointSettings | None = None  # of the openai teacher
-    share: float = Field(0.05, gt=0, le=1)  # of the users on whom G is judged
+    share: float = Field(0.05, gt=0, le=1)  # of the users
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
     learning_rate: float = Field(1e-3, gt=0)
 

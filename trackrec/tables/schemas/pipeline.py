@@ -42,6 +42,8 @@ SAMPLES = Table(
     ),
 )
 
+_COUNTED = "array<struct<attribute:string,liked:int,disliked:int>>"
+
 USER_HISTORIES = Table(
     "user_histories",
     "As-of histories: what was known of a user strictly before as_of, and the prompt body made of it.",
@@ -56,11 +58,11 @@ USER_HISTORIES = Table(
         Column("n_liked", "bigint", "of these, liked"),
         Column("liked", "array<string>", "titles of the newest liked items, oldest first"),
         Column("disliked", "array<string>", "titles of the newest items not liked, oldest first"),
-        Column(
-            "tallies",
-            "array<struct<attribute:string,liked:int,disliked:int>>",
-            "per attribute, how often liked and not among the newest events",
-        ),
+        Column("tallies", _COUNTED, "per attribute, how often liked and not among the newest events"),
+        Column("shown_events", "int", "the newest events, as tallies; NULL: a template without shares", nullable=True),
+        Column("shown_liked", "int", "of these, liked", nullable=True),
+        Column("above", _COUNTED, "attributes liked clearly more than all of these, clearest first", nullable=True),
+        Column("below", _COUNTED, "attributes liked clearly less than all of these, clearest first", nullable=True),
         Column("prompt_body", "string", "the text that G is asked, before the tokenizer's chat template"),
         RUN,
         CREATED,
@@ -106,7 +108,7 @@ RECCOT_EMBEDDINGS = Table(
         Column(
             "encoder_version",
             "string",
-            "weights and tokenizer of the encoder, and what texts it is given: name@hash+parts1",
+            "weights and tokenizer of the encoder, and what texts it is given: name@hash+parts2",
         ),
         USER,
         PROMPT_KEY,

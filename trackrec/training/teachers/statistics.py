@@ -1,59 +1,47 @@
-"""A teacher without a model: it reasons from a user's own tallies and titles, and is true by construction.
+"""A teacher without a model: it says what the numbers of a prompt show, and is true by construction.
 
-It goes from evidence (titles, counts) to a preference and what follows from it, in varied words, so that G learns to
-reason from the history in front of it and not to recite one sentence. What it cannot know it does not say.
+Evidence first, then the verdict that follows from it, then the outlook, always in the same words: what differs between
+two texts is what differs between two users. Every number stands in the prompt, so that a small model can copy it, and
+what stands out is read off the history (``histories.contents``), not judged here. In the form before this one titles
+and wording were drawn by lot and the verdict stood before its evidence: docs/decisions/0010.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from trackrec.histories.shares import Shares, Tally, percent, shares_of
 from trackrec.histories.templates import Template
+from trackrec.runtime.errors import BadInputError
 from trackrec.training.teachers.interface import TeacherText
 
-_FEW = 3  # events an attribute needs before anything is said about it
-_STRICT, _GENEROUS = 0.45, 0.7  # shares of likes; MovieLens-100k's users like .55 of what they rate
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How often items with this attribute were liked and not."""
-
-    attribute: str
-    liked: int
-    disliked: int
-
-    @property
-    def total(self) -> int:
-        """Events with this attribute."""
-        return self.liked + self.disliked
-
-    def lift(self, share: float) -> float:
-        """Likes beyond what a share of likes would give."""
-        return self.liked - share * self.total
-
-
-@dataclass(frozen=True)
-class History:
-    """What a prompt shows of a user: columns of ``user_histories``; titles oldest first."""
-
-    liked: Sequence[str]
-    disliked: Sequence[str]
-    tallies: Sequence[Tally]
-    n_liked: int
-    n_events: int
+_NAMED = 2  # attributes a side: the clearest; of more the texts run to over 100 tokens
 
 
 class StatisticsTeacher:
-    """``reccot`` for rows of ``user_histories``, in words drawn by the prompt's key."""
+    """``reccot`` for rows of ``user_histories`` that a template with shares made.
 
-    version = "statistics@2"  # counts up when the words below change
+    Raises BadInputError for a template without shares, whose prompts do not show what this teacher says, and for one
+    whose answers do not begin in its words.
+    """
+
+    version = "statistics@3"  # counts up when the words below change
 
     def __init__(self, template: Template) -> None:
-        self._opening, self._noun = template.opening, template.item_noun
+        if not template.shows_shares:
+            raise BadInputError(
+                f"the statistics teacher says what prompts of {template.name} do not show: shares of likes.",
+                "Set prompt.template to preference_v2 (clicks: clicks_v2) and build the histories anew, or "
+                "distill.teacher=openai or model.",
+            )
+        if template.opening != f"They {template.liked}":
+            raise BadInputError(
+                f"the statistics teacher writes English that begins with 'They {template.liked}', and prompt.opening "
+                f"is {template.opening!r}.",
+                "Leave prompt.opening and prompt.language to the template, or set distill.teacher=openai.",
+            )
+        self._template = template
 
     def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
         """One text a history, and no fault."""
@@ -61,79 +49,42 @@ class StatisticsTeacher:
             yield TeacherText(row, self.text(row))
 
     def text(self, row: Mapping[str, Any]) -> str:
-        """The RecCoT about a row of ``user_histories``: prompt_key, liked, disliked, tallies, n_liked, n_events."""
-        tallies = [Tally(t["attribute"], t["liked"], t["disliked"]) for t in row["tallies"]]
-        history = History(row["liked"], row["disliked"], tallies, row["n_liked"], row["n_events"])
-        return reccot(history, self._opening, self._noun, int(row["prompt_key"][:8], 16))
+        """The RecCoT about a row of ``user_histories``: shown_events, shown_liked, above, below."""
+        return reccot(shares_of(row), self._template)
 
 
-def reccot(history: History, opening: str, item_noun: str, seed: int) -> str:
-    """A RecCoT of two or three sentences that begins with ``opening``; the same arguments give the same text.
-
-    ``opening`` is the template's, e.g. "The user is drawn to"; ``item_noun`` in the plural.
-    """
-    rng = random.Random(seed)
-    share = history.n_liked / history.n_events
-    above = sorted((t for t in history.tallies if _lift(t, share) > 0), key=lambda t: -_lift(t, share))[:2]
-    below = sorted((t for t in history.tallies if _lift(t, share) < 0), key=lambda t: _lift(t, share))[:2]
-    sentences = [
-        f"{opening} {_liked(history, above, item_noun, rng)}.",
-        f"{_disliked(history, below, rng)}.",
-        f"{_strictness(history, share, item_noun, rng)}{_expected(above, below, rng)}.",
-    ]
-    return " ".join(sentence for sentence in sentences if sentence != ".")
+def reccot(shares: Shares, template: Template) -> str:
+    """A RecCoT of three to five sentences that begins with "They liked"; the same shares give the same text."""
+    above, below = shares.above[:_NAMED], shares.below[:_NAMED]
+    share = f"{percent(shares.liked, shares.events)} %"
+    evidence = [f"They {template.liked} {share} of their last {shares.events} {template.item_noun}."]
+    evidence += [f"{_counted(side, template.liked, only)}." for side, only in ((above, ""), (below, "only ")) if side]
+    if not above and not below:
+        verdict = f"Their {template.attribute_noun} all lie near that share, so there is no clear preference."
+        return " ".join([*evidence, verdict, f"Expect about {share} of the next {template.item_noun} to please."])
+    return " ".join([*evidence, _verdict(above, below), _outlook(above, below, template.item_noun)])
 
 
-def _lift(tally: Tally, share: float) -> float:
-    """The tally's lift over the user's share of likes; 0 where there are too few events to say."""
-    return tally.lift(share) if tally.total >= _FEW else 0.0
+def _counted(tallies: Sequence[Tally], liked: str, only: str) -> str:
+    """Each as the prompt has it, "80 % (16 of 20)": counts that took a sum were right in .12 of a 135 M G's texts."""
+    shares = [f"{only}{percent(t.liked, t.total)} %" if t.liked else "none" for t in tallies]
+    counted = [f"{share} ({t.liked} of {t.total})" for share, t in zip(shares, tallies, strict=True)]
+    others = [f"of {t.attribute} {count}" for t, count in zip(tallies[1:], counted[1:], strict=True)]
+    return " and ".join([f"Of {tallies[0].attribute} they {liked} {counted[0]}", *others])
 
 
-def _liked(history: History, above: Sequence[Tally], item_noun: str, rng: random.Random) -> str:
-    shown = _titles(history.liked, rng)
+def _verdict(above: Sequence[Tally], below: Sequence[Tally]) -> str:
+    parts = [f"prefer {_names(above)}"] if above else []
+    parts += [f"are less drawn to {_names(below)}"] if below else []
+    return f"They {' and '.join(parts)}."
+
+
+def _outlook(above: Sequence[Tally], below: Sequence[Tally], item_noun: str) -> str:
     if not above:
-        return rng.choice([f"{item_noun} such as {shown}", f"{shown}"]) if shown else f"few of the {item_noun} they met"
-    counted = _counted(above)
-    if not shown:
-        return counted
-    return rng.choice([f"{counted}, lately {shown}", f"{counted}, as with {shown} among their likes", counted])
+        return f"Other {item_noun} should suit them as usual; {below[0].attribute} is a risk."
+    risk = f"; {below[0].attribute} is a risk" if below else ""
+    return f"{above[0].attribute} should suit them next{risk}."
 
 
-def _disliked(history: History, below: Sequence[Tally], rng: random.Random) -> str:
-    shown = _titles(history.disliked, rng)
-    if not below:
-        return rng.choice([f"They did not like {shown}", f"Among what left them cold: {shown}"]) if shown else ""
-    start = rng.choice(["They are cooler on", "Less often they like", "They are harder to please with"])
-    return f"{start} {_counted(below)}" + (rng.choice([f"; {shown} did not please", ""]) if shown else "")
-
-
-def _strictness(history: History, share: float, item_noun: str, rng: random.Random) -> str:
-    counted = f"{history.n_liked} of {history.n_events}"
-    if share < _STRICT:
-        return rng.choice(
-            [f"Liking {counted} {item_noun}, they are strict", f"They are a strict judge, with {counted} liked"]
-        )
-    if share > _GENEROUS:
-        return rng.choice([f"With {counted} liked they are easily pleased", f"They are generous: {counted} liked"])
-    return rng.choice([f"They like {counted} {item_noun}", f"With {counted} liked they choose with care"])
-
-
-def _expected(above: Sequence[Tally], below: Sequence[Tally], rng: random.Random) -> str:
-    parts = []
-    if above:
-        parts.append(rng.choice([f"{above[0].attribute} should suit them", f"expect {above[0].attribute} to please"]))
-    if below:
-        parts.append(rng.choice([f"{below[0].attribute} is a risk", f"{below[0].attribute} rather not"]))
-    return ", so " + ", and ".join(parts) if parts else ""
-
-
-def _counted(tallies: Sequence[Tally]) -> str:
-    """Both counts as the prompt has them. Taught "16 of 20", a sum, a G of 135 M got .12 right (bench/counts.py)."""
-    return " and ".join(f"{t.attribute} ({t.liked} liked, {t.disliked} not)" for t in tallies)
-
-
-def _titles(titles: Sequence[str], rng: random.Random) -> str:
-    """One or two of the newest four titles."""
-    newest = list(titles)[-4:]
-    chosen = rng.sample(newest, min(len(newest), rng.choice([1, 2])))
-    return " and ".join(chosen)
+def _names(tallies: Sequence[Tally]) -> str:
+    return " and ".join(t.attribute for t in tallies)
