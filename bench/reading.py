@@ -74,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(WAYS))
     parser.add_argument("--model", choices=("base", "real"), default="base", help="real: conf/real.yaml's, not tuned")
     parser.add_argument("--reads", choices=("reccot", "both"), default="reccot", help="what the real model is shown")
+    parser.add_argument("--tune-real", type=int, default=0, help="events that the real model is tuned on, too: hours")
     parser.add_argument("--fitted", type=int, default=300, help="training rows for the real model's weight")
     return parser.parse_args()
 
@@ -84,7 +85,7 @@ def _sets(args: argparse.Namespace) -> list[str]:
     return [
         f"warehouse={place}", f"log={place}.log", f"histories.max_users={users}", f"histories.every_n={_EVERY}",
         "histories.windows=[alignment]", f"tune.next_events={args.events}", f"tune.learning_rate={args.learning_rate}",
-        f"feedback.holdout_share={args.holdout_share}", "feedback.offset=fixed",
+        f"feedback.holdout_share={args.holdout_share}", "prompt.template=preference_v2",
     ]  # fmt: skip
 
 
@@ -94,9 +95,7 @@ def _ways(
     figures = {}
     for name in args.only or WAYS:
         count = args.more_examples if WAYS[name].more else args.examples
-        found = measured(name, settings, rows, offset, count, folder)
-        log_odds = {variant: found.pop(variant) for variant in (OWN, SHUFFLED)}
-        figures[name] = found | compared(rows.held, log_odds, floor)
+        figures[name] = _figures(measured(name, settings, rows, offset, count, folder), rows, floor)
         print(table({name: figures[name]}), flush=True)
     return figures
 
@@ -109,7 +108,25 @@ def _real(
     real = load_settings("conf/real.yaml", [f"generator.threads={args.threads}"])
     found = ask_real(rows, offset, settings, real, args.reads, args.fitted, folder)
     ways = {how: compared(rows.held, found[how], floor) for how in ("alone", "stacked")}
+    if args.tune_real:
+        ways["tuned"] = _tuned(args, real, rows, offset, floor, folder)
     return {"ways": ways, "weight": found["weight"], "bias": found["bias"]}
+
+
+def _tuned(
+    args: argparse.Namespace, real: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
+) -> dict[str, Any]:
+    """The real model tuned with all remedies, in float32: in bfloat16 logits step by .125."""
+    sets = [*_sets(args), f"generator.model.source={real.generator.model.source}", f"generator.threads={args.threads}"]
+    name = "all together" if args.reads == "reccot" else "all together, and the history"
+    return _figures(measured(name, load_settings(_CONF, sets), rows, offset, args.tune_real, folder), rows, floor)
+
+
+def _figures(found: Mapping[str, Any], rows: Rows, floor: Floors) -> dict[str, Any]:
+    """What the log-odds in ``found`` come to, and what else is in it, e.g. its seconds."""
+    log_odds = {variant: found[variant] for variant in (OWN, SHUFFLED)}
+    costs = {name: value for name, value in found.items() if name not in log_odds}
+    return costs | compared(rows.held, log_odds, floor)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ import numpy as np
 
 from trackrec.ctr.as_of import counts_before
 from trackrec.feedback.holdout import holdout_start_of
+from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
-_HISTORY = ["user_id", "as_of", "template_version", "prompt_key", "prompt_body"]
-_HISTORY += ["liked", "disliked", "tallies", "n_liked", "n_events"]  # what the teacher reads
+_HISTORY = ["user_id", "as_of", "template_version", "prompt_key", "prompt_body", *SHARES]
 _SAMPLES = ["user_id", "as_of", "item_id", "event_time", "known_time", "label", "window"]
 
 

@@ -39,7 +39,7 @@ class StatisticsTeacher:
             raise BadInputError(
                 f"the statistics teacher writes English that begins with 'They {template.liked}', and prompt.opening "
                 f"is {template.opening!r}.",
-                "Leave prompt.opening and prompt.language to the template, or set distill.teacher=openai.",
+                "Leave prompt.opening and prompt.language to the template, or set distill.teacher=openai or model.",
             )
         self._template = template
 
