@@ -21,24 +21,35 @@ COLUMNS = [*VALIDATIONS.without_stamp.column_names, *FAULT_COLUMNS]
 OUTPUT_SCHEMA = ", ".join([VALIDATIONS.without_stamp.spark_schema(), *(f"{name} string" for name in FAULT_COLUMNS)])
 _FRAME_ROWS = 256  # rows of an output frame
 # That a row of the output repeats:
-_INPUT_COLUMNS = ("row_key", "item_id", "event_time", "user_id", "prompt_key", "as_of", "label", "question_key")
+_INPUT_COLUMNS = (
+    "row_key",
+    "item_id",
+    "event_time",
+    "user_id",
+    "prompt_key",
+    "as_of",
+    "label",
+    "question_key",
+    "offset",
+)
 
 
 def validate_udf(
-    spec: EngineSpec, version: str, progress: ProgressSender = SILENT
+    spec: EngineSpec, version: str, progress: ProgressSender = SILENT, base: float = 0.0
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     """The function for ``mapInPandas(…, OUTPUT_SCHEMA)``, made on the driver, where an engine ``auto`` is resolved.
 
     ``spec.answers`` are (yes, no), ``version`` is V's. Input: request_key (unique), prompt_body, row_key, item_id,
-    event_time, user_id, prompt_key, as_of, label, question_key. Output: ``validations`` without run_id and
-    created_time, and error, error_kind; a request that failed has p_yes .5.
+    event_time, user_id, prompt_key, as_of, label, question_key, offset. Output: ``validations`` without run_id and
+    created_time, and error, error_kind; a request that failed has p_yes .5. log_odds are those of the LLM; where there
+    is an offset, less ``base`` (nats), what the untuned LLM says on average, and plus the offset.
     """
     spec = spec.resolved()
 
     def validate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         from udfs.worker import engine_of
 
-        return scored_frames(frames, engine_of(spec, progress), spec, version, progress)
+        return scored_frames(frames, engine_of(spec, progress), spec, version, progress, base)
 
     return validate
 
@@ -49,6 +60,7 @@ def scored_frames(
     spec: EngineSpec,
     version: str,
     progress: ProgressSender = SILENT,
+    base: float = 0.0,
 ) -> Iterator[pd.DataFrame]:
     """Output frames for the requests in ``frames``; see ``validate_udf``."""
     from udfs.pumped import pumped_frames
@@ -58,6 +70,8 @@ def scored_frames(
 
     def to_rows(row: Any, finished: Finished) -> list[dict[str, Any]]:
         log_odds = finished.scores[0] - finished.scores[1] if finished.scores else 0.0
+        if finished.scores and not math.isnan(row.offset):
+            log_odds += row.offset - base
         return [
             {
                 **{name: getattr(row, name) for name in _INPUT_COLUMNS},

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
+from trackrec.feedback.offset import COUNTS
 from trackrec.models.resolve import Model
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Settings
 from trackrec.stages.align import preference_rows
@@ -37,6 +38,29 @@ def test_a_rec_tuning_keeps_its_name():
     assert digest == "a687164cf2590f0f"
 
 
+def test_another_start_other_counts_and_no_offset_are_other_trainings():
+    counts = dict(zip(COUNTS, (1, 2, 3, 4), strict=True))
+    rows = [{"row_key": "r0", "item_id": "i0", "label": 1} | counts]
+    corrected = [{**rows[0], "item_liked": 2}]
+
+    def name(rows, base="base@0", **offset):
+        return rec_tuning_digest(base, "float32", ("Yes", "No"), RecTuningSettings(), "t", rows, **offset)
+
+    names = [name(rows), name(rows, strength=5.0), name(corrected, strength=5.0), name(rows, "v@1", strength=5.0)]
+    assert len(set(names)) == 4
+    assert name(corrected) == name(rows)
+
+
+def test_which_reccots_v_is_tuned_on_is_in_its_name_by_the_rows_alone():
+    rows = [{"row_key": "r0", "item_id": "i0", "label": 1}]
+
+    def name(**settings):
+        return rec_tuning_digest("base@0", "float32", ("Yes", "No"), RecTuningSettings(**settings), "t", rows)
+
+    assert name(candidates=0) == name(candidates=2, also=("path:g",), start="previous") == name()
+    assert name(next_events=3) != name()
+
+
 def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
     texts = ["The user is drawn to Heat.", "The user is drawn to Babe."]
     teachers = [{}, {"teacher": "openai"}, {"teacher": "model", "model": {"source": "path:m"}}]
@@ -59,7 +83,9 @@ def row_key(settings, version, prompt, number):
 
 
 def lake_of(rows):
-    return SimpleNamespace(read_columns=lambda _, columns: pa.Table.from_pylist(rows).select(columns))
+    absent = dict.fromkeys(("user_id", "fold", *COUNTS))  # of rows of an earlier version
+    table = pa.Table.from_pylist([absent | row for row in rows])
+    return SimpleNamespace(read_columns=lambda _, columns: table.select(columns))
 
 
 def test_a_rec_tuning_on_rekeyed_rows_has_the_name_and_the_order_of_before(settings):

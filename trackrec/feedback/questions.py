@@ -101,12 +101,20 @@ def unscored(requests: DataFrame, validations: DataFrame, validator_version: str
 
 
 def answered(requests: DataFrame, validations: DataFrame, validator_version: str) -> DataFrame:
-    """row_key, item_id, event_time, label, p_yes: this version's answers to the requests, and to nothing else.
+    """row_key, item_id, event_time, label, p_yes, log_odds: this version's answers to the requests, to nothing else.
 
-    The label is the request's: a stored one may have been corrected since.
+    ``requests`` with a column offset (nats; NULL: none). Label and offset are the request's: a stored label may have
+    been corrected since, and with it what the offset was counted from. The LLM is not asked again for it.
     """
-    stored = of_version(validations, validator_version).select(*QUESTION, "p_yes")
-    return requests.select(*QUESTION, "label").join(stored, list(QUESTION)).drop("question_key")
+    stored = of_version(validations, validator_version).select(*QUESTION, "log_odds", F.col("offset").alias("_stored"))
+    moved = F.coalesce(F.col("offset") - F.col("_stored"), F.lit(0.0))
+    return (
+        requests.select(*QUESTION, "label", "offset")
+        .join(stored, list(QUESTION))
+        .withColumn("log_odds", F.col("log_odds") + moved)
+        .withColumn("p_yes", 1 / (1 + F.exp(-F.col("log_odds"))))
+        .select(*EVENT, "label", "p_yes", "log_odds")
+    )
 
 
 def grouped(requests: DataFrame, engines: int) -> DataFrame:

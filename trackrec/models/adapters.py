@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ BASE = "trackrec-base.json"  # in an adapter's folder: {"source": as model.sourc
 _WEIGHTS = "adapter_model.safetensors"
 
 
-def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None:
+def save_adapter(model: Any, folder: Path, *, source: str, version: str, files: Sequence[Path] = ()) -> None:
     """Write the adapter of ``model`` (a peft model over the base ``source``, at ``version``) as safetensors.
 
-    In one step: the folder is whole or not there. One that is there is replaced.
+    In one step: the folder is whole or not there. One that is there is replaced. ``files`` are copied into it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.parent / f".adapter-{uuid.uuid4().hex}"  # tempfile's folders are closed to a cluster's other users
@@ -30,6 +31,8 @@ def save_adapter(model: Any, folder: Path, *, source: str, version: str) -> None
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
     _write_reproducibly(scratch / "adapter_config.json", source)
     (scratch / BASE).write_text(json.dumps({"source": source, "version": version}, indent=1) + "\n")
+    for file in files:
+        shutil.copyfile(file, scratch / file.name)
     (scratch / _WEIGHTS).chmod(scratch.stat().st_mode & 0o666)  # safetensors' files are closed to them as well
     if folder.exists():
         shutil.rmtree(folder)

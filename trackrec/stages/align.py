@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.validator import validator_of
+from trackrec.feedback.validator import judges_of
 from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import Model, resolve
@@ -57,18 +57,19 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
 def preference_rows(settings: Settings, tables: Lake, generator: Model) -> list[Row]:
     """The rows of ``preferences`` among this generator's candidates of the settings' sampling, in the order of keys.
 
-    Where the settings name a V, those that it preferred. Raises BadInputError where there are none, or of several V.
+    Where the settings name a V, those that it and, with feedback.cross_fit, its counterpart preferred. Raises
+    BadInputError where there are none, or where they are of other V's than these, or of several that nobody named.
     """
     version, sampling = generator_identity(settings.generator, generator)
-    validator = None if settings.validator is None else validator_of(settings).version
+    named = None if settings.validator is None else {judge.version for judge in judges_of(settings).values()}
     stored: list[Row] = tables.read_columns("preferences", _COLUMNS).to_pylist()
     rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]
-    rows = [r for r in rows if validator in (None, r["validator_version"])]
+    rows = [r for r in rows if named is None or r["validator_version"] in named]
     validators = sorted({row["validator_version"] for row in rows})
-    if len(validators) != 1:
+    if not validators or (named is None and len(validators) > 1):
         raise BadInputError(
             f"table preferences holds {len(rows)} rows of generator {version} and this sampling, "
-            f"judged by {' and '.join(validators) or validator or 'nobody'}.",
+            f"judged by {' and '.join(validators or sorted(named or {'nobody'}))}.",
             "Run jobs/validate_reccot.py with the same settings, or say which V is meant by validator.model.",
         )
     return sorted(rows, key=lambda row: str(row["prompt_key"]))

@@ -21,12 +21,13 @@ from trackrec.feedback.loop_data import alignment_snapshots, loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.user_split import is_validator_user
 from trackrec.feedback.validator import validator_settings
+from trackrec.feedback.writers import with_candidates, with_generator
 from trackrec.histories.templates import template_of
 from trackrec.models.threads import use_threads
 from trackrec.reccots.feature_version import generator_of
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
-from trackrec.runtime.settings import SamplingSettings, Settings
+from trackrec.runtime.settings import Settings
 from trackrec.stages.forecast import forecast_loop
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
@@ -151,30 +152,12 @@ class _Loop:
         return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)
 
 
-def with_generator(settings: Settings, source: str) -> Settings:
-    """The settings with G from ``source``, writing as it is served."""
-    model = settings.generator.model.model_copy(update={"source": source, "sha256": None})
-    return settings.model_copy(update={"generator": settings.generator.model_copy(update={"model": model})})
-
-
 def candidate_settings(settings: Settings, generator: str, validator: str) -> Settings:
-    """The settings in which G writes candidates, at temperature 1 and without penalties, and V judges them.
-
-    Candidates are drawn from G itself: S-DPO compares probabilities of the model, not of a model bent by sampling.
-    """
-    served = settings.generator.sampling
-    sampling = SamplingSettings(
-        temperature=1.0, n=settings.feedback.candidates, max_tokens=served.max_tokens, stop=served.stop
-    )
+    """The settings in which G writes candidates, as ``with_candidates`` says, and V judges them."""
     chosen = validator_settings(settings)
     model = chosen.model.model_copy(update={"source": validator, "sha256": None})
-    from_source = with_generator(settings, generator)
-    return from_source.model_copy(
-        update={
-            "generator": from_source.generator.model_copy(update={"sampling": sampling}),
-            "validator": chosen.model_copy(update={"model": model}),
-        }
-    )
+    drawing = with_candidates(with_generator(settings, generator), settings.feedback.candidates)
+    return drawing.model_copy(update={"validator": chosen.model_copy(update={"model": model})})
 
 
 def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 from trackrec.feedback import metrics
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.holdout_questions import holdout_requests, variants
-from trackrec.feedback.questions import grouped
-from trackrec.feedback.validator import Validator, validator_of
+from trackrec.feedback.user_split import FOLDS
+from trackrec.feedback.validator import Validator, judges_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
-from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import holdout_of, item_catalogue, reccots_of, stored_histories
+from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
 
@@ -30,12 +30,16 @@ Answers = Mapping[str, Mapping[tuple[Any, ...], Row]]  # variant → event → l
 def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings]) -> Outcome:
     """Figures of the V of ``run.settings`` and of each generator on the hold-out.
 
+    With feedback.cross_fit each user's events are read by the V that was not tuned on them.
+
     ``generators``: name → the settings under which its RecCoTs were written; the last one's are compared with every
     other variant. Tables of the outcome: ``validator`` (variant → auc, uauc, logloss, ece; floors included),
     ``differences`` (other variant → auc, low, high, moved) and ``reccots`` (name → texts, tokens, cut, empty, distinct,
     names a text, grounded).
     """
-    settings, validator = run.settings, validator_of(run.settings)
+    settings = run.settings
+    judges = judges_of(settings)
+    judges = {fold: judges.get(fold, judges[1]) for fold in FOLDS}  # later events: those of users that taught V, too
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     with run.stage("measure") as stage:
         stage.counts = {"rows": 0, "failed": 0}
@@ -46,10 +50,10 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 variants(events, reccots),
                 histories,
                 items,
-                validator.template,
+                judges[1].template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            answers = _answers(tables, stage, requests, validator)
+            answers = _answers(tables, stage, by_judge(settings, requests, tables.read("samples"), judges))
             rows = [row.asDict() for row in events.collect()]
             shown = items.select("title", "attributes").collect()
             names = Names(n for row in shown for n in (row["title"], *(row["attributes"] or ())) if n)
@@ -61,7 +65,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
         stage.tables["validator"] = metrics.floors(rows) | _qualities(answers)
         stage.tables["differences"] = _differences(answers, list(generators)[-1])
         stage.counts["events"] = len(rows)
-        stage.labels["validator"] = validator.version
+        stage.labels["validator"] = " and ".join(sorted({judge.version for judge in judges.values()}))
     return stage.outcome
 
 
@@ -69,28 +73,24 @@ def _greedy_reccots(settings: Settings, tables: Warehouse) -> DataFrame:
     return reccots_of(settings, tables).where(F.col("sample_number") == 0)
 
 
-def _answers(tables: Warehouse, stage: Stage, requests: DataFrame, validator: Validator) -> Answers:
-    """V's answers; what it could not read is counted as failed. BadInputError where that is all there is."""
-    from udfs.validate import OUTPUT_SCHEMA, validate_udf
-
-    settings = validator.settings
-    with worker_progress(tables.spark, stage, requests.count(), "judgements") as channel:
-        scored = grouped(requests, settings.engines).mapInPandas(
-            validate_udf(validator.spec, validator.version, channel.sender),
-            OUTPUT_SCHEMA,
-            profile=gpu_profile(settings),
-        )
-        with tables.materialised(scored) as rows:
+def _answers(tables: Warehouse, stage: Stage, judged: Sequence[tuple[Validator, DataFrame]]) -> Answers:
+    """Each V's answers; what none could read is counted as failed. BadInputError where that is all there is."""
+    answers: dict[str, dict[tuple[Any, ...], Row]] = {}
+    for validator, requests in judged:
+        with (
+            worker_progress(tables.spark, stage, requests.count(), "judgements") as channel,
+            tables.materialised(answers_of(validator, requests, channel.sender)) as rows,
+        ):
             good = rows.where("error IS NULL").select("row_key", *_EVENT, "label", "p_yes").collect()
-            stage.counts |= {"rows": len(good), "failed": rows.where("error IS NOT NULL").count()}
-    if not good:
+            stage.counts["rows"] += len(good)
+            stage.counts["failed"] += rows.where("error IS NOT NULL").count()
+        for row in good:
+            answers.setdefault(row["row_key"], {})[tuple(row[name] for name in _EVENT)] = row
+    if not answers:
         raise BadInputError(
             f"V could read none of the {stage.counts['failed']} prompts of the hold-out.",
-            f"Raise validator.max_model_len (now {settings.max_model_len}), or show less of a history.",
+            f"Raise validator.max_model_len (now {judged[0][0].settings.max_model_len}), or show less of a history.",
         )
-    answers: dict[str, dict[tuple[Any, ...], Row]] = {}
-    for row in good:
-        answers.setdefault(row["row_key"], {})[tuple(row[name] for name in _EVENT)] = row
     return answers
 
 

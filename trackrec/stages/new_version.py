@@ -9,13 +9,20 @@ from trackrec.tables.lake import Lake
 
 
 def record_version(
-    run: Run, tables: Lake, stage: Stage, role: str, trained: TrainedVersion, number: int | None
+    run: Run,
+    tables: Lake,
+    stage: Stage,
+    role: str,
+    trained: TrainedVersion,
+    number: int | None,
+    setting: str | None = None,
 ) -> None:
     """Register the version (see ``registry.register``) and give ``stage`` its figures and labels.
 
-    Labels: version, round, source (as model.source takes it); the setting that takes it is printed to be copied.
+    Labels: version, round, source (as model.source takes it); the ``setting`` that takes it, <role>.model unless said
+    otherwise, is printed to be copied.
     """
     model, number = register(run, tables, role, trained, number)
     stage.figures = dict(trained.metrics)
     stage.labels = {"version": model.version, "round": str(number), "source": trained.source}
-    stage.notice(f"--set {role}.model.source={trained.source}")
+    stage.notice(f"--set {setting or f'{role}.model'}.source={trained.source}")

@@ -1,19 +1,22 @@
-"""rec_tuning → V_t: the answers learned behind (history, RecCoT, item), RecCoT by RecCoT; no Spark."""
+"""rec_tuning → V_t: the answers learned behind (RecCoT, item), RecCoT by RecCoT; no Spark."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.validator import validator_of
+from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
+from trackrec.feedback.validator import Validator, validator_of
+from trackrec.feedback.writers import tuning_writers
 from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.models.threads import use_threads
-from trackrec.reccots.feature_version import generator_identity
+from trackrec.reccots.feature_version import GeneratorIdentity, generator_identity
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
@@ -28,52 +31,84 @@ if TYPE_CHECKING:
     from trackrec.training.answer_objective import AnswerGroup
     from trackrec.training.group_loop import Figures
 
-_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label"]
+_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS]
 _VERSIONS = ["generator_version", "sampling", "template_version"]
+_SETTINGS = ("validator.model", "validator.counterpart")  # by fold: which one names the V that is tuned
 
 
-def tune_validator(run: Run, tables: Lake, number: int | None = None) -> Outcome:
-    """Tune V's base, from scratch each round, on the rows of the settings' G; register it as round ``number``.
+def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int = 0) -> Outcome:
+    """Tune the V of ``fold`` on the rows of the settings' G and of ``tune.also``; register it as round ``number``.
 
-    Without ``number`` its round is that of G. A finished training is not repeated, a killed one goes on. The loss is on
-    the answer only. Raises BadInputError without rows, or where all have one label.
+    It starts from V's base, or with tune.start previous from the V that the settings name. Without ``number`` its round
+    is that of G. A finished training is not repeated, a killed one goes on. The loss is on the answer only. Raises
+    BadInputError without rows, or where all have one label.
     """
     settings = run.settings
     with run.stage("tune") as stage:
-        validator = validator_of(settings)
-        base, template, chosen = base_model(validator.model), validator.template, validator.settings
+        validator = validator_of(settings, fold)
+        start = start_of(settings, validator)
+        template, chosen = validator.template, validator.settings
         use_threads(chosen.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
-        reccots = training_rows(settings, tables, generator, template.version)
+        reccots = training_rows(settings, tables, generator, template.version, fold)
         rows = list(chain.from_iterable(reccots))
         keyed = with_earlier_keys(rows, earlier_row_keys(settings.generator, generator, rows))
         share_liked = _share_liked(rows)
-        groups = _token_groups(reccots, chosen, base)
-        digest = rec_tuning_digest(base.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed)
+        offset = _offset(settings, start, rows, fold)
+        groups = _token_groups(reccots, chosen, start, offset)
+        strength = None if offset is None else offset.strength
+        digest = rec_tuning_digest(
+            start.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed, strength
+        )
         folder = Path(settings.models).resolve() / "validator" / digest
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
-        adapter, steps = _trained(settings.tune, chosen.dtype, base, groups, folder, stage)
-        metrics = _sizes(rows, groups) | {"share_liked": share_liked, "steps": len(steps)} | _first_and_last(steps)
+        adapter, steps = _trained(settings.tune, chosen.dtype, start, groups, folder, stage, offset)
+        metrics = _sizes(rows, groups) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
+        metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE))
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
-        trained = TrainedVersion(f"adapter:{adapter}", base.version, data, metrics)
-        record_version(run, tables, stage, "validator", trained, number)
+        trained = TrainedVersion(f"adapter:{adapter}", start.version, data, metrics)
+        record_version(run, tables, stage, "validator", trained, number, _SETTINGS[fold])
     return stage.outcome
 
 
-def training_rows(settings: Settings, tables: Lake, generator: Model, template_version: str) -> list[list[Row]]:
+def start_of(settings: Settings, validator: Validator) -> Model:
+    """The weights that tuning starts from; BadInputError where that V had an offset and is to have none, or not."""
+    if settings.tune.start == "base" or not validator.model.adapter:
+        return base_model(validator.model)
+    had = saved_offset(Path(validator.model.adapter) / OFFSET_FILE) is not None
+    if had != (settings.feedback.offset == "fixed"):
+        raise BadInputError(
+            f"V {validator.model.version} was tuned {'with' if had else 'without'} an offset, and feedback.offset is "
+            f"{settings.feedback.offset}: what it learned does not fit.",
+            "Set tune.start=base, or feedback.offset as it was.",
+        )
+    return validator.model
+
+
+def training_rows(
+    settings: Settings, tables: Lake, generator: Model, template_version: str, fold: int = 0
+) -> list[list[Row]]:
     """The rows that V is tuned on, RecCoT by RecCoT in the order of their earlier keys, which mixes users and times.
 
-    Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay within ``tune.max_examples``.
-    Raises BadInputError where there are none of this generator with the settings' sampling.
+    Those of all ``tuning_writers``. Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay
+    within ``tune.max_examples``. Raises BadInputError where there are none of this generator with the settings'
+    sampling.
     """
-    version, sampling = generator_identity(settings.generator, generator)
-    identity = (version, sampling, template_version)
-    stored: list[Row] = tables.read_columns("rec_tuning", [*_COLUMNS, *_VERSIONS, "prompt_body"]).to_pylist()
-    rows = [row for row in stored if tuple(row[name] for name in _VERSIONS) == identity]
-    if not rows:
+    identities = _identities(settings, generator)
+    columns = [*_COLUMNS, *_VERSIONS, "prompt_body"]
+    stored: list[Row] = tables.read_columns("rec_tuning", columns).to_pylist()
+    rows = [
+        row
+        for row in stored
+        if row["template_version"] == template_version
+        and (row["generator_version"], row["sampling"]) in identities
+        and (row["fold"] or 0) == fold
+    ]
+    served = identities[0]
+    if not any((row["generator_version"], row["sampling"]) == served for row in rows):
         raise BadInputError(
-            f"table rec_tuning has no row of generator {version} with this sampling.",
+            f"table rec_tuning has no row of generator {served.generator_version} with this sampling, of fold {fold}.",
             "Run jobs/generate_reccot.py with the same settings first.",
         )
     earlier = earlier_row_keys(settings.generator, generator, rows)
@@ -83,6 +118,19 @@ def training_rows(settings: Settings, tables: Lake, generator: Model, template_v
     ordered = sorted(reccots, key=lambda key: earlier.get(key, key))
     cut = [reccots[key][: settings.tune.next_events] for key in ordered]
     return cut if settings.tune.max_examples is None else first_rows(cut, settings.tune.max_examples)
+
+
+def _identities(settings: Settings, generator: Model) -> list[GeneratorIdentity]:
+    """Of ``tuning_writers``, the settings' own G (the weights ``generator``) first."""
+    return [
+        generator_identity(
+            writer.generator,
+            generator
+            if writer.generator.model == settings.generator.model
+            else resolve(writer.generator.model, settings.cache_dir()),
+        )
+        for writer in tuning_writers(settings)
+    ]
 
 
 def first_rows(reccots: Sequence[list[Row]], count: int) -> list[list[Row]]:
@@ -106,10 +154,22 @@ def _share_liked(rows: Sequence[Row]) -> float:
     return float(liked / len(rows))
 
 
-def _token_groups(reccots: Sequence[Sequence[Row]], validator: ValidatorSettings, base: Model) -> list[AnswerGroup]:
+def _offset(settings: Settings, start: Model, rows: Sequence[Row], fold: int) -> Offset | None:
+    """Fitted on each event of the rows once; of a V that goes on, the one that it began with."""
+    if settings.feedback.offset == "none":
+        return None
+    if start.adapter:
+        return saved_offset(Path(start.adapter) / OFFSET_FILE)
+    events = {(row["user_id"], row["item_id"], row["event_time"], row["prompt_key"]): row for row in rows}
+    return fit_offset([events[key] for key in sorted(events)], fold)
+
+
+def _token_groups(
+    reccots: Sequence[Sequence[Row]], validator: ValidatorSettings, base: Model, offset: Offset | None
+) -> list[AnswerGroup]:
     from trackrec.training.answer_tokens import answer_groups
 
-    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)))
+    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)), offset)
     if not groups:
         prompts = sum(map(len, reccots))
         raise BadInputError(
@@ -120,20 +180,52 @@ def _token_groups(reccots: Sequence[Sequence[Row]], validator: ValidatorSettings
 
 
 def _trained(
-    settings: RecTuningSettings, dtype: str, base: Model, groups: Sequence[AnswerGroup], folder: Path, stage: Stage
+    settings: RecTuningSettings,
+    dtype: str,
+    start: Model,
+    groups: Sequence[AnswerGroup],
+    folder: Path,
+    stage: Stage,
+    offset: Offset | None,
 ) -> tuple[Path, list[Figures]]:
-    from trackrec.training.answer_objective import train_answers
+    from trackrec.training.answer_objective import base_log_odds, train_answers
     from trackrec.training.group_loop import steps_of, train_adapter
 
     def train_in_place(model: Any, checkpoints: Path) -> None:
-        train_answers(model, groups, settings, checkpoints, stage)
+        base = 0.0
+        if offset is not None:
+            path = checkpoints / OFFSET_FILE
+            # Measured once, on the weights that training starts from: a killed one goes on with the same.
+            stored = saved_offset(path) or _with_base(offset, start, lambda: base_log_odds(model, groups, stage))
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            stored.save(path)
+            base = stored.base
+        train_answers(model, groups, settings, checkpoints, stage, base)
 
-    return train_adapter(base, dtype, settings, folder, train_in_place), steps_of(folder / "training")
+    beside = () if offset is None else (OFFSET_FILE,)
+    adapter = train_adapter(start, dtype, settings, folder, train_in_place, beside)
+    return adapter, steps_of(folder / "training")
+
+
+def _with_base(offset: Offset, start: Model, measured: Callable[[], float]) -> Offset:
+    """A V that goes on counts its LLM's answers from where it did before."""
+    return offset if start.adapter else replace(offset, base=measured())
 
 
 def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, float]:
+    """``events``: of the rows, each event once, however many RecCoTs it was asked about with."""
     examples = sum(len(group.group.answers) for group in groups)
-    return {"reccots": len(groups), "examples": examples, "too_long": len(rows) - examples}
+    events = len({(row["user_id"], row["item_id"], row["event_time"]) for row in rows})
+    users = len({row["user_id"] for row in rows})
+    sizes = {"reccots": len(groups), "users": users, "events": events, "examples": examples}
+    return sizes | {"too_long": len(rows) - examples}
+
+
+def _coefficients(offset: Offset | None) -> dict[str, float]:
+    if offset is None:
+        return {}
+    names = ("user", "item", "constant", "base")
+    return {f"offset_{name}": getattr(offset, name) for name in names}
 
 
 def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:

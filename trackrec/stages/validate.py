@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import reduce
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences, questions
-from trackrec.feedback.user_split import is_validator_user
-from trackrec.feedback.validator import Validator, validator_of
+from trackrec.feedback.user_split import fold_of
+from trackrec.feedback.validator import Validator, judges_of
 from trackrec.feedback.verdicts import count_name
 from trackrec.reccots.feature_version import generator_of
 from trackrec.reccots.requests import chunks_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
-from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import questions_about, reccots_of
+from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.slices import slice_where
@@ -27,39 +31,54 @@ _DECILES = (0.1, 0.5, 0.9)
 
 
 def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
-    """Score every candidate and event that this version of V has not scored, then rank the candidates.
+    """Score every candidate and event that its V has not scored in this version, then rank the candidates.
 
     Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
-    of users whom V is not tuned on; events lie in the alignment window, before its hold-out. A second run does nothing.
-    The outcome counts the groups by verdict; its figures are the deciles of their gaps.
+    of users whom their V is not tuned on: all of them with feedback.cross_fit, where two V's judge in turn. Events lie
+    in the alignment window, before its hold-out. A second run does nothing. The outcome counts the groups by verdict;
+    its figures are the deciles of their gaps.
     """
-    settings, validator = run.settings, validator_of(run.settings)
-    with run.stage("validate") as stage:
-        candidates = _candidates(settings, tables)
-        requests = questions_about(settings, tables, candidates, validator.template, settings.feedback.next_events)
-        with tables.materialised(requests.drop("prompt_body")) as present:
-            _fill_question_keys(tables, present, validator.version)
-            pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
-            with tables.materialised(pending) as rows:
-                stage.counts = {"rows": 0, "unchanged": present.count() - rows.count(), "quarantined": 0, "failed": 0}
-                _score_chunks(run, tables, stage, rows, validator)
-            answered = questions.answered(present, tables.read("validations"), validator.version)
-            groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
-            try:
-                _count_groups(stage, groups)
-                stage.counts["preferences"] = _write_preferences(run, tables, groups, validator)
-            finally:
-                groups.unpersist()
+    settings, judges = run.settings, judges_of(run.settings)
+    with run.stage("validate") as stage, ExitStack() as scratch:
+        stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "failed": 0}
+        candidates = _candidates(settings, tables, judges)
+        template = judges[1].template  # that of every V of these settings
+        requests = questions_about(settings, tables, candidates, template, settings.feedback.next_events)
+        asked = []
+        for validator, of_v in by_judge(settings, requests, tables.read("samples"), judges):
+            present = scratch.enter_context(tables.materialised(of_v.drop("prompt_body")))
+            _score_pending(run, tables, stage, validator, of_v, present)
+            asked.append((validator, present))
+        validations = tables.read("validations")
+        answered = reduce(DataFrame.unionByName, [questions.answered(p, validations, v.version) for v, p in asked])
+        groups = preferences.ranked_groups(candidates, preferences.rewards(answered), settings.feedback).persist()
+        try:
+            _count_groups(stage, groups)
+            stage.counts["preferences"] = _write_preferences(run, tables, groups, judges)
+        finally:
+            groups.unpersist()
     return stage.outcome
 
 
-def _candidates(settings: Settings, tables: Warehouse) -> DataFrame:
+def _score_pending(
+    run: Run, tables: Warehouse, stage: Stage, validator: Validator, requests: DataFrame, present: DataFrame
+) -> None:
+    """Ask ``validator`` what it has not answered of ``requests``; ``present``: these materialised, without prompts."""
+    _fill_question_keys(tables, present, validator.version)
+    pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
+    with tables.materialised(pending) as rows:
+        stage.counts["unchanged"] += present.count() - rows.count()
+        _score_chunks(run, tables, stage, rows, validator)
+
+
+def _candidates(settings: Settings, tables: Warehouse, judges: Mapping[int, Validator]) -> DataFrame:
     if settings.generator.sampling.n < 2:
         raise BadInputError(
             f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
-    return reccots_of(settings, tables).where(~is_validator_user(F.col("user_id"), settings.feedback.validator_share))
+    judged = fold_of(F.col("user_id"), settings.feedback.validator_share).isin(*judges)
+    return reccots_of(settings, tables).where(judged)
 
 
 def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) -> None:
@@ -75,19 +94,14 @@ def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) ->
 
 
 def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, validator: Validator) -> None:
-    from udfs.validate import OUTPUT_SCHEMA, validate_udf
-
-    settings, total = validator.settings, pending.count()
-    profile = gpu_profile(settings)
+    total, before = pending.count(), stage.counts["rows"]
     tables.create("validations")
     with worker_progress(tables.spark, stage, total, "judgements") as channel:
-        udf = validate_udf(validator.spec, validator.version, channel.sender)
-        for chunk in chunks_of(pending, total, settings.chunk_rows):
-            answers = questions.grouped(chunk, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)
-            with tables.materialised(answers) as rows:
+        for chunk in chunks_of(pending, total, validator.settings.chunk_rows):
+            with tables.materialised(answers_of(validator, chunk, channel.sender)) as rows:
                 channel.reset_rows()
                 commit_answers(run, tables, stage, rows)
-            stage.progress(stage.counts["rows"], total, "judgements")
+            stage.progress(stage.counts["rows"] - before, total, "judgements")
 
 
 def commit_answers(run: Run, tables: Warehouse, stage: Stage, answers: DataFrame) -> None:
@@ -116,10 +130,13 @@ def _count_groups(stage: Stage, groups: DataFrame) -> None:
         stage.figures |= {f"gap {share:.0%}": gap for share, gap in zip(_DECILES, gaps[0], strict=True)}
 
 
-def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, validator: Validator) -> int:
-    """Make the kept groups the only preferences of this generator, sampling and V; returns rows written and deleted."""
-    names = {**generator_of(run.settings)._asdict(), "validator_version": validator.version}
-    rows = preferences.preferences(groups, run.settings.feedback)
+def _write_preferences(run: Run, tables: Warehouse, groups: DataFrame, judges: Mapping[int, Validator]) -> int:
+    """Make the kept groups the only preferences of this generator, sampling and these V's; returns rows changed."""
+    names = generator_of(run.settings)._asdict()
+    of_fold = fold_of(F.col("user_id"), run.settings.feedback.validator_share)
+    version = F.coalesce(*(F.when(of_fold == fold, judge.version) for fold, judge in judges.items()))
+    rows = preferences.preferences(groups, run.settings.feedback).withColumn("validator_version", version)
     rows = rows.withColumns({name: F.lit(value) for name, value in names.items()})
+    where = slice_where(**names, validator_version={judge.version for judge in judges.values()})
     with tables.materialised(stamped(rows, run.stamp())) as kept:
-        return tables.replace_slice("preferences", kept, slice_where(**names))
+        return tables.replace_slice("preferences", kept, where)

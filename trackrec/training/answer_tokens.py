@@ -6,21 +6,29 @@ from collections.abc import Sequence
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
+from trackrec.feedback.offset import Offset
 from trackrec.tables.lake import Row
-from trackrec.training.answer_objective import AnswerGroup, answer_group
+from trackrec.training.answer_objective import AnswerGroup, answer_group, offset_group
 
 
-def answer_groups(reccots: Sequence[Sequence[Row]], chat: Chat) -> list[AnswerGroup]:
-    """``reccots``, rows (row_key, prompt_body, label) RecCoT by RecCoT, as token ids.
+def answer_groups(reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset | None = None) -> list[AnswerGroup]:
+    """``reccots``, rows (row_key, prompt_body, label) RecCoT by RecCoT, as token ids; where V has an offset, with it.
 
-    Prompts too long for the context of ``chat`` are left out, and RecCoTs of which no prompt is left.
+    With one the rows have ``offset.COUNTS``, too. Prompts too long for the context of ``chat`` are left out, and
+    RecCoTs of which no prompt is left.
     """
     yes, no = chat.answers.tokens
     groups = []
     for rows in reccots:
         prompts = [chat.ids(Request("", row["prompt_body"], "", 0)) for row in rows]
         fitting = [i for i, ids in enumerate(prompts) if chat.fault(ids) is None]
-        if fitting:
+        if not fitting:
+            continue
+        read, key = [prompts[i] for i in fitting], rows[0]["row_key"]
+        if offset is None:
             answers = [yes if rows[i]["label"] else no for i in fitting]
-            groups.append(answer_group(rows[0]["row_key"], [prompts[i] for i in fitting], answers))
+            groups.append(answer_group(key, read, answers))
+        else:
+            offsets = [offset.log_odds(rows[i]) for i in fitting]
+            groups.append(offset_group(key, read, [rows[i]["label"] for i in fitting], (yes, no), offsets))
     return groups

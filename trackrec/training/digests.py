@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from trackrec.feedback.offset import COUNTS
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings
 from trackrec.tables.lake import Row
 
@@ -30,15 +31,19 @@ def rec_tuning_digest(
     settings: RecTuningSettings,
     template_version: str,
     rows: Sequence[Row],
+    strength: float | None = None,
 ) -> str:
-    """The name of a Rec-tuning of V's base on rows of ``rec_tuning`` (row_key, item_id, label).
+    """The name of a Rec-tuning of ``base_version``, V's base or an earlier V, on rows of ``rec_tuning``.
+
+    ``rows``: row_key, item_id, label; where V has an offset, its ``strength`` and the rows' ``offset.COUNTS``, too.
 
     The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart. So are the
     settings of which rows they are: the rows themselves are in.
     """
     training = settings.model_dump(mode="json", exclude={"candidates", "also", "start"})
     examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
-    return _digest([base_version, dtype, answers, training, template_version, examples])
+    offset = [] if strength is None else [strength, [[row[name] for name in COUNTS] for row in rows]]
+    return _digest([base_version, dtype, answers, training, template_version, examples, *offset])
 
 
 def distillation_digest(

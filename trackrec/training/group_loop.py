@@ -106,10 +106,12 @@ def train_adapter(
     settings: GroupTrainingSettings,
     folder: Path,
     train_in_place: Callable[[Any, Path], object],
+    beside: Sequence[str] = (),
 ) -> Path:
     """The adapter in ``folder``; where there is none, ``start``'s own or a new one is trained and saved there.
 
-    ``train_in_place`` takes the model and the folder of its checkpoints.
+    ``train_in_place`` takes the model and the folder of its checkpoints, in which it may leave files that belong to the
+    adapter: ``beside`` names those.
     """
     from trackrec.models.lora import trainable
 
@@ -121,7 +123,8 @@ def train_adapter(
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             model.train()  # it is done in training only; there is no dropout
         train_in_place(model, folder / "training")
-        save_adapter(model, adapter, source=base.source, version=base.version)
+        files = [folder / "training" / name for name in beside]
+        save_adapter(model, adapter, source=base.source, version=base.version, files=files)
     Checkpoints(folder / "training").drop()
     return adapter
 

@@ -20,7 +20,7 @@ class FeedbackSettings(Section):
     holdout_share: float = Field(0.1, gt=0, lt=1)  # last part of the alignment window: chooses, never teaches
     validator_share: float = Field(0.5, gt=0, lt=1)  # of the users: V is tuned on them, G judged on the others
     cross_fit: bool = True  # a second V, validator.counterpart, is tuned on the others: all are judged
-    # What V's prompt shows of a user: the RecCoT in place of the history it was written from, the history alone, or both
+    # What V's prompt shows of a user: the RecCoT in place of the history it was written from, that history, or both
     # (the history then says all that the RecCoT says, and candidates hardly move V).
     validator_reads: Literal["reccot", "history", "both"] = "reccot"
     offset: Literal["fixed", "none"] = "fixed"  # fixed: V's log-odds begin at those of the user's and the item's shares

@@ -1,0 +1,167 @@
+"""Where V starts: the log-odds that the user's and the item's shares of likes give alone, fitted once and then fixed.
+
+offset = user · logit(user's share) + item · logit(item's share) + constant, where a share is that of the events known
+before the snapshot, shrunk towards the overall share. V's log-odds are those of its LLM, less what the untuned LLM says
+on average, plus this offset (docs/decisions/0011). So V begins at the floor that it must beat, and learns the rest.
+Spark only where events are counted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trackrec.runtime.errors import BadInputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+OFFSET_FILE = "trackrec-offset.json"  # in the folder of V's adapter, whose version covers it
+COUNTS = ("user_liked", "user_events", "item_liked", "item_events")  # columns: what was known before as_of
+# Events at the overall share that each share is shrunk by.
+STRENGTH = 5.0
+_STEPS = 50  # of Newton's method, which needs about six
+_ENOUGH = 1e-9  # the largest change of a coefficient at which it ends
+
+
+@dataclass(frozen=True)
+class Offset:
+    """The coefficients, and what they belong to.
+
+    ``share`` and ``strength``: the overall share that shares are shrunk towards, and by how many events at it;
+    ``base``: mean log-odds (nats) of the LLM that tuning began with, which V's answers are counted from; ``fold``: of
+    the users whose events they were fitted on.
+    """
+
+    user: float
+    item: float
+    constant: float
+    share: float
+    strength: float = STRENGTH
+    base: float = 0.0
+    fold: int = 0
+
+    def log_odds(self, counts: Mapping[str, Any]) -> float:
+        """The offset, nats, of an event with these ``COUNTS``."""
+        user, item = _logits(counts, self.share, self.strength)
+        return self.user * user + self.item * item + self.constant
+
+    def save(self, path: Path) -> None:
+        """Write the coefficients to ``path`` as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def saved_offset(path: Path) -> Offset | None:
+    """The coefficients in ``path``; None where there is no such file. BadInputError where it holds something else."""
+    if not path.is_file():
+        return None
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Offset(**{name: int(value) if name == "fold" else float(value) for name, value in stored.items()})
+    except (ValueError, TypeError, AttributeError):
+        raise BadInputError(f"{path} holds no coefficients of an offset.", "Tune V again, or restore it.") from None
+
+
+def fit_offset(rows: Iterable[Mapping[str, Any]], fold: int = 0) -> Offset:
+    """Coefficients by logistic regression of ``label`` on the two logits; ``rows``: label and ``COUNTS``.
+
+    A penalty of one event pulls user and item towards 1, where the two shares count as independent evidence: with few
+    rows, or shares that are all alike, the fit stays there. Raises BadInputError without rows of both labels.
+    """
+    import numpy as np
+
+    events = list(rows)
+    label = np.array([row["label"] for row in events], dtype=float)
+    if not 0 < label.sum() < len(label):
+        raise BadInputError(
+            f"an offset cannot be fitted: all {len(label)} rows have one label.",
+            "Look at source.like_threshold, show V more users (feedback.validator_share), or set feedback.offset=none.",
+        )
+    share = float(label.mean())
+    x = np.array([[*_logits(row, share, STRENGTH), 1.0] for row in events])
+    prior, penalty = np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0])
+
+    def loss(weights: Any) -> float:
+        pulled = penalty @ (weights - prior) ** 2 / 2
+        return float(np.logaddexp(0, np.where(label == 1, -1, 1) * (x @ weights)).sum() + pulled)
+
+    weights = np.array([0.0, 0.0, math.log(share / (1 - share))])
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-(x @ weights)))
+        gradient = x.T @ (p - label) + penalty * (weights - prior)
+        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty), gradient)
+        while loss(weights - step) > loss(weights) and float(np.abs(step).max()) > _ENOUGH:
+            step = step / 2  # far from the least loss a whole step of Newton's goes too far
+        weights = weights - step
+        if float(np.abs(step).max()) <= _ENOUGH:
+            break
+    return Offset(*(float(weight) for weight in weights), share=share, fold=fold)
+
+
+def with_counts(events: DataFrame, samples: DataFrame) -> DataFrame:
+    """``events`` (user_id, as_of, item_id, …) with ``COUNTS``, bigint: what the user, and everybody of the item, did.
+
+    Counted are events of the alignment window that were known strictly before as_of: neither the label of the event
+    itself nor a later one. ``samples``: user_id, item_id, known_time, label, window.
+    """
+    known = samples.where("window = 'alignment'")
+    for key, name in (("user_id", "user"), ("item_id", "item")):
+        events = _with_earlier(events, known, key, name)
+    return events
+
+
+def with_offset(requests: DataFrame, samples: DataFrame, coefficients: Offset) -> DataFrame:
+    """``requests`` (user_id, as_of, item_id, …) with column ``offset``: the log-odds (nats) of the offset alone.
+
+    ``samples`` as for ``with_counts``.
+    """
+    user, item = (_logit_column(name, coefficients) for name in ("user", "item"))
+    offset = user * coefficients.user + item * coefficients.item + coefficients.constant
+    return with_counts(requests, samples).withColumn("offset", offset).drop(*COUNTS)
+
+
+def _logits(counts: Mapping[str, Any], share: float, strength: float) -> tuple[float, float]:
+    user, item = (
+        math.log(counts[f"{name}_liked"] + strength * share)
+        - math.log(counts[f"{name}_events"] - counts[f"{name}_liked"] + strength * (1 - share))
+        for name in ("user", "item")
+    )
+    return user, item
+
+
+def _logit_column(name: str, offset: Offset) -> Column:
+    """``_logits`` of ``name`` in Spark."""
+    from pyspark.sql import functions as F
+
+    liked, events = F.col(f"{name}_liked"), F.col(f"{name}_events")
+    not_liked = events - liked + offset.strength * (1 - offset.share)
+    return F.log(liked + offset.strength * offset.share) - F.log(not_liked)
+
+
+def _with_earlier(events: DataFrame, known: DataFrame, key: str, name: str) -> DataFrame:
+    """``events`` with <name>_liked and <name>_events: the rows of ``known`` of their ``key`` before their as_of.
+
+    Both are sorted together by time and summed up once: joined by a condition on time, every event would meet every
+    earlier one.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    asked = events.select(key, F.col("as_of").alias("time")).distinct()
+    marks = asked.select(key, "time", F.lit(0).alias("counts"), F.lit(0).alias("liked")).unionByName(
+        known.select(key, F.col("known_time").alias("time"), F.lit(1).alias("counts"), F.col("label").alias("liked"))
+    )
+    # At one instant what is asked stands before what happened: strictly before.
+    earlier = Window.partitionBy(key).orderBy("time", "counts").rowsBetween(Window.unboundedPreceding, 0)
+    summed = marks.withColumns({f"{name}_{part}": F.sum(column).over(earlier) for part, column in _PARTS.items()})
+    totals = summed.where("counts = 0").select(
+        key, F.col("time").alias("as_of"), *(f"{name}_{part}" for part in _PARTS)
+    )
+    return events.join(totals, [key, "as_of"])
+
+
+_PARTS = {"liked": "liked", "events": "counts"}
