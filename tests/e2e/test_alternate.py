@@ -45,11 +45,11 @@ def looped(spark, tmp_path_factory):
     conf = write_conf(
         folder,
         histories={"every_n": 3},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "cross_fit": False},
         models=str(folder / "models"),
         distill={"share": 1.0, "max_examples": 2, "batch_size": 2} | LORA,
         align={"batch_size": 2, "checkpoint_steps": 1} | LORA,
-        tune={"max_examples": 4, "next_events": 2, "batch_size": 1, "checkpoint_steps": 1} | LORA,
+        tune={"max_examples": 4, "next_events": 2, "candidates": 0, "batch_size": 1, "checkpoint_steps": 1} | LORA,
         loop={"rounds": 1, "holdout_samples": 12},
     )
     write_csv(folder / "log.csv", log_rows(users=8))

@@ -1,14 +1,22 @@
 """V's judgements and its training rows follow the present settings and sources: what is stale teaches nobody."""
 
 import csv
+import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from tests.e2e.logs import log_rows, write_conf, write_csv
+from trackrec.feedback.offset import OFFSET_FILE, Offset
 from trackrec.feedback.user_split import in_share
+from trackrec.feedback.validator import judges_of
+from trackrec.feedback.writers import tuning_writers
+from trackrec.models.adapters import BASE
+from trackrec.models.resolve import resolve
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings_files import load_settings
@@ -23,6 +31,7 @@ pytestmark = pytest.mark.spark
 
 TABLES = ("validations", "preferences", "rec_tuning")
 TARGET = "<<<Corrected ("  # how V's prompt names an item of this title
+ONE_V = {"cross_fit": False, "offset": "none"}  # one that nobody tuned
 CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
 
 
@@ -38,8 +47,8 @@ def judged_once(spark, tmp_path_factory):
     write_conf(
         folder,
         histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "min_gap": 0},
-        tune={"next_events": 2},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "min_gap": 0} | ONE_V,
+        tune={"next_events": 2, "candidates": 0},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
     run = run_of(folder, *CANDIDATES)
@@ -204,3 +213,105 @@ def test_faults_that_pass_are_counted_and_asked_again_lasting_ones_are_quarantin
     commit_answers(run_of(folder), Warehouse(spark, f"{folder}/warehouse"), stage, answers)
     assert stage.counts == {"rows": 1, "quarantined": 1, "failed": 1}
     assert [r["reason"] for r in rows_of(spark, folder, "quarantine")] == ["prompt_too_long"]
+
+
+def fold(user):
+    return 0 if in_share(user, 0.5) else 1
+
+
+CROSS_FIT = "feedback.cross_fit=true"
+
+
+def adapters(folder, settings, *offsets):
+    """Two V's over the settings' base, whose adapters differ in their coefficients alone; their flags."""
+    base = resolve(settings.generator.model, settings.cache_dir())
+    places = []
+    for i, offset in enumerate(offsets):
+        place = folder / f"v{i}"
+        place.mkdir()
+        (place / BASE).write_text(json.dumps({"source": base.source, "version": base.version}))
+        (place / "adapter_model.safetensors").write_bytes(b"")
+        if offset is not None:
+            offset.save(place / OFFSET_FILE)
+        places.append(f"adapter:{place}")
+    names = ("validator.model.source", "validator.counterpart.source")
+    flags = [f"{name}={place}" for name, place in zip(names, places, strict=False)]
+    return ["feedback.offset=fixed", "validator.engine=scripted", *flags]
+
+
+def test_with_cross_fit_everybody_is_judged_by_the_v_of_the_other_users(spark, folder):
+    first = Offset(user=1.0, item=0.5, constant=0.1, share=0.6, base=0.25)
+    second = replace(first, item=0.7, fold=1)
+    flags = [CROSS_FIT, *adapters(folder, run_of(folder).settings, first, second)]
+    everybody = {row["user_id"] for row in rows_of(spark, folder, "reccots")}
+    of_one = len(rows_of(spark, folder, "validations"))
+    assert judge_again(spark, folder, *flags)["rows"] > of_one
+    judges = {f: v.version for f, v in judges_of(run_of(folder, *flags).settings).items()}
+    assert "+offset+" in judges[0] != judges[1]
+    scored = [row for row in rows_of(spark, folder, "validations") if row["offset"] is not None]
+    assert {row["user_id"] for row in scored} == everybody
+    assert {fold(user) for user in everybody} == {0, 1}
+    for table in (scored, [r for r in rows_of(spark, folder, "preferences") if "+offset+" in r["validator_version"]]):
+        assert table
+        assert all(row["validator_version"] == judges[fold(row["user_id"])] for row in table)
+    counts = judge_again(spark, folder, *flags)
+    assert (counts["rows"], counts["preferences"]) == (0, 0)
+
+
+def test_what_the_llm_said_less_its_mean_and_the_offset_are_the_judgement(spark, folder):
+    llm = {r["question_key"]: r["log_odds"] for r in rows_of(spark, folder, "validations")}
+    offset = Offset(user=1.0, item=0.5, constant=0.1, share=0.6, base=0.25)
+    judge_again(spark, folder, *adapters(folder, run_of(folder).settings, offset))
+    scored = [row for row in rows_of(spark, folder, "validations") if row["offset"] is not None]
+    assert {row["question_key"] for row in scored} == set(llm)
+    for row in scored:
+        assert row["log_odds"] == pytest.approx(llm[row["question_key"]] - 0.25 + row["offset"])
+    assert len({row["offset"] for row in scored}) > 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "offsets", "said"),
+    [
+        ([CROSS_FIT], [Offset(1, 1, 0, 0.5)], "validator.counterpart names none"),
+        ([], [None], "has no offset"),
+        ([], [], "has no offset"),
+        (
+            [CROSS_FIT],
+            [Offset(1, 1, 0, 0.5), Offset(1, 1, 0, 0.5)],
+            "validator.counterpart names a V that was tuned on",
+        ),
+        ([CROSS_FIT], [Offset(1, 1, 0, 0.5, fold=1), None], "validator.model names a V that was tuned on fold 1"),
+    ],
+)
+def test_a_v_that_is_not_what_the_settings_say_is_bad_input(spark, folder, flags, offsets, said):
+    settings = run_of(folder).settings
+    with pytest.raises(BadInputError, match=said):
+        judge_again(spark, folder, *flags, *adapters(folder, settings, *offsets))
+
+
+def test_each_fold_has_rows_of_its_own_users_and_the_other_fold_keeps_its(spark, folder):
+    before = rows_of(spark, folder, "rec_tuning")
+    run = run_of(folder, *CANDIDATES, CROSS_FIT)
+    tables = Warehouse(spark, run.settings.warehouse)
+    assert build_rec_tuning(run, tables, fold=1).counts["rows"] > 0
+    after = rows_of(spark, folder, "rec_tuning")
+    assert {row["fold"] for row in after} == {0, 1}
+    assert all(row["fold"] == fold(row["user_id"]) for row in after)
+    assert sorted((row for row in after if row["fold"] == 0), key=str) == sorted(before, key=str)
+    assert build_rec_tuning(run, tables, fold=1).counts["rows"] == 0
+
+
+def test_v_is_tuned_on_candidates_and_on_further_generators_of_the_same_users(spark, folder):
+    run = run_of(folder, "tune.candidates=2", "generator.sampling.frequency_penalty=0.4")
+    tables = Warehouse(spark, run.settings.warehouse)
+    with pytest.raises(BadInputError, match=r"holds 0 RecCoTs .* tune.candidates asks for them"):
+        build_rec_tuning(run, tables)
+    for writer in tuning_writers(run.settings):
+        generate_reccots(run.with_settings(writer), tables)
+    assert build_rec_tuning(run, tables).counts["rows"] > 0
+    taught = [row for row in rows_of(spark, folder, "rec_tuning") if '"n":3' not in row["sampling"]]
+    events = [(row["user_id"], row["item_id"], row["event_time"], row["as_of"]) for row in taught]
+    assert {events.count(event) for event in events} == {3}, "the served text and two candidates"
+    assert {json.loads(row["sampling"])["temperature"] for row in taught} == {0.0, 1.0}
+    also = run_of(folder, "tune.candidates=0", "tune.also=[path:elsewhere]")
+    assert [w.generator.model.source for w in tuning_writers(also.settings)][1:] == ["path:elsewhere"]

@@ -1,5 +1,6 @@
 """Which events a candidate is judged on, and what V reads."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -136,13 +137,29 @@ def test_another_title_or_reccot_is_another_question(spark):
 
 
 def test_answers_to_other_questions_and_of_other_versions_do_not_count_and_the_label_is_the_requests(spark):
-    stored = (
-        requests_about(spark).withColumn("label", F.lit(0)).selectExpr("*", "'v1' AS validator_version", "0.9 AS p_yes")
-    )
-    (row,) = answered(requests_about(spark), stored, "v1").collect()
-    assert (row.row_key, row.label) == ("r1", 1)
-    assert answered(requests_about(spark), stored, "v2").isEmpty()
-    assert answered(requests_about(spark, title="Ronin (1998)"), stored, "v1").isEmpty()
+    stored = judged(spark).withColumn("label", F.lit(0))
+    asked = offset_by(requests_about(spark), None)
+    (row,) = answered(asked, stored, "v1").collect()
+    assert (row.row_key, row.label, row.log_odds) == ("r1", 1, 0.5)
+    assert row.p_yes == pytest.approx(1 / (1 + math.exp(-0.5)))
+    assert answered(asked, stored, "v2").isEmpty()
+    assert answered(offset_by(requests_about(spark, title="Ronin (1998)"), None), stored, "v1").isEmpty()
+
+
+def offset_by(requests, offset):
+    return requests.withColumn("offset", F.lit(offset).cast("double"))
+
+
+def judged(spark, offset=None):
+    """V's answer to the request, log-odds .5 with what stands for the offset in them."""
+    return offset_by(requests_about(spark), offset).selectExpr("*", "'v1' AS validator_version", "0.5D AS log_odds")
+
+
+def test_an_offset_that_was_counted_anew_moves_the_answer_and_asks_nothing(spark):
+    (row,) = answered(offset_by(requests_about(spark), 0.3), judged(spark, offset=-0.2), "v1").collect()
+    assert row.log_odds == pytest.approx(1.0)
+    assert row.p_yes == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert unscored(requests_about(spark), judged(spark, offset=-0.2), "v1").isEmpty()
 
 
 def test_changed_words_are_another_version():
