@@ -30,6 +30,7 @@ from trackrec.feedback import metrics
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.validator import validator_settings
+from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
@@ -123,7 +124,7 @@ def _rows(settings: Settings, examples: int, events: int, sets: Sequence[str]) -
     named = {row["item_id"]: (row["title"], row["attributes"] or ()) for row in titles.collect()}
     spark.stop()
     template, lake = template_of(settings.prompt, settings.histories), Lake(settings.warehouse)
-    columns = ["user_id", "as_of", "prompt_key", "prompt_body", "liked", "disliked", "tallies", "n_liked", "n_events"]
+    columns = ["user_id", "as_of", "prompt_key", "prompt_body", "n_liked", "n_events", *SHARES]
     histories = lake.read_columns("user_histories", columns).to_pylist()
     texts = StatisticsTeacher(template).write(histories)
     snapshots = {(one.history["user_id"], one.history["as_of"]): (one.history, one.text) for one in texts}
