@@ -16,6 +16,7 @@ def write_feedback(spark, folder):
     """The settings, the log and the tables of candidates and their judgements; returns the settings file."""
     conf = write_conf(
         folder,
+        prompt={"template": "preference_v1"},
         histories={"every_n": 3, "windows": ["alignment"]},
         feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "cross_fit": False, "offset": "none"},
         tune={"candidates": 0},
@@ -29,7 +30,7 @@ def write_feedback(spark, folder):
 def night(spark, tmp_path_factory):
     """(folder, what the same night again printed)."""
     folder = tmp_path_factory.mktemp("night")
-    conf = write_conf(folder, histories=NIGHT)
+    conf = write_conf(folder, prompt={"template": "preference_v1"}, histories=NIGHT)
     write_csv(folder / "log.csv", log_rows(users=2, events=9))
     write_previous_warehouse(spark, "night", folder / "warehouse")
     before = {table: rows(folder, table) for table in ("reccots", "reccot_embeddings", "reccot_vectors")}

@@ -52,6 +52,19 @@ def test_it_learns_writes_an_adapter_once_and_the_same_seed_gives_the_same_bytes
     assert not list(tmp_path.glob("*scratch*"))
 
 
+def test_by_length_a_step_takes_examples_of_one_length(smollm2, tmp_path):
+    of_length = {n: Example(tuple(range(1000, 1000 + n)), (28, 400 + n, 2)) for n in (5, 60)}
+    still = SETTINGS.model_copy(update={"learning_rate": 1e-12})
+    losses = {}
+    for name, examples in {"5": [5, 5], "60": [60, 60], "mixed": [5, 60] * 4}.items():
+        steps = []
+        stage, rows = Stage("test", [steps.append]), [of_length[n] for n in examples]
+        fine_tune(smollm2, rows, still, tmp_path / name, dtype="float32", stage=stage, by_length=True)
+        losses[name] = [step.figures["loss"] for step in steps]
+    assert losses["5"] != pytest.approx(losses["60"], rel=0.1), "lengths that a step's loss tells apart"
+    assert sorted(losses["mixed"]) == pytest.approx(sorted([*losses["5"] * 2, *losses["60"] * 2]), rel=1e-3)
+
+
 def test_no_examples_are_bad_input(smollm2, tmp_path):
     with pytest.raises(BadInputError, match="no examples to tune on"):
         fine_tune(smollm2, [], SETTINGS, tmp_path / "adapter", dtype="float32", stage=SILENT)

@@ -98,6 +98,7 @@ class DistillSettings(TrainingSettings):
     endpoint: EndpointSettings | None = None  # of the openai teacher
     share: float = Field(0.05, gt=0, le=1)  # of the users
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
+    by_length: bool = False  # a step takes examples of like length: less padding to read, the order less random
     learning_rate: float = Field(1e-3, gt=0)
 
 
