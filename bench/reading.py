@@ -30,7 +30,7 @@ from trackrec.runtime.settings import RecTuningSettings, Settings
 from trackrec.runtime.settings_files import load_settings
 
 _CONF = "conf/loop.yaml"
-_EVERY = 10  # events between two snapshots
+_EVERY = 20  # events between two snapshots: of most only one history is read for a held user's events
 _FEW_USERS = 300  # of 943
 Floors = Mapping[str, Sequence[float]]  # name → log-odds of each held row
 
@@ -68,9 +68,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=12, help="next events of a RecCoT that V is tuned on")
     parser.add_argument("--holdout", type=int, default=1000, help="events")
     parser.add_argument("--each", type=int, default=10, help="events of each user of the hold-out")
-    parser.add_argument("--holdout-share", type=float, default=0.3, help="of the alignment window; of a tenth 30 users")
+    parser.add_argument("--holdout-share", type=float, default=0.35, help="of the alignment window")
     parser.add_argument("--learning-rate", type=float, default=RecTuningSettings().learning_rate)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", default="float32", help="of V's weights; in bfloat16 its logits step by .125")
     parser.add_argument("--only", nargs="+", choices=list(WAYS))
     parser.add_argument("--model", choices=("base", "real"), default="base", help="real: conf/real.yaml's, not tuned")
     parser.add_argument("--reads", choices=("reccot", "both"), default="reccot", help="what the real model is shown")
@@ -86,6 +87,7 @@ def _sets(args: argparse.Namespace) -> list[str]:
         f"warehouse={place}", f"log={place}.log", f"histories.max_users={users}", f"histories.every_n={_EVERY}",
         "histories.windows=[alignment]", f"tune.next_events={args.events}", f"tune.learning_rate={args.learning_rate}",
         f"feedback.holdout_share={args.holdout_share}", "prompt.template=preference_v2",
+        f"generator.dtype={args.dtype}", f"generator.threads={args.threads}",
     ]  # fmt: skip
 
 
@@ -116,8 +118,8 @@ def _real(
 def _tuned(
     args: argparse.Namespace, real: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
 ) -> dict[str, Any]:
-    """The real model tuned with all remedies, in float32: in bfloat16 logits step by .125."""
-    sets = [*_sets(args), f"generator.model.source={real.generator.model.source}", f"generator.threads={args.threads}"]
+    """The real model tuned with all remedies."""
+    sets = [*_sets(args), f"generator.model.source={real.generator.model.source}"]
     name = "all together" if args.reads == "reccot" else "all together, and the history"
     return _figures(measured(name, load_settings(_CONF, sets), rows, offset, args.tune_real, folder), rows, floor)
 
