@@ -16,6 +16,7 @@ from trackrec.ctr.as_of import counts_before
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
@@ -69,7 +70,14 @@ def read_rows(settings: Settings, conf: str, sets: Sequence[str], *, train: int,
     earlier, later = _halves(samples, _rows(samples, histories, titles), start)
     taught = {row.user for row in earlier}
     held = balanced([row for row in later if row.user not in taught], users, each)
-    return Rows(tuple(flat(snapshots(earlier, settings.tune.next_events))[:train]), tuple(held))
+    tuned = flat(snapshots(earlier, settings.tune.next_events))[:train]
+    if len(tuned) < train or len(held) < users * each:
+        raise BadInputError(
+            f"the log has {len(tuned)} of {train} events to tune on, and of {users} users {len(held) // each} with "
+            f"{each} events to hold out.",
+            "Ask for fewer (--more-examples, --holdout), or move --holdout-share.",
+        )
+    return Rows(tuple(tuned), tuple(held))
 
 
 def snapshots(rows: Iterable[Row], most: int | None = None) -> list[list[Row]]:
