@@ -71,12 +71,10 @@ def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
         assert digest == "4c2f5e2760da5896"
 
 
-def test_another_order_of_the_examples_is_another_distillation():
-    names = {
-        distillation_digest("base@0", "float32", DistillSettings(by_length=by_length), "t@0", ["p0"], ["Heat."])
-        for by_length in (False, True)
-    }
-    assert len(names) == 2
+def test_another_order_of_the_examples_or_other_products_are_another_distillation():
+    ways = (DistillSettings(), DistillSettings(by_length=True), DistillSettings(bfloat16_products=True))
+    names = {distillation_digest("base@0", "float32", way, "t@0", ["p0"], ["Heat."]) for way in ways}
+    assert len(names) == len(ways)
 
 
 @pytest.fixture

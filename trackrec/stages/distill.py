@@ -51,15 +51,7 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
             base.version, generator.dtype, settings.distill, template.version, keys, [texts[key] for key in keys]
         )
         folder = Path(settings.models).resolve() / "generator" / digest / "adapter"
-        metrics = fine_tune(
-            base,
-            examples,
-            settings.distill,
-            folder,
-            dtype=generator.dtype,
-            stage=stage,
-            by_length=settings.distill.by_length,
-        )
+        metrics = fine_tune(base, examples, settings.distill, folder, dtype=generator.dtype, stage=stage)
         metrics["users"] = len({row["user_id"] for row in histories})
         data = {name: tables.open(name).version() for name in ("user_histories", "teacher_reccots")}
         trained = TrainedVersion(f"adapter:{folder}", base.version, data, metrics)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import BadInputError, TrackrecError
 from trackrec.runtime.events import Stage
-from trackrec.runtime.settings import TrainingSettings
+from trackrec.runtime.settings import DistillSettings
 
 _IGNORED = -100  # a label that no loss is taken on
 
@@ -36,27 +37,25 @@ class Example:
 def fine_tune(
     model: Model,
     examples: Sequence[Example],
-    settings: TrainingSettings,
+    settings: DistillSettings,
     folder: Path,
     *,
     dtype: str,
     stage: Stage,
-    by_length: bool = False,
 ) -> dict[str, float]:
     """Train ``model``'s adapter, or a new one, and write it to ``folder``; returns examples, steps, first, last loss.
 
     Every step is reported to ``stage``. What is there already is not trained again. A killed training starts anew: it
-    has no state but the seed. ``by_length``: a step takes examples of like length, which leaves less padding to read;
-    the seed still decides the order. Raises BadInputError without examples, TrackrecError where the trainer lost a row
-    or a loss is no number.
+    has no state but the seed. Raises BadInputError without examples, TrackrecError where the trainer lost a row or a
+    loss is no number.
     """
     if not examples:
         raise BadInputError("there are no examples to tune on.", "Look at the shares under distill and feedback.")
     losses = folder.with_name(f"{folder.name}-losses.txt")
     if not folder.is_dir():
         scratch = folder.with_name(f"{folder.name}-scratch")
-        arguments = _arguments(settings, scratch, by_length=by_length)
-        trained, step_losses = _train(model, examples, settings, arguments, dtype, stage)
+        with _products(bfloat16=settings.bfloat16_products):
+            trained, step_losses = _train(model, examples, settings, _arguments(settings, scratch), dtype, stage)
         shutil.rmtree(scratch, ignore_errors=True)
         losses.write_text("\n".join(map(str, step_losses)))
         base = base_model(model)
@@ -65,10 +64,23 @@ def fine_tune(
     return {"examples": len(examples), "steps": len(steps), "first_loss": steps[0], "last_loss": steps[-1]}
 
 
+@contextmanager
+def _products(*, bfloat16: bool) -> Iterator[None]:
+    """Products of float32 matrices in bfloat16, summed in float32, where the processor has instructions for it."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if bfloat16 else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def _train(
     model: Model,
     examples: Sequence[Example],
-    settings: TrainingSettings,
+    settings: DistillSettings,
     arguments: Any,
     dtype: str,
     stage: Stage,
@@ -97,7 +109,7 @@ def _train(
     return trainer.model, [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
-def _arguments(settings: TrainingSettings, scratch: Path, *, by_length: bool) -> Any:
+def _arguments(settings: DistillSettings, scratch: Path) -> Any:
     import torch
     from trl.trainer.sft_config import SFTConfig
 
@@ -105,7 +117,7 @@ def _arguments(settings: TrainingSettings, scratch: Path, *, by_length: bool) ->
         output_dir=str(scratch),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
-        train_sampling_strategy="group_by_length" if by_length else "random",
+        train_sampling_strategy="group_by_length" if settings.by_length else "random",
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=settings.warmup,  # below 1: a share of all steps

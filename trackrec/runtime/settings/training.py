@@ -99,6 +99,8 @@ class DistillSettings(TrainingSettings):
     share: float = Field(0.05, gt=0, le=1)  # of the users
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
     by_length: bool = False  # a step takes examples of like length: less padding to read, the order less random
+    # Of float32 matrices, summed in float32; without AMX or AVX512_BF16 (CPU) it changes nothing.
+    bfloat16_products: bool = False
     learning_rate: float = Field(1e-3, gt=0)
 
 
