@@ -88,7 +88,7 @@ bench-headroom: install ## where a gain could still come from: what plain's erro
 bench-results: install ## the tables of docs/results.md out of stored runs (seconds, after the jobs of these settings)
 	$(BIN)/python -m bench.results conf/gain.yaml conf/real.yaml conf/ml1m.yaml
 
-bench-reading: install ## whether V reads RecCoTs at all, tuned in six ways (40 minutes)
+bench-reading: install ## whether V reads RecCoTs: every remedy alone and all together (45 minutes)
 	$(BIN)/python -m bench.reading
 
 bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)

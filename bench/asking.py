@@ -8,15 +8,14 @@ from trackrec.engines.interface import Engine, Finished, Request
 from trackrec.feedback.templates import ValidatorTemplate
 
 
-def prompt_of(words: ValidatorTemplate, body: str, reccot: str, item: str, *, question_last: bool = True) -> str:
-    """What ``question_body(words)`` renders in Spark from G's prompt body, a RecCoT and an item; or a variant of it."""
+def prompt_of(words: ValidatorTemplate, body: str, reccot: str, item: str) -> str:
+    """What ``question_body(words)`` renders in Spark from G's prompt body, a RecCoT and an item."""
     facts = body.removesuffix(f"\n{words.facts.question_text}")
     introduced = words.lead if words.reads == "reccot" else words.analysis
     read = f"{introduced}\n<<<\n{reccot}\n>>>"
     shown = {"reccot": [read], "history": [facts], "both": [facts, read]}[words.reads]
     target = f"{words.target.format(items=words.facts.item_noun)}{item}>>>"
-    ending = [target, words.question] if question_last else [words.question, target]
-    return "\n".join([*shown, *ending])
+    return "\n".join([*shown, target, words.question])
 
 
 def answered(engine: Engine, requests: Iterable[Request]) -> list[Finished]:

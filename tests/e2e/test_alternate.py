@@ -49,6 +49,7 @@ def looped(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("looped")
     conf = write_conf(
         folder,
+        prompt={"template": "preference_v2"},
         histories={"every_n": 3},
         feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2} | AGREEMENT,
         models=str(folder / "models"),
@@ -274,7 +275,7 @@ def test_a_candidate_can_be_made_again_from_its_row(looped):
     for row in drawn:
         spec = EngineSpec(Model("", "", "", "", ""), "scripted", SamplingSettings(**json.loads(row["sampling"])))
         engine = build_engine(spec)
-        engine.submit(Request("", bodies[row["prompt_key"]], "The user is drawn to", row["seed"]))
+        engine.submit(Request("", bodies[row["prompt_key"]], "They liked", row["seed"]))
         done = []
         while not done:
             done = engine.step()
@@ -314,17 +315,18 @@ def test_a_job_run_by_hand_after_the_loop_finds_its_work_done(looped, capsys, jo
     assert {table: rows(folder, table) for table in tables} == before
 
 
-def test_the_teacher_writes_nothing_of_the_hold_out(looped):
+def test_the_teacher_writes_about_users_of_both_halves_and_nothing_of_the_hold_out(looped):
     folder, *_ = looped
     chosen = load_settings(folder / "conf.yaml", ["distill.max_examples=null"])
     template = template_of(chosen.prompt, chosen.histories)
     taught = histories_to_teach(chosen, Lake(chosen.warehouse), template)
     times = [r["event_time"] for r in rows(folder, "samples") if r["window"] == "alignment"]
     assert taught
+    assert {in_share(r["user_id"], 0.5) for r in taught} == {True, False}
     assert max(r["as_of"] for r in taught) < holdout_start_of(times, 0.3)
     texts = rows(folder, "teacher_reccots")
     assert {r["prompt_key"] for r in texts} <= {r["prompt_key"] for r in taught}
-    assert all(r["text"].startswith("The user is drawn to ") for r in texts)
+    assert all(r["text"].startswith("They liked ") for r in texts)
 
 
 def test_the_rounds_are_reported_with_one_history_in_the_words_of_every_g(looped, capsys):
@@ -333,7 +335,7 @@ def test_the_rounds_are_reported_with_one_history_in_the_words_of_every_g(looped
     report = capsys.readouterr().out
     assert "Round 1: V with G_1" in report
     assert re.search(r"of \d+ groups kept", report)
-    assert re.search(r"^G_0  The user is drawn to .*^G_1  The user is drawn to ", report, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^G_0  They liked .*^G_1  They liked ", report, re.MULTILINE | re.DOTALL)
 
 
 def test_rounds_of_a_loop_that_was_never_run_are_bad_input(looped, capsys):

@@ -9,7 +9,7 @@ from trackrec.models.lora import trainable
 from trackrec.models.resolve import resolve_model
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Stage
-from trackrec.runtime.settings import LoraSettings, TrainingSettings
+from trackrec.runtime.settings import DistillSettings, LoraSettings
 from trackrec.training.sft import Example, fine_tune
 
 pytestmark = pytest.mark.engine
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 EXAMPLES = [
     Example(tuple(range(1000, 1000 + length)), (28, 400 + i, 2)) for i, length in enumerate((5, 9, 1030, 7))
 ]  # one longer than the 1,024 tokens at which the trainer cuts by default
-SETTINGS = TrainingSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
+SETTINGS = DistillSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
 
 
 SILENT = Stage("test")
@@ -50,6 +50,28 @@ def test_it_learns_writes_an_adapter_once_and_the_same_seed_gives_the_same_bytes
     one, two = (resolve_model(f"adapter:{tmp_path / name}", settings.cache_dir()) for name in ("one", "two"))
     assert one.version == two.version != smollm2.version
     assert not list(tmp_path.glob("*scratch*"))
+
+
+def test_by_length_a_step_takes_examples_of_one_length(smollm2, tmp_path):
+    of_length = {n: Example(tuple(range(1000, 1000 + n)), (28, 400 + n, 2)) for n in (5, 60)}
+    still = SETTINGS.model_copy(update={"learning_rate": 1e-12, "by_length": True})
+    losses = {}
+    for name, examples in {"5": [5, 5], "60": [60, 60], "mixed": [5, 60] * 4}.items():
+        steps = []
+        stage, rows = Stage("test", [steps.append]), [of_length[n] for n in examples]
+        fine_tune(smollm2, rows, still, tmp_path / name, dtype="float32", stage=stage)
+        losses[name] = [step.figures["loss"] for step in steps]
+    assert losses["5"] != pytest.approx(losses["60"], rel=0.1), "lengths that a step's loss tells apart"
+    assert sorted(losses["mixed"]) == pytest.approx(sorted([*losses["5"] * 2, *losses["60"] * 2]), rel=1e-3)
+
+
+def test_products_in_bfloat16_learn_the_same_and_leave_the_precision_of_others_as_it_was(smollm2, tmp_path):
+    found = {}
+    for fast in (False, True):
+        way = SETTINGS.model_copy(update={"bfloat16_products": fast})
+        found[fast] = fine_tune(smollm2, EXAMPLES[:2], way, tmp_path / str(fast), dtype="float32", stage=SILENT)
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert found[True]["first_loss"] == pytest.approx(found[False]["first_loss"], rel=0.02)
 
 
 def test_no_examples_are_bad_input(smollm2, tmp_path):

@@ -2,9 +2,12 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from tests.oracle import Event, history, shown, snapshot_times, utc
+from trackrec.feedback.questions import question_body
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.snapshots import (
     current_histories,
@@ -175,6 +178,23 @@ def test_the_words_of_the_settings_are_in_the_prompt(spark):
         "In all: bought 15 of 20 films.\n"
         ">>>\nWhich genres?"
     )
+
+
+def test_v_is_not_asked_the_question_of_g_whatever_its_words(spark):
+    words = {"question": "Was mag 🎬 👩‍🚀 an {items}, é oder e\u0301?", "language": "Deutsch"}
+    prompt = PromptSettings(template="preference_v2", item_noun="Filmen", attribute_noun="Genres", **words)
+    template = template_of(prompt, LARGER)
+    events = [event("a", item, n, label) for n, (item, label) in enumerate([*OUTLIVED, *SHOWN])]
+    row = build(spark, events, settings=LARGER, template=template)
+    asked = row.withColumns(
+        {"reccot": F.lit("They like it."), "title": F.lit("Heat"), "attributes": F.array(F.lit("A"))}
+    )
+    body = asked.select("prompt_body", question_body(ValidatorTemplate(template)).alias("asked")).first()
+    assert body.prompt_body.endswith(f"\n{template.question_text}")
+    assert template.question_text.endswith("Answer in Deutsch.")
+    assert "🎬" not in body.asked
+    assert "Answer in" not in body.asked
+    assert "\n>>>\nWhat was concluded about this user" in body.asked, "the fence of the history stays whole"
 
 
 def test_an_item_that_the_catalogue_lacks_is_called_by_its_id(spark):

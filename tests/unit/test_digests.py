@@ -73,11 +73,18 @@ def test_which_reccots_v_is_tuned_on_is_in_its_name_by_the_rows_alone():
 
 def test_a_distillation_keeps_its_name_whoever_the_teacher_is():
     texts = ["The user is drawn to Heat.", "The user is drawn to Babe."]
-    for settings in (DistillSettings(), DistillSettings(teacher="openai")):
+    teachers = [{}, {"teacher": "openai"}, {"teacher": "model", "model": {"source": "path:m"}}]
+    for settings in map(DistillSettings.model_validate, teachers):
         digest = distillation_digest(
             "base@0123456789ab", "float32", settings, "preference_v1@c15c33ad75e8", ["p0", "p1"], texts
         )
         assert digest == "4c2f5e2760da5896"
+
+
+def test_another_order_of_the_examples_or_other_products_are_another_distillation():
+    ways = (DistillSettings(), DistillSettings(by_length=True), DistillSettings(bfloat16_products=True))
+    names = {distillation_digest("base@0", "float32", way, "t@0", ["p0"], ["Heat."]) for way in ways}
+    assert len(names) == len(ways)
 
 
 @pytest.fixture

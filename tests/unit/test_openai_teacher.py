@@ -188,13 +188,13 @@ def test_the_version_changes_with_what_is_asked_and_not_with_how():
     assert len({version(), version(model="n"), version(temperature=1), version(extra_body={"a": 1})}) == 4
 
 
-def test_a_teacher_whose_key_is_not_there_has_the_version_that_it_had_with_it(monkeypatch):
+def test_a_teacher_whose_key_is_not_there_has_the_version_that_it_had_with_it(monkeypatch, tmp_path):
     settings = DistillSettings(teacher="openai", endpoint=EndpointSettings(model="m", base_url="http://x/v1"))
-    version = build_teacher(settings, TEMPLATE).version
+    version = build_teacher(settings, TEMPLATE, tmp_path).version
     monkeypatch.delenv("OPENAI_API_KEY")
-    assert teacher_version(settings, TEMPLATE) == version
+    assert teacher_version(settings, TEMPLATE, tmp_path) == version
     with pytest.raises(BadInputError, match="OPENAI_API_KEY"):
-        build_teacher(settings, TEMPLATE)
+        build_teacher(settings, TEMPLATE, tmp_path)
 
 
 KEY = "sk-0123456789abcdef"

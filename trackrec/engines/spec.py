@@ -9,7 +9,13 @@ from functools import cache
 from typing import Any
 
 from trackrec.models.resolve import Model
-from trackrec.runtime.settings import EngineSettings, GeneratorSettings, SamplingSettings, ValidatorSettings
+from trackrec.runtime.settings import (
+    EngineSettings,
+    GeneratorSettings,
+    SamplingSettings,
+    TeacherModelSettings,
+    ValidatorSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,13 @@ class EngineSpec:
     def for_generator(cls, settings: GeneratorSettings, model: Model, opening: str = "") -> EngineSpec:
         """The spec of G that the settings name; ``opening`` is the template's."""
         return cls(model=model, sampling=settings.sampling, opening=opening, **_shared(settings))
+
+    @classmethod
+    def for_teacher(cls, settings: TeacherModelSettings, model: Model, opening: str) -> EngineSpec:
+        """The spec of a teacher that writes greedily, at most one line; ``opening`` is the template's."""
+        return cls(
+            model=model, sampling=SamplingSettings(max_tokens=settings.max_tokens), opening=opening, **_shared(settings)
+        )
 
     @classmethod
     def for_validator(cls, settings: ValidatorSettings, model: Model) -> EngineSpec:

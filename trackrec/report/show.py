@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from trackrec.histories.shares import COLUMNS, Tally, percent, shares_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
@@ -21,7 +22,7 @@ def reccots(lake: Lake) -> str:
     Raises BadInputError where nothing was published, or a teacher's RecCoTs alone.
     """
     keys = ["user_id", "as_of", "prompt_key"]
-    shown = ["n_events", "n_liked", "liked", "disliked", "tallies"]
+    shown = ["n_events", "n_liked", "liked", "disliked", "tallies", *COLUMNS]
     rows = lake.read_columns("reccot_vectors", [*keys, "reccot", "status", "generator_version"]).to_pylist()
     rows = [row for row in rows if not is_teacher(row["generator_version"])]
     if not rows:
@@ -61,7 +62,6 @@ def tables(lake: Lake) -> str:
 
 
 def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:
-    tallies = "; ".join(f"{t['attribute']} {t['liked']}/{t['disliked']}" for t in history["tallies"])
     cut = " (cut at max_tokens, whole sentences kept)" if row["status"] == "cut" else ""
     return "\n".join(
         [
@@ -69,10 +69,24 @@ def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:
             f"{history['n_liked']} of {history['n_events']} liked",
             _wrapped("  liked     ", "; ".join(history["liked"])),
             _wrapped("  disliked  ", "; ".join(history["disliked"])),
-            _wrapped("  tallies   ", f"{tallies} (liked/disliked)"),
+            *_numbers(history),
             _wrapped("  RecCoT    ", row["reccot"] + cut),
         ]
     )
+
+
+def _numbers(history: dict[str, Any]) -> list[str]:
+    """What stands out, where the prompt showed that; else its tallies."""
+    if history["above"] is None:
+        tallies = "; ".join(f"{t['attribute']} {t['liked']}/{t['disliked']}" for t in history["tallies"])
+        return [_wrapped("  tallies   ", f"{tallies} (liked/disliked)")]
+    shares = shares_of(history)
+    sides = (("  above     ", shares.above), ("  below     ", shares.below))
+    return [_wrapped(label, "; ".join(map(_counted, side)) or "none") for label, side in sides]
+
+
+def _counted(tally: Tally) -> str:
+    return f"{tally.attribute} {percent(tally.liked, tally.total)} % ({tally.liked} of {tally.total})"
 
 
 def _wrapped(label: str, text: str) -> str:

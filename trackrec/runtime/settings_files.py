@@ -99,6 +99,9 @@ def _with_places_beside(folder: Path, settings: Settings) -> Settings:
         section = getattr(settings, name)
         if section is not None:
             update[name] = section.model_copy(update={"model": _model_beside(folder, section.model)})
+    if settings.distill.model is not None:
+        teacher = _model_beside(folder, settings.distill.model)
+        update["distill"] = settings.distill.model_copy(update={"model": teacher})
     return settings.model_copy(update=update)
 
 

@@ -168,4 +168,4 @@ def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     generator, validator = (resolve(model, settings.cache_dir()).version for model in models)
     data |= {"generator": generator, "validator": validator}
     distilled = begins_distilled(settings.generator.model.source, settings.loop.distill)
-    return data | ({"teacher": teacher_version(settings.distill, template)} if distilled else {})
+    return data | ({"teacher": teacher_version(settings.distill, template, settings.cache_dir())} if distilled else {})

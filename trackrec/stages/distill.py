@@ -40,7 +40,9 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         base = resolve(generator.model, settings.cache_dir())
         template = template_of(settings.prompt, settings.histories)
         histories = histories_to_teach(settings, tables, template)
-        texts = teacher_texts(run, tables, stage, histories, build_teacher(settings.distill, template))
+        teacher = build_teacher(settings.distill, template, settings.cache_dir())
+        texts = teacher_texts(run, tables, stage, histories, teacher)
+        use_threads(generator.threads)  # a teacher's engine has its own
         histories = [row for row in histories if row["prompt_key"] in texts]
         chat = Chat(EngineSpec.for_generator(generator, base, template.opening))
         examples = teacher_examples(histories, texts, chat, template.opening)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from trackrec.runtime.errors import BadInputError
@@ -14,7 +15,8 @@ from trackrec.tables.lake import Lake, Row
 from trackrec.tables.quarantine import fault_row
 from trackrec.training.teachers.interface import Teacher, TeacherText
 
-_COMMIT = 64  # texts: what a killed job pays for twice at most, besides those in flight
+_COMMIT = 64  # texts: what a killed job pays for twice at most, besides those in flight; after
+_COMMIT_SECONDS = 60.0  # also fewer: of a large model on a CPU 64 texts can be twenty minutes
 _HOPELESS = 32  # faults without one text after which the teacher is given up
 
 
@@ -30,21 +32,23 @@ def teacher_texts(run: Run, tables: Lake, stage: Stage, histories: Sequence[Row]
     texts = {key: text for key, text in stored.items() if key in keys}
     missing = list({row["prompt_key"]: row for row in histories if row["prompt_key"] not in texts}.values())
     stage.counts |= {"texts": len(texts), "faults": 0}
-    for answers in _batches(teacher.write(missing), _COMMIT):
-        written = [answer for answer in answers if answer.fault is None]
-        faults = [answer for answer in answers if answer.fault is not None]
-        _insert(tables, "teacher_reccots", [_text_row(text, teacher.version) | run.stamp() for text in written])
-        _insert(tables, "quarantine", [_fault_row(fault, teacher.version) | run.stamp() for fault in faults])
-        texts |= {text.history["prompt_key"]: text.text for text in written}
-        stage.counts |= {"texts": len(texts), "faults": stage.counts["faults"] + len(faults)}
-        if faults and not texts and stage.counts["faults"] >= min(_HOPELESS, len(missing)):
-            raise BadInputError(
-                f"teacher {teacher.version} failed on {stage.counts['faults']} histories and wrote about none; the "
-                f"last fault is {faults[-1].fault}.",
-                "Look at distill.endpoint.",
-            )
-        stage.progress(len(texts) + stage.counts["faults"], len(keys), "histories")
+    with closing(teacher.write(missing)) as answered:  # also where this fails: a model gives its memory back
+        for answers in _batches(answered):
+            written = [answer for answer in answers if answer.fault is None]
+            faults = [answer for answer in answers if answer.fault is not None]
+            _insert(tables, "teacher_reccots", [_text_row(text, teacher.version) | run.stamp() for text in written])
+            _insert(tables, "quarantine", [_fault_row(fault, teacher.version) | run.stamp() for fault in faults])
+            texts |= {text.history["prompt_key"]: text.text for text in written}
+            stage.counts |= {"texts": len(texts), "faults": stage.counts["faults"] + len(faults)}
+            if faults and not texts and stage.counts["faults"] >= min(_HOPELESS, len(missing)):
+                raise _hopeless(teacher.version, stage.counts["faults"], faults[-1])
+            stage.progress(len(texts) + stage.counts["faults"], len(keys), "histories")
     return texts
+
+
+def _hopeless(version: str, faults: int, last: TeacherText) -> BadInputError:
+    what = f"teacher {version} failed on {faults} histories and wrote about none; the last fault is {last.fault}."
+    return BadInputError(what, "Look at distill.endpoint, or at distill.model.")
 
 
 def _stored(tables: Lake, version: str) -> dict[str, str]:
@@ -54,8 +58,15 @@ def _stored(tables: Lake, version: str) -> dict[str, str]:
     return {row["prompt_key"]: row["text"] for row in rows if row["teacher_version"] == version}
 
 
-def _batches(texts: Iterator[TeacherText], size: int) -> Iterator[list[TeacherText]]:
-    while batch := list(islice(texts, size)):
+def _batches(texts: Iterable[TeacherText]) -> Iterator[list[TeacherText]]:
+    batch: list[TeacherText] = []
+    began = time.monotonic()
+    for text in texts:
+        batch.append(text)
+        if len(batch) >= _COMMIT or time.monotonic() - began >= _COMMIT_SECONDS:
+            yield batch
+            batch, began = [], time.monotonic()
+    if batch:
         yield batch
 
 

@@ -58,7 +58,10 @@ def distillation_digest(
 ) -> str:
     """The name of a distillation of G's base on a teacher's ``texts`` about the histories ``prompt_keys``."""
     # Who wrote the texts is left out: the texts themselves are in.
-    training = settings.model_dump(mode="json", exclude={"teacher", "endpoint"})
+    training = settings.model_dump(mode="json", exclude={"teacher", "model", "endpoint"})
+    for came_later in ("by_length", "bfloat16_products"):  # trainings of before keep their names
+        if not training[came_later]:
+            del training[came_later]
     return _digest([[base_version, dtype, training, template_version], list(prompt_keys), list(texts)])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from trackrec.models.adapters import save_adapter
 from trackrec.models.resolve import Model, base_model
 from trackrec.runtime.errors import BadInputError, TrackrecError
 from trackrec.runtime.events import Stage
-from trackrec.runtime.settings import TrainingSettings
+from trackrec.runtime.settings import DistillSettings
 
 _IGNORED = -100  # a label that no loss is taken on
 
@@ -36,7 +37,7 @@ class Example:
 def fine_tune(
     model: Model,
     examples: Sequence[Example],
-    settings: TrainingSettings,
+    settings: DistillSettings,
     folder: Path,
     *,
     dtype: str,
@@ -53,7 +54,9 @@ def fine_tune(
     losses = folder.with_name(f"{folder.name}-losses.txt")
     if not folder.is_dir():
         scratch = folder.with_name(f"{folder.name}-scratch")
-        trained, step_losses = _train(model, examples, settings, scratch, dtype, stage)
+        with _products(bfloat16=settings.bfloat16_products):
+            trained, step_losses = _train(model, examples, settings, _arguments(settings, scratch), dtype, stage)
+        shutil.rmtree(scratch, ignore_errors=True)
         losses.write_text("\n".join(map(str, step_losses)))
         base = base_model(model)
         save_adapter(trained, folder, source=base.source, version=base.version)
@@ -61,11 +64,24 @@ def fine_tune(
     return {"examples": len(examples), "steps": len(steps), "first_loss": steps[0], "last_loss": steps[-1]}
 
 
+@contextmanager
+def _products(*, bfloat16: bool) -> Iterator[None]:
+    """Products of float32 matrices in bfloat16, summed in float32, where the processor has instructions for it."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if bfloat16 else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def _train(
     model: Model,
     examples: Sequence[Example],
-    settings: TrainingSettings,
-    scratch: Path,
+    settings: DistillSettings,
+    arguments: Any,
     dtype: str,
     stage: Stage,
 ) -> tuple[Any, list[float]]:
@@ -78,7 +94,7 @@ def _train(
 
     trainer: Any = SFTTrainer(
         model=trainable(model, dtype, settings.lora, settings.seed),
-        args=_arguments(settings, scratch),
+        args=arguments,
         train_dataset=Dataset.from_list([example.row for example in examples]),
         processing_class=AutoTokenizer.from_pretrained(model.path, local_files_only=True),
         callbacks=[_step_reporter(stage)],
@@ -90,11 +106,10 @@ def _train(
         )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    shutil.rmtree(scratch, ignore_errors=True)
     return trainer.model, [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
-def _arguments(settings: TrainingSettings, scratch: Path) -> Any:
+def _arguments(settings: DistillSettings, scratch: Path) -> Any:
     import torch
     from trl.trainer.sft_config import SFTConfig
 
@@ -102,6 +117,7 @@ def _arguments(settings: TrainingSettings, scratch: Path) -> Any:
         output_dir=str(scratch),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
+        train_sampling_strategy="group_by_length" if settings.by_length else "random",
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=settings.warmup,  # below 1: a share of all steps

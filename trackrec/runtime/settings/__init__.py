@@ -25,6 +25,7 @@ from trackrec.runtime.settings.training import (
     LoraSettings,
     RecTuningSettings,
     Reward,
+    TeacherModelSettings,
     TrainingSettings,
     TrainSettings,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "TableSource",
+    "TeacherModelSettings",
     "TrainSettings",
     "TrainingSettings",
     "UtcTime",

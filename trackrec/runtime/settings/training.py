@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from trackrec.runtime.settings.engines import EngineSettings, ModelSettings
 from trackrec.runtime.settings.section import Section
 
 Reward = Literal["pairs", "log_pairs", "log_score", "brier", "agreement"]
@@ -100,13 +101,28 @@ class EndpointSettings(Section):
     extra_body: dict[str, Any] = Field(default_factory=dict)  # e.g. {chat_template_kwargs: {enable_thinking: false}}
 
 
+class TeacherModelSettings(ModelSettings, EngineSettings):
+    """A larger LLM that teaches: run by the job itself, without Spark, before it trains. ``chunk_rows`` has no part.
+
+    It is given G's own prompt and the opening of the answer, and writes greedily.
+    """
+
+    engines: Literal[1] = 1  # the job is one process
+    gpu_profile: Literal[False] = False  # and asks Spark for nothing
+    max_tokens: int = Field(160, ge=1)  # a text that is longer is cut to its whole sentences
+
+
 class DistillSettings(TrainingSettings):
     """G_0: G's base tuned on what a teacher writes about a few users."""
 
-    teacher: Literal["statistics", "openai"] = "statistics"
+    teacher: Literal["statistics", "model", "openai"] = "statistics"
+    model: TeacherModelSettings | None = None  # of the model teacher
     endpoint: EndpointSettings | None = None  # of the openai teacher
     share: float = Field(0.05, gt=0, le=1)  # of the users
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
+    by_length: bool = False  # a step takes examples of like length: less padding to read, the order less random
+    # Of float32 matrices, summed in float32; without AMX or AVX512_BF16 (CPU) it changes nothing.
+    bfloat16_products: bool = False
     learning_rate: float = Field(1e-3, gt=0)
 
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from trackrec.histories.templates import Template
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import DistillSettings, EndpointSettings
+from trackrec.runtime.settings import DistillSettings, EndpointSettings, TeacherModelSettings
 from trackrec.training.teachers.interface import Teacher
+from trackrec.training.teachers.model import ModelTeacher, model_teacher_version
 from trackrec.training.teachers.openai import OpenAITeacher, openai_version
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
 
-def build_teacher(settings: DistillSettings, template: Template) -> Teacher:
-    """The teacher that the settings name. Raises BadInputError for openai without an endpoint or key."""
+def build_teacher(settings: DistillSettings, template: Template, cache: Path) -> Teacher:
+    """The teacher that the settings name; weights are fetched into ``cache``.
+
+    Raises BadInputError for openai without an endpoint or key, for model without one that can be had.
+    """
     if settings.teacher == "openai":
         return OpenAITeacher(_endpoint(settings), template)
+    if settings.teacher == "model":
+        return ModelTeacher(_model(settings), template, cache)
     return StatisticsTeacher(template)
 
 
-def teacher_version(settings: DistillSettings, template: Template) -> str:
-    """The version of that teacher; needs no key, as all of its texts may be there. BadInputError without endpoint."""
+def teacher_version(settings: DistillSettings, template: Template, cache: Path) -> str:
+    """The version of that teacher; needs no key, as all of its texts may be there. BadInputError without endpoint.
+
+    A model's is over its weights, which are fetched into ``cache``.
+    """
     if settings.teacher == "openai":
         return openai_version(_endpoint(settings), template)
+    if settings.teacher == "model":
+        return model_teacher_version(_model(settings), template, cache)
     return StatisticsTeacher.version
 
 
@@ -28,3 +41,12 @@ def _endpoint(settings: DistillSettings) -> EndpointSettings:
     if settings.endpoint is None:
         raise BadInputError("distill.teacher is openai, and there is no distill.endpoint.", "Give its model there.")
     return settings.endpoint
+
+
+def _model(settings: DistillSettings) -> TeacherModelSettings:
+    if settings.model is None:
+        raise BadInputError(
+            "distill.teacher is model, and there is no distill.model.",
+            "Give its weights: --set distill.model.source=hub:<org>/<name>.",
+        )
+    return settings.model

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from trackrec.histories.text import one_line
+from trackrec.reccots.sentences import served_text
+
+_MAX_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,26 @@ class Teacher(Protocol):
 
     version: str
 
-    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
-        """One text or fault a history, in any order, as they come.
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
+        """One text or fault a history, in any order, as they come; closed, it gives back what it holds.
 
         ``histories``: user_id, prompt_key, prompt_body, shown_events, shown_liked, above, below of ``user_histories``.
         Raises BadInputError where it can write about none, e.g. for a key that is refused.
         """
         ...
+
+
+def read_text(answer: str, opening: str, finish_reason: str) -> tuple[str, str]:
+    """(the RecCoT, "") of what a model answered, or ("", why it is none, as ``code: detail``).
+
+    One line without what cannot be seen. Where the answer was cut (``finish_reason`` length) its whole sentences stay,
+    for G learns to end where a text ends.
+    """
+    status, text = served_text(one_line(answer), opening, finish_reason)
+    if status == "empty":
+        return "", "empty: the teacher wrote no whole sentence"
+    if not text.startswith(opening):
+        return "", f"no_opening: the answer does not begin with {opening!r}"
+    if len(text) > _MAX_CHARS:
+        return "", f"too_long: {len(text)} characters"
+    return text, ""

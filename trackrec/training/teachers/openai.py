@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from trackrec.histories.templates import Template
 from trackrec.histories.text import one_line
-from trackrec.reccots.sentences import served_text
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings
-from trackrec.training.teachers.interface import TeacherText
+from trackrec.training.teachers.interface import TeacherText, read_text
 from trackrec.training.teachers.redaction import SHORT_KEY, redacted
 
 INSTRUCTIONS = (
@@ -29,7 +28,6 @@ INSTRUCTIONS = (
     "strict they are, and what they will probably like or dislike next. Write one paragraph of at most three sentences "
     'that begins with "{opening}".'
 )
-_MAX_CHARS = 2000
 _LONGEST_PAUSE_S = 8.0
 
 
@@ -62,7 +60,7 @@ class OpenAITeacher:
             api_key=key, base_url=settings.base_url, timeout=settings.timeout_s, max_retries=settings.attempts - 1
         )
 
-    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
         """One text a history, as they come; a fault once all attempts are used up."""
         pool = ThreadPoolExecutor(self._settings.concurrency)
         try:
@@ -120,17 +118,11 @@ class OpenAITeacher:
             return "", f"garbage: no message in {self._line(answer)}"
         if len(self._key) >= SHORT_KEY:  # a shorter one may be a word of the text
             content = redacted(content, self._key)
-        text = one_line(content.rsplit("</think>", 1)[-1])  # what some servers leave of a reasoning model's thoughts
-        if self._settings.prefill and not text.startswith(self._opening):
-            text = f"{self._opening} {text}"
-        status, text = served_text(text, self._opening, str(choices[0].finish_reason))
-        if status == "empty":
-            return "", "empty: the teacher wrote no whole sentence"
-        if not text.startswith(self._opening):
-            return "", f"no_opening: the answer does not begin with {self._opening!r} (distill.endpoint.prefill?)"
-        if len(text) > _MAX_CHARS:
-            return "", f"too_long: {len(text)} characters"
-        return text, ""
+        text = content.rsplit("</think>", 1)[-1]  # what some servers leave of a reasoning model's thoughts
+        if self._settings.prefill and not one_line(text).startswith(self._opening):
+            text = f"{self._opening} {text.lstrip()}"
+        text, fault = read_text(text, self._opening, str(choices[0].finish_reason))
+        return text, f"{fault} (distill.endpoint.prefill?)" if fault.startswith("no_opening") else fault
 
     def _line(self, source: object) -> str:
         """What an error or answer says, in one short line. The key goes first: cut, a part of it would stay."""

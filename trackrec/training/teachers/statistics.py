@@ -8,7 +8,7 @@ and wording were drawn by lot and the verdict stood before its evidence: docs/de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from trackrec.histories.shares import Shares, Tally, percent, shares_of
@@ -33,17 +33,17 @@ class StatisticsTeacher:
             raise BadInputError(
                 f"the statistics teacher says what prompts of {template.name} do not show: shares of likes.",
                 "Set prompt.template to preference_v2 (clicks: clicks_v2) and build the histories anew, or "
-                "distill.teacher=openai.",
+                "distill.teacher=openai or model.",
             )
         if template.opening != f"They {template.liked}":
             raise BadInputError(
                 f"the statistics teacher writes English that begins with 'They {template.liked}', and prompt.opening "
                 f"is {template.opening!r}.",
-                "Leave prompt.opening and prompt.language to the template, or set distill.teacher=openai.",
+                "Leave prompt.opening and prompt.language to the template, or set distill.teacher=openai or model.",
             )
         self._template = template
 
-    def write(self, histories: Sequence[Mapping[str, Any]]) -> Iterator[TeacherText]:
+    def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
         """One text a history, and no fault."""
         for row in histories:
             yield TeacherText(row, self.text(row))
