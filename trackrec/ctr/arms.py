@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from trackrec.ctr.controls import SignalRows, permuted, planted, user_signal
+from trackrec.ctr.controls import permuted, planted, user_signal
 from trackrec.ctr.dataset import CommonInputs
 from trackrec.ctr.features import PROMPT, Features, SnapshotVectors, Vectors, no_features, whitened
 from trackrec.ctr.floors import FLOORS
@@ -27,9 +27,9 @@ from trackrec.ctr.roles import (
     TEACHER,
     WITHOUT_ITEM_TEXT,
 )
-from trackrec.ctr.samples import Samples
+from trackrec.ctr.samples import Samples, WindowRows
 from trackrec.ctr.tallies import read_tallies
-from trackrec.metrics.arrays import Ints, Scores
+from trackrec.metrics.arrays import Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 from trackrec.runtime.settings.ctr import Arm
@@ -69,9 +69,7 @@ class ArmInputs:
     samples: Samples
     items: ItemTexts
     common: CommonInputs
-    train: Ints
-    validation: Ints
-    test: Ints
+    rows: WindowRows
 
 
 def read_arms(inputs: ArmInputs) -> Arms:
@@ -131,8 +129,7 @@ def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Cal
         assert seed.plain is not None, "plain is the first arm of a seed"
         # Who carries a signal depends on whose vector a snapshot got.
         present = np.append(permuted(reccots, seed.number).vectors[carrier].present, False)
-        rows = SignalRows(inputs.train, inputs.validation, inputs.test)
-        signal = user_signal(inputs.samples, seed.plain, rows, seed.number, carried=present[reccots.snapshot])
+        signal = user_signal(inputs.samples, seed.plain, inputs.rows, seed.number, carried=present[reccots.snapshot])
         with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
         return replace(with_signal, planted_worth=signal.worth)
 
@@ -154,7 +151,7 @@ def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
 
 
 def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) -> Features:
-    fitted = snapshots.fitted(inputs.train)
+    fitted = snapshots.fitted(inputs.rows.train)
     components = inputs.settings.components
     values, flags, projections = whitened(snapshots.vectors, fitted, components, table)
     numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
@@ -168,7 +165,7 @@ def _description_features(inputs: ArmInputs) -> Features:
     source = settings.description_source or newest_description(inputs.lake)
     texts = read_item_texts(inputs.lake, samples, source, inputs.items.encoder_version)
     row = np.where(texts.described, np.arange(len(texts.described)), -1)[samples.item_all]
-    fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
+    fitted = np.unique(row[inputs.rows.train][row[inputs.rows.train] >= 0])
     vectors = {"description": Vectors(texts.vectors, texts.described)}
     values, flags, projections = whitened(vectors, fitted, settings.components, "item_vectors")
     matches = scaled_matches(centroid_matches(samples, inputs.common.history.numpy(), texts.vectors))

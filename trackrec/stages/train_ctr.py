@@ -77,7 +77,7 @@ def _measure(
         results += of_seed
         stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
     measurement = experiment.measurement(floors, results)
-    masks = slice_masks(experiment.samples, experiment.train, experiment.test)
+    masks = slice_masks(experiment.samples, experiment.rows)
     slices = measure_slices(measurement, masks)
     _insert_slices(run, tables, slices)
     tested = _of_learning_curve(experiment)
