@@ -31,7 +31,6 @@ def run(warehouse, command, *sets):
     flags = ["--conf", "conf/demo.yaml", "--set", f"warehouse={warehouse}"]
     flags += [part for text in small for part in ("--set", text)]
     env = os.environ | {"SPARK_CONF_DIR": str(ROOT / "conf" / "local"), "PATH": f"{BIN}:{os.environ['PATH']}"}
-    env.pop("TRACKREC_LOG", None)
     return subprocess.run([*command, *flags], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
 
 

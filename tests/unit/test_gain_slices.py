@@ -97,7 +97,7 @@ def test_predictions_of_other_rows_or_seeds_are_refused():
 
 def result(arm, seed, predicted):
     figures = {"test_auc": 0.5, "test_logloss": 0.6, "validation_auc": 0.5, "train_rows": 9, "test_rows": 6}
-    return ArmResult(GainRow(arm=arm, seed=seed, backbone="DIN", auc_gain=0.0, **figures), predicted, 1, 1.0)
+    return ArmResult(GainRow(arm=arm, seed=seed, backbone="DIN", auc_gain=0.0, **figures), predicted, 1.0)
 
 
 def measurement(**predicted):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import get_args
@@ -85,24 +86,41 @@ def read_arms(inputs: ArmInputs) -> Arms:
         reccots = read_reccots(inputs.lake, inputs.samples, version, by_teacher=by_teacher)
         return _checked(reccots, "reccot_vectors", inputs)
 
-    if {RECCOT, PERMUTED, PLANTED, FACTS} & set(names):
+    carrying = [name for name in (PLANTED, PERMUTED, FACTS, RECCOT) if name in names]
+    if carrying:
         # Without RecCoTs of G under test the controls carry the teacher's.
-        by_teacher = TEACHER in names and RECCOT not in names and settings.feature_version is None
-        reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
+        teachers = TEACHER in names and settings.feature_version is None
+        by_teacher = teachers and RECCOT not in names
+        with _leaving_out([RECCOT] if teachers and not by_teacher else carrying):
+            reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
         makers |= _reccot_makers(inputs, reccots)
         if FACTS in names:
             facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
             makers[FACTS] = _fixed(_vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"))
     if TEACHER in names:
-        makers[TEACHER] = _fixed(_reccot_features(inputs, reccots_of(None, by_teacher=True)))
+        with _leaving_out([TEACHER]):
+            of_teacher = reccots_of(None, by_teacher=True)
+        makers[TEACHER] = _fixed(_reccot_features(inputs, of_teacher))
     for name, version in settings.feature_versions.items():
-        makers[name] = _fixed(_reccot_features(inputs, reccots_of(version)))
+        with _leaving_out([name], "ctr.feature_versions"):
+            of_version = reccots_of(version)
+        makers[name] = _fixed(_reccot_features(inputs, of_version))
     if TALLIES in names:
-        tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
-        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories"))
+        with _leaving_out([TALLIES]):
+            tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
+        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories", narrow=True))
     if ITEM_DESCRIPTION in names:
         makers[ITEM_DESCRIPTION] = _fixed(_description_features(inputs))
     return Arms(names, makers)
+
+
+@contextmanager
+def _leaving_out(arms: Sequence[str], setting: str = "ctr.arms") -> Iterator[None]:
+    """An error about what ``arms`` are made of says too that the others can be measured without it."""
+    try:
+        yield
+    except BadInputError as error:
+        raise BadInputError(error.what, f"{error.remedy} Or take {', '.join(arms)} out of {setting}.") from None
 
 
 def _check_names(settings: CtrSettings) -> None:
@@ -150,10 +168,10 @@ def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
     return replace(features, numbers=scaled_cosines(cosines))
 
 
-def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) -> Features:
+def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str, *, narrow: bool = False) -> Features:
     fitted = snapshots.fitted(inputs.rows.train)
     components = inputs.settings.components
-    values, flags, projections = whitened(snapshots.vectors, fitted, components, table)
+    values, flags, projections = whitened(snapshots.vectors, fitted, components, table, narrow=narrow)
     numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
     omitted = tuple(name for name in snapshots.vectors if name not in projections)
     return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections, omitted)
@@ -176,6 +194,6 @@ def _checked(snapshots: SnapshotVectors, table: str, inputs: ArmInputs) -> Snaps
     if not len(snapshots.fitted(inputs.samples.rows("ctr_train", in_scope_only=True))):
         raise BadInputError(
             f"table {table} has no snapshot at or before any CTR training row of users in scope.",
-            "Run jobs/nightly.py over the CTR windows first, or take the arm out of ctr.arms.",
+            "Run jobs/nightly.py over the CTR windows first.",
         )
     return snapshots

@@ -63,11 +63,12 @@ def user_signal(
 ) -> Signal:
     """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
 
-    ``plain``: P(label = 1) of all samples, shape (samples,), read on ``rows``. Noise is added
-    until plain's logit plus the signal, with a weight fitted on training rows only, has a test AUC ``worth`` above
-    plain's. Labels of all ``rows`` are in it, validation's too, since these decide when to stop: a signal that they
-    lack looks like noise there, and is stopped too early. Where even without noise it brings less, the worth says so. ``carried``: (samples,) rows that join a vector
-    which carries the signal, None: all; in the others it is 0, as it cannot be read there.
+    ``plain``: P(label = 1) of all samples, shape (samples,), read on ``rows``. Labels of all ``rows`` are in the
+    signal, validation's too, since these decide when to stop: a signal that they lack looks like noise there, and is
+    stopped too early. Noise is added until plain's logit plus the signal, with a weight fitted on training rows only,
+    has a test AUC ``worth`` above plain's. Where even without noise it brings less, the worth says so. ``carried``:
+    (samples,) rows that join a vector which carries the signal, None: all; in the others it is 0, as it cannot be read
+    there.
     """
     carries = np.ones(len(samples.user)) if carried is None else carried.astype(np.float64)
     known = rows.all

@@ -15,6 +15,7 @@ from trackrec.ctr.items import no_item_texts, read_item_texts
 from trackrec.ctr.reccots import newest_encoder
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, figures_on_test
 from trackrec.ctr.roles import PLAIN, PLANTED, WITHOUT_ITEM_TEXT
+from trackrec.ctr.run_settings import settings_text
 from trackrec.ctr.samples import Samples, WindowRows, load_samples
 from trackrec.ctr.training import fit, predict
 from trackrec.metrics.arrays import Ints, Labels, Scores
@@ -134,8 +135,9 @@ def measure_seed(experiment: Experiment, number: int, share: float = 1.0) -> Ite
             train_rows=len(train),
             coverage=features.coverage(experiment.rows.test),
             planted_worth=features.planted_worth,
+            epoch=fitted.epoch,
         )
-        yield ArmResult(row, predicted, fitted.epoch, seconds)
+        yield ArmResult(row, predicted, seconds)
 
 
 def _by_sample(experiment: Experiment, of_fitted: Scores, of_test: Scores) -> Scores:
@@ -158,6 +160,7 @@ def _row(experiment: Experiment, arm: str, backbone: str, predicted: Scores, val
         validation_auc=validation_auc,
         train_rows=len(experiment.rows.train),
         test_rows=len(experiment.rows.test),
+        settings=settings_text(experiment.settings),
         **figures_on_test(experiment.test_label, predicted, experiment.test_user),
     )
 
