@@ -53,6 +53,11 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
             "histories",
             "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title · 1,680 with year, 2 unusable",
         ],
+        [
+            "histories",
+            "windows.fractions gives 50 % to alignment, 30 % to ctr_train, 10 % to ctr_validation, 10 % to ctr_test of "
+            "the events, by time",
+        ],
         ["generate", "an engine is starting in a Python worker"],
     ]
     written = rows(warehouse, "reccots")

@@ -140,7 +140,9 @@ def test_coverage_asks_for_a_vector_besides_the_prompts(root):
     missing = [None if u < 2 else row for u, row in enumerate(drawn(USERS))]
     ctr_log.write(root, reccot_vectors=published(parts=("prompt",), reccot=missing))
     measured = experiment(root, "reccot", "facts")
-    coverage = {arm: measured.arms.features(arm, Seed(1, None)).coverage(measured.rows.test) for arm in ("reccot", "facts")}
+    coverage = {
+        arm: measured.arms.features(arm, Seed(1, None)).coverage(measured.rows.test) for arm in ("reccot", "facts")
+    }
     assert coverage == {"reccot": 6 / 8, "facts": 1}
 
 
