@@ -43,21 +43,26 @@ def planted_verdict(gains: Mapping[str, Gain]) -> str:
     )
     if planted.planted_found:
         return f"the instrument finds {figures}"
-    reasons = []
-    if not planted.interval[0] > 0:
-        reasons.append(
-            "the interval contains 0: too few test users or seeds to tell it from chance; raise histories.max_users, "
-            "or put more seeds into ctr.seeds"
-        )
-    if planted.mean < FOUND * (planted.planted_worth or 0.0):
-        reasons.append(
-            f"less than {100 * FOUND:.0f} % of its worth comes out: too few training rows have vectors; raise "
-            "histories.max_users"
-        )
     return (
-        f"the instrument does not find what was planted: {figures}; {', and '.join(reasons)}. No other row of this "
+        f"the instrument does not find what was planted: {figures}; {_why_not_found(planted)}. No other row of this "
         "table can be trusted"
     )
+
+
+def _why_not_found(planted: Gain) -> str:
+    """What of both is missing, an interval above 0 and enough of the worth, and a way out."""
+    low, high = planted.interval
+    needed, share = FOUND * (planted.planted_worth or 0.0), f"{100 * FOUND:.0f} % of its worth"
+    if np.isnan(low):
+        return "no interval was stored"
+    reasons = [] if low > 0 else ["the interval contains 0"]
+    reasons += [] if planted.mean >= needed else [f"less than {share} comes out"]
+    if high >= needed:
+        return (
+            f"{' and '.join(reasons)}: too few test users or seeds to tell chance from a signal; raise "
+            "histories.max_users, or put more seeds into ctr.seeds"
+        )
+    return f"{' and '.join(reasons)}: too few training rows have vectors to learn from; raise histories.max_users"
 
 
 def control_verdicts(gains: Mapping[str, Gain], slices: Sequence[SliceGain]) -> list[str]:
