@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg")
 _DPI = 150  # 1,350 pixels across
 _ROW_INCHES = 0.42
-_TITLE_CHARS = 120
+_TITLE_CHARS = 110
 _WORTH = "|"  # marks what was planted
 
 
