@@ -25,19 +25,25 @@ class Cost:
 
 def costs_of(lake: Lake, rows: Mapping[str, Sequence[GainRow]]) -> dict[str, Cost]:
     """Cost by arm, of those arms of ``rows`` whose texts an LLM wrote into the tables of ``lake``."""
-    versions = {arm: of_arm[0].feature_version for arm, of_arm in rows.items() if of_arm and arm not in CONTROLS}
-    descriptions, reccots = _rows(lake, "item_descriptions", _COLUMNS), _rows(lake, "reccots", _COLUMNS)
-    published = _rows(lake, "reccot_vectors", ["row_key", "feature_version"])
     costs = {}
-    for arm, version in versions.items():
-        if arm == ITEM_DESCRIPTION:
-            texts = [row for row in descriptions if row["generator_version"] == version]
-        else:
-            keys = {row["row_key"] for row in published if row["feature_version"] == version}
-            texts = [row for row in reccots if row["row_key"] in keys]
+    for arm, of_arm in rows.items():
+        version = of_arm[0].feature_version if of_arm else None
+        if version is None or arm in CONTROLS:
+            continue
+        texts = _descriptions(lake, version) if arm == ITEM_DESCRIPTION else _reccots(lake, version)
         if texts and any(row["output_tokens"] for row in texts):  # a teacher without a model has none
             costs[arm] = cost_of(texts)
     return costs
+
+
+def _descriptions(lake: Lake, version: str) -> list[dict[str, Any]]:
+    return [row for row in _rows(lake, "item_descriptions", _COLUMNS) if row["generator_version"] == version]
+
+
+def _reccots(lake: Lake, version: str) -> list[dict[str, Any]]:
+    published = _rows(lake, "reccot_vectors", ["row_key", "feature_version"])
+    keys = {row["row_key"] for row in published if row["feature_version"] == version}
+    return [row for row in _rows(lake, "reccots", _COLUMNS) if row["row_key"] in keys]
 
 
 def cost_of(texts: Sequence[Mapping[str, Any]]) -> Cost:

@@ -82,7 +82,7 @@ def main() -> int:
 def _groups(experiment: Any) -> Mapping[str, Groups]:
     from sklearn.cluster import KMeans
 
-    samples, test = experiment.samples, experiment.test
+    samples, test = experiment.samples, experiment.rows.test
     rows, user, item = np.arange(len(test)), samples.user[test], samples.item_all[test]
     inputs = experiment.common.item_inputs.numpy()
     words = experiment.settings.components

@@ -37,8 +37,9 @@ def main() -> int:
     parser.add_argument("conf", type=Path, nargs="+")
     gains = {}
     for conf in parser.parse_args().conf:
-        lake = Lake(load_settings(conf).warehouse)
-        figures = stored_figures(lake)
+        settings = load_settings(conf)
+        lake = Lake(settings.warehouse)
+        figures = stored_figures(lake, (settings.ctr.backbone, *settings.ctr.further_backbones))
         gains[conf.stem] = {of.backbone: {arm: round(gain.mean, 4) for arm, gain in of.gains.items()} for of in figures}
         print("\n".join(line for of in figures for line in _section(conf.stem, of, costs_of(lake, of.rows))))
     print(json.dumps({"bench": "results", "gains": gains}))

@@ -31,7 +31,6 @@ def run(warehouse, command, *sets):
     flags = ["--conf", "conf/demo.yaml", "--set", f"warehouse={warehouse}"]
     flags += [part for text in small for part in ("--set", text)]
     env = os.environ | {"SPARK_CONF_DIR": str(ROOT / "conf" / "local"), "PATH": f"{BIN}:{os.environ['PATH']}"}
-    env.pop("TRACKREC_LOG", None)
     return subprocess.run([*command, *flags], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
 
 
@@ -53,6 +52,11 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
         [
             "histories",
             "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title · 1,680 with year, 2 unusable",
+        ],
+        [
+            "histories",
+            "windows.fractions gives 50 % to alignment, 30 % to ctr_train, 10 % to ctr_validation, 10 % to ctr_test of "
+            "the events, by time",
         ],
         ["generate", "an engine is starting in a Python worker"],
     ]

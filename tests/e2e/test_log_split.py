@@ -49,6 +49,12 @@ def test_given_boundaries_stand_above_the_split_of_the_log(folder, capsys):
     assert {row["window"] for row in rows if row["event_time"].day == 14} == {"ctr_test"}
     err = capsys.readouterr()
     assert "windows follow windows.boundaries, and not the log's split" in err.out + err.err
+    assert "windows.fractions" not in err.out
+
+
+def test_without_a_split_the_shares_of_the_windows_are_said(folder, capsys):
+    assert build(folder, splits=[""] * 14) == 0
+    assert "histories  windows.fractions gives 50 % to alignment, 30 % to ctr_train" in capsys.readouterr().out
 
 
 def test_a_split_without_validation_rows_is_refused(folder, capsys):

@@ -4,7 +4,7 @@ import pytest
 from pyspark.testing import assertDataFrameEqual
 
 from tests.oracle import newest_snapshot
-from trackrec.histories.windows import boundaries, join_newest_snapshot, with_window
+from trackrec.histories.windows import boundaries, fractions_line, join_newest_snapshot, with_window
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import WindowSettings
 
@@ -23,6 +23,13 @@ def events(spark, *seconds):
 
 def test_fractions_cut_the_log_by_time(spark):
     assert boundaries(events(spark, *range(100)), WindowSettings()) == (at(49), at(79), at(89))
+
+
+def test_what_the_fractions_give_to_each_window_is_said():
+    assert fractions_line(WindowSettings().fractions) == (
+        "windows.fractions gives 50 % to alignment, 30 % to ctr_train, 10 % to ctr_validation, 10 % to ctr_test of the "
+        "events, by time"
+    )
 
 
 def test_given_boundaries_are_used_as_they_are(spark):

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
-from bench.costs import cost_of
+from bench.costs import Cost, cost_of, costs_of
+from trackrec.ctr.results import GainRow
+from trackrec.tables.lake import Lake
 
 
 def text(run_id, minute, prompt_tokens=100, output_tokens=50):
@@ -29,3 +33,18 @@ def test_the_pause_between_two_runs_is_no_cost():
 
 def test_texts_of_one_chunk_have_no_minutes():
     assert cost_of([text("a", 0), text("a", 0)]).minutes is None
+
+
+def arm(name, version):
+    figures = {"test_auc": 0.7, "test_logloss": 0.6, "validation_auc": 0.7, "train_rows": 9, "test_rows": 9}
+    return [GainRow(arm=name, seed=1, backbone="DIN", feature_version=version, **figures)]
+
+
+def test_descriptions_are_read_only_for_the_arm_that_uses_them(tmp_path):
+    written = [text("a", 0) | {"row_key": key, "generator_version": "g"} for key in ("k1", "k2")]
+    write_deltalake(tmp_path / "reccots", pa.Table.from_pylist(written))
+    published = [{"row_key": "k1", "feature_version": "v1"}, {"row_key": "k2", "feature_version": "v2"}]
+    write_deltalake(tmp_path / "reccot_vectors", pa.Table.from_pylist(published))
+    write_deltalake(tmp_path / "item_descriptions", pa.table({"of_another_version": [1]}))  # reading it is an error
+    costs = costs_of(Lake(str(tmp_path)), {"plain": arm("plain", None), "reccot": arm("reccot", "v1")})
+    assert costs == {"reccot": Cost(1, 100, 50, None)}

@@ -140,7 +140,9 @@ def test_coverage_asks_for_a_vector_besides_the_prompts(root):
     missing = [None if u < 2 else row for u, row in enumerate(drawn(USERS))]
     ctr_log.write(root, reccot_vectors=published(parts=("prompt",), reccot=missing))
     measured = experiment(root, "reccot", "facts")
-    coverage = {arm: measured.arms.features(arm, Seed(1, None)).coverage(measured.test) for arm in ("reccot", "facts")}
+    coverage = {
+        arm: measured.arms.features(arm, Seed(1, None)).coverage(measured.rows.test) for arm in ("reccot", "facts")
+    }
     assert coverage == {"reccot": 6 / 8, "facts": 1}
 
 
@@ -188,7 +190,7 @@ def test_a_sample_without_a_snapshot_has_neither_vector_nor_cosine(root):
         item_cosines(snapshots(root), measured.samples, read_item_texts(Lake(str(root)), measured.samples))[outside]
         == 0
     ).all()
-    assert values.coverage(measured.test) == 6 / 8
+    assert values.coverage(measured.rows.test) == 6 / 8
 
 
 def test_reccots_bring_the_cosine_of_each_part_with_the_item_and_0_for_a_part_they_lack(root):
@@ -334,8 +336,8 @@ def test_the_planted_signal_does_not_depend_on_how_many_training_rows_are_used(r
         measured.arms, makers=makers | {"planted": lambda seed: seen.append(seed.plain) or makers["planted"](seed)}
     )
     list(measure_seed(dataclasses.replace(measured, arms=arms), 1, share=0.5))
-    assert (seen[0][measured.train] != 0.5).all()
-    assert (seen[0][measured.validation] != 0.5).all()
+    assert (seen[0][measured.rows.train] != 0.5).all()
+    assert (seen[0][measured.rows.validation] != 0.5).all()
 
 
 def test_the_order_of_stored_rows_does_not_change_what_is_permuted(root):

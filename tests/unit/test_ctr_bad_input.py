@@ -118,6 +118,16 @@ def test_only_descriptions_and_no_text_of_the_catalogue_are_refused(root, capsys
     assert "jobs/encode_items.py" in error
 
 
+@pytest.mark.parametrize(
+    "setting", ["ctr.seeds=[1, 2, 1]", "ctr.arms=[plain, reccot, plain]", "ctr.learning_curve=[.1, .1]"]
+)
+def test_a_value_that_stands_twice_in_a_list_is_named(root, capsys, setting):
+    error = refused(root, capsys, setting)
+    twice = {"seeds": "1", "arms": "plain", "learning_curve": "0.1"}[setting.split("=")[0].removeprefix("ctr.")]
+    assert f"setting {setting.split('=')[0]}: Input should have each value once, {twice} stands in it twice" in error
+    assert "Take one of both out." in error
+
+
 def test_no_description_for_its_arm_is_refused(root, capsys):
     error = refused(root, capsys, "ctr.arms=[plain,item_description]")
     assert "table item_vectors has no description of an item" in error
@@ -139,7 +149,27 @@ def test_no_text_of_the_teacher_for_its_arm_is_refused(root, capsys):
 
 def test_texts_of_the_teacher_alone_are_no_reccots(root, capsys):
     ctr_log.write(root, reccot_vectors=published(generator="statistics@1"))
-    assert "no row written by an LLM" in refused(root, capsys)
+    error = refused(root, capsys)
+    assert "no row written by an LLM" in error
+    assert "Run jobs/nightly.py first. Or take reccot out of ctr.arms." in error
+
+
+@pytest.mark.parametrize(
+    ("arms", "taken"),
+    [
+        ("[plain, tallies, reccot]", "reccot"),
+        ("[plain, planted, permuted, facts, reccot]", "planted, permuted, facts, reccot"),
+        ("[plain, planted, permuted, teacher, reccot]", "reccot"),  # the controls then carry the teacher's
+    ],
+)
+def test_without_a_finished_night_the_error_says_which_arms_to_leave_out(root, capsys, arms, taken):
+    ctr_log.write(root, reccot_vectors=published(generator="statistics@1"))
+    assert f" Or take {taken} out of ctr.arms." in refused(root, capsys, f"ctr.arms={arms}")
+    (root / "reccot_vectors").rename(root / "elsewhere")
+    assert (
+        f"does not exist at {root}/reccot_vectors. Run jobs/publish_features.py first. Or take {taken} out"
+        in refused(root, capsys, f"ctr.arms={arms}")
+    )
 
 
 def test_fewer_snapshots_than_components_are_refused_with_both_counts(root, capsys):
@@ -147,7 +177,16 @@ def test_fewer_snapshots_than_components_are_refused_with_both_counts(root, caps
     error = refused(root, capsys, "ctr.components=5")
     assert "table reccot_vectors, prompt" in error
     assert "4 vectors of 6 floats, too few to fit 5 principal components" in error
-    assert "Lower ctr.components" in error
+    assert "Lower ctr.components to 3 or less, or raise histories.max_users" in error
+
+
+@pytest.mark.parametrize("item_texts", ["true", "false"])
+def test_more_components_than_an_encoder_has_floats_are_refused_and_never_cut(root, capsys, item_texts):
+    ctr_log.write(root, item_vectors=ctr_log.items(drawn(ITEMS, 4)), reccot_vectors=published(size=4))
+    error = refused(root, capsys, "ctr.components=5", f"ctr.item_texts={item_texts}")
+    assert " vectors of 4 floats, too few to fit 5 principal components (ctr.components). " in error
+    assert "Lower ctr.components to 4 or less." in error
+    assert "max_users" not in error
 
 
 def test_fewer_items_with_a_text_than_components_are_refused(root, capsys):

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from tests import ctr_log
-from trackrec.ctr.controls import PLANTED_SHARE, SignalRows, permuted, planted, user_signal
+from trackrec.ctr.controls import PLANTED_SHARE, permuted, planted, user_signal
 from trackrec.ctr.experiment import measure_seed, read_experiment
 from trackrec.ctr.features import SnapshotVectors, Vectors
-from trackrec.ctr.samples import Samples
+from trackrec.ctr.samples import Samples, WindowRows
 from trackrec.metrics.ranking import auc
 from trackrec.runtime.settings import CtrSettings
 from trackrec.tables.lake import Lake
@@ -80,7 +80,7 @@ def log():
 
 
 def rows_of(samples):
-    return SignalRows(*(np.flatnonzero(samples.window == f"ctr_{part}") for part in ("train", "validation", "test")))
+    return WindowRows(*(np.flatnonzero(samples.window == f"ctr_{part}") for part in ("train", "validation", "test")))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -117,7 +117,7 @@ def test_the_signal_holds_in_the_rows_that_decide_when_to_stop(log):
     missed = label[validation] - plain[validation]
     agreement = []
     for known in (validation, validation[:0]):
-        signal = user_signal(samples, plain, SignalRows(rows.train, known, test), 1, worth=0.04)
+        signal = user_signal(samples, plain, WindowRows(rows.train, known, test), 1, worth=0.04)
         agreement.append(np.corrcoef(signal.of_user[samples.user[validation]], missed)[0, 1])
     assert agreement[0] > agreement[1] + 0.05
 

@@ -1,6 +1,7 @@
 """Floors, the paired difference, what could be detected, the words about it, and the printed table."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,10 @@ from trackrec.ctr.comparison import Difference, Figure
 from trackrec.ctr.floors import item_mean, item_mean_user_share
 from trackrec.ctr.gain import Gain, gains_of
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes, SliceGain
+from trackrec.ctr.run_settings import settings_text
 from trackrec.ctr.samples import Samples
 from trackrec.ctr.slices import measure_slices
-from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict
+from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict, still_learning
 from trackrec.report.gain import gain_table, measured_figures
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
@@ -37,9 +39,19 @@ def test_a_gain_is_called_by_its_name(differences, interval, words):
     assert words in verdict
 
 
-def test_a_loss_without_the_items_words_speaks_for_them():
-    verdict = Gain("without_item_text", (-0.011, -0.010, -0.012), (-0.02, -0.002)).verdict()
-    assert verdict.endswith(": a loss, what the catalogue says of the items helps plain")
+@pytest.mark.parametrize(
+    ("differences", "interval", "words"),
+    [
+        ((-0.011, -0.010, -0.012), (-0.02, -0.002), "-0.0200 to -0.0020): item texts are worth +0.0110 to plain"),
+        ((0.011, 0.010, 0.012), (0.002, 0.02), ": item texts are worth -0.0110 to plain"),
+        ((-0.011, -0.010, -0.012), (-0.03, 0.002), ": within noise, what item texts are worth to plain is not shown"),
+        ((-0.011,), (-0.03, 0.002), "one seed: its spread is unknown, nothing shown"),
+    ],
+)  # fmt: skip
+def test_the_arm_that_goes_without_the_items_words_says_what_they_are_worth(differences, interval, words):
+    verdict = Gain("without_item_text", differences, interval).verdict()
+    assert verdict.endswith(words)
+    assert "gain" not in verdict
 
 
 def test_a_network_below_a_floor_is_said_to_be_no_serious_baseline():
@@ -108,6 +120,27 @@ def test_a_planted_signal_that_is_not_found_takes_the_trust_from_every_other_row
     assert words in planted_verdict(by_arm(gain("planted", mean, worth=0.01)))
 
 
+CHANCE = ": too few test users or seeds to tell chance from a signal; raise histories.max_users, or put more seeds"
+ROWS = ": too few training rows have vectors to learn from; raise histories.max_users. No other row"
+
+
+@pytest.mark.parametrize(
+    ("mean", "interval", "why"),
+    [
+        (0.0333, (-0.001, 0.0676), f"; the interval contains 0{CHANCE}"),
+        (0.0040, (0.001, 0.007), f"; less than 60 % of its worth comes out{CHANCE}"),
+        (0.0010, (0.0005, 0.002), f"; less than 60 % of its worth comes out{ROWS}"),
+        (0.0020, (-0.002, 0.006), f"; the interval contains 0 and less than 60 % of its worth comes out{CHANCE}"),
+        (0.0010, (-0.002, 0.004), f"; the interval contains 0 and less than 60 % of its worth comes out{ROWS}"),
+        (0.0010, (np.nan, np.nan), "; no interval was stored. No other row"),
+    ],
+)
+def test_why_a_planted_signal_is_not_found_is_said_with_a_way_out(mean, interval, why):
+    verdict = planted_verdict(by_arm(Gain("planted", (mean, mean), interval, 0.003, 0.0081)))
+    assert verdict.startswith(f"the instrument does not find what was planted: {mean:+.4f} of +0.0081 planted")
+    assert why in verdict
+
+
 def test_a_table_without_a_planted_signal_says_so():
     assert "whether this instrument would find one is unknown" in planted_verdict(by_arm(gain("reccot", 0.01)))
 
@@ -145,6 +178,30 @@ def test_a_feature_version_by_name_must_beat_the_controls_too_and_an_item_descri
 def test_texts_about_other_users_that_show_a_gain_are_a_warning():
     assert control_verdicts(by_arm(gain("permuted", 0.004)), [])[0].startswith("permuted: texts about other users")
     assert control_verdicts(by_arm(gain("permuted", 0.001)), []) == []
+
+
+def of_permuted(low, logloss_high):
+    return dataclasses.replace(
+        against("tallies", low), arm="permuted", slice="all", logloss_change=-0.004, logloss_low=-0.006,
+        logloss_high=logloss_high,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("low", "logloss_high", "words"),
+    [
+        (0.0002, 0.001, "gain too, AUC +0.0010 (95 % interval +0.0002 to +0.0030): "),
+        (-0.001, -0.002, "gain too, log-loss -0.0040 (95 % interval -0.0060 to -0.0020): "),
+        (0.0002, -0.002, "to +0.0030) and log-loss -0.0040 (95 % interval -0.0060 to -0.0020): "),
+        (-0.001, 0.001, None),
+    ],
+)
+def test_texts_about_other_users_that_gain_by_their_interval_are_a_warning(low, logloss_high, words):
+    gains = by_arm(Gain("permuted", (-0.002, 0.004), (low, 0.003)))  # not beyond its spread over seeds
+    verdicts = control_verdicts(gains, [of_permuted(low, logloss_high)])
+    assert [words in verdict for verdict in verdicts] == ([True] if words else [])
+    for verdict in verdicts:
+        assert verdict.endswith("a gain of that size in another arm is not shown to come from what its texts say")
 
 
 @pytest.mark.parametrize(
@@ -227,11 +284,10 @@ def measurement(version="v1", late=0):
     arms = []
     for seed in (1, 2):
         arms += [
-            ArmResult(row("plain", seed=seed, auc_gain=0.0), np.array(predicted["plain"]), 1, 2.0),
+            ArmResult(row("plain", seed=seed, auc_gain=0.0), np.array(predicted["plain"]), 2.0),
             ArmResult(
                 row("reccot", seed=seed, auc_gain=0.01 * seed, coverage=0.5, feature_version=version),
                 np.array(predicted["reccot"]),
-                2,
                 2.0,
             ),
         ]
@@ -275,6 +331,47 @@ def test_the_table_has_a_line_an_arm_and_floor_with_aligned_columns():
     at = head.index("gain on plain")
     assert (floor[at : at + 5], plain[at], reccot[at : at + 16]) == ("floor", "-", "+0.0150 ± 0.0071")
     assert reccot.endswith("50.0%")
+
+
+def kept(epochs, settings):
+    """Rows of plain that kept these epochs."""
+    return [row("plain", seed=n, epoch=epoch, settings=settings) for n, epoch in enumerate(epochs)]
+
+
+def test_fits_that_kept_the_last_epoch_allowed_are_counted():
+    text = settings_text(CtrSettings(epochs=8))
+    assert still_learning([*kept([8, 3, 8], text), row("item_mean", backbone="floor", settings=text)]) == (
+        "2 of 3 fits kept their last epoch (8), where they were still learning: raise ctr.epochs"
+    )
+    assert still_learning(kept([7, 3], text)) is None
+    assert still_learning(kept([None, None], None)) is None  # of an earlier version
+
+
+def test_the_table_says_that_networks_were_still_learning():
+    of = measurement()
+    text = settings_text(of.settings.model_copy(update={"epochs": 2}))
+    arms = [dataclasses.replace(arm, row=dataclasses.replace(arm.row, epoch=2, settings=text)) for arm in of.arms]
+    assert "4 of 4 fits kept their last epoch (2)" in table(dataclasses.replace(of, arms=tuple(arms)))
+    assert "fits kept" not in table(of)
+
+
+def test_one_seed_is_one_and_its_interval_is_over_users_alone():
+    of = measurement()
+    one = dataclasses.replace(of, arms=of.arms[:2], settings=CtrSettings(seeds=(1,)))
+    assert table(one).splitlines()[0] == "DIN, adaptor linear, 1 seed, features v1"
+    assert "Interval: over users. " in table(one)
+    assert "over users and seeds" not in table(one)
+    assert "Interval: over users and seeds. " in table(of)
+
+
+def test_what_goes_without_the_items_words_covers_nothing():
+    of = measurement()
+    arms = [
+        dataclasses.replace(arm, row=dataclasses.replace(arm.row, arm="without_item_text")) for arm in of.arms[1::2]
+    ]
+    lines = table(dataclasses.replace(of, arms=(of.arms[0], arms[0], of.arms[2], arms[1]))).splitlines()
+    (line,) = (line for line in lines if re.match(r"without_item_text +0\.", line))
+    assert line.endswith("  -")
 
 
 def test_no_line_of_the_table_is_wider_than_120_columns():

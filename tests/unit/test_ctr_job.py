@@ -1,5 +1,6 @@
 """The CTR job over real Delta tables, from its flags to the rows it appends."""
 
+import json
 import re
 import subprocess
 import sys
@@ -181,15 +182,53 @@ def test_the_report_shows_the_newest_run_with_its_floors(warehouse, capsys):
     capsys.readouterr()
     assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml")]) == 0
     out = capsys.readouterr().out
-    assert "DIN, 1 seeds" in out
+    assert "DIN, 1 seed, features" in out
     assert "run r2 of" in out
     assert "r1" not in out
+
+
+def test_the_report_says_in_what_the_runs_of_two_backbones_differ(warehouse, capsys):
+    small = ("ctr.arms=[plain,reccot]", "ctr.epochs=1")
+    assert run(warehouse, *small, "ctr.seeds=[1]", "ctr.backbone=DCNv2", "ctr.train_users=in_scope", run_id="r1") == 0
+    assert run(warehouse, *small, run_id="r2") == 0
+    capsys.readouterr()
+    conf = warehouse.parent / "conf.yaml"
+    assert report_main(["gain", "--conf", str(conf), "--set", "ctr.further_backbones=[DCNv2]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line for line in lines if re.match(r"(DIN|DCNv2), \d seed|another run", line)]
+    assert heads == [
+        "DIN, 2 seeds, features v1",
+        "another run than the other backbones': train_users all, seeds 1 2, training rows 60",
+        "DCNv2, 1 seed, features v1",
+        "another run than the other backbones': train_users in_scope, seeds 1, training rows 40",
+    ]
+
+
+def test_backbones_of_one_run_are_shown_in_the_order_of_the_settings_and_do_not_differ(warehouse, capsys):
+    small = ("ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1", "ctr.backbone=FinalMLP")
+    assert run(warehouse, *small, "ctr.further_backbones=[DIN,DCNv2]") == 0
+    capsys.readouterr()
+    order = ["--set", "ctr.backbone=FinalMLP", "--set", "ctr.further_backbones=[DIN]"]
+    assert report_main(["gain", "--conf", str(warehouse.parent / "conf.yaml"), *order]) == 0
+    out = capsys.readouterr().out
+    assert re.findall(r"^(\w+), 1 seed", out, re.MULTILINE) == ["FinalMLP", "DIN", "DCNv2"]
+    assert "another run" not in out
+
+
+def test_the_kept_epoch_and_the_settings_stand_beside_the_figures(warehouse, capsys):
+    assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1", "ctr.learning_curve=[0.5]") == 0
+    rows = gained(warehouse)
+    assert [row["epoch"] for row in rows] == [1 if row["seed"] else None for row in rows]
+    assert {json.loads(row["settings"])["epochs"] for row in rows} == {1}
+    out = capsys.readouterr().out
+    assert out.count("4 of 4 fits kept their last epoch (1), where they were still learning: raise ctr.epochs") == 2
+    assert "train_ctr  trained on 50 %: 4 of 4 fits kept" in out
 
 
 def test_gains_of_an_earlier_version_are_shown_without_intervals(warehouse, capsys):
     assert run(warehouse, "ctr.arms=[plain,reccot]", "ctr.epochs=1") == 0
     table = DeltaTable(warehouse / "feature_gain").to_pyarrow_table()
-    new = ["test_uauc", "test_uauc_unweighted", "test_ece", "planted_worth"]
+    new = ["test_uauc", "test_uauc_unweighted", "test_ece", "planted_worth", "epoch", "settings"]
     write_deltalake(warehouse / "feature_gain", table.drop_columns(new), mode="overwrite", schema_mode="overwrite")
     (warehouse / "gain_slices").rename(warehouse / "elsewhere")
     capsys.readouterr()
@@ -379,6 +418,17 @@ def test_an_error_nobody_foresaw_ends_with_70_and_is_in_the_ledger(warehouse, ca
     write_deltalake(warehouse / "samples", samples_table(), mode="overwrite", schema_mode="overwrite")
     assert run(warehouse, "ctr.arms=[plain]", "ctr.seeds=[1]", "ctr.epochs=1", run_id="r1") == 0
     assert ledger(warehouse) == [("r1", "train_ctr", "done", COUNTS)]
+
+
+def test_the_environment_names_the_log_above_the_settings(warehouse, capsys, monkeypatch):
+    labels = samples_table().set_column(4, "label", pa.array(["like"] * USERS * EVENTS))
+    write_deltalake(warehouse / "samples", labels, mode="overwrite", schema_mode="overwrite")
+    of_setting, of_environment = (warehouse.parent / name / "ctr.log" for name in ("setting", "environment"))
+    monkeypatch.setenv("TRACKREC_LOG", str(of_environment))
+    assert run(warehouse, f"log={of_setting}") == 70
+    assert f"the traceback is in {of_environment}" in capsys.readouterr().err
+    assert "in load_samples" in of_environment.read_text()
+    assert not of_setting.parent.exists()
 
 
 def test_bad_input_leaves_no_ledger(warehouse, capsys):

@@ -207,6 +207,12 @@ SHRUNK = {
 }
 
 
+def test_an_arm_of_numbers_alone_has_nothing_to_shrink(samples):
+    of_an_arm, rows = features_for_every_second_row(samples), len(samples.user)
+    numbers = dataclasses.replace(no_features(samples), numbers=of_an_arm.numbers, row=np.full(rows, -1))
+    assert Network(dataset(samples, numbers), SMALL, 1).shrunk == {}
+
+
 @pytest.mark.parametrize("backbone", SHRUNK)
 def test_shrunk_are_the_weights_that_read_the_adaptors_output_and_no_other(samples, backbone):
     """With these at 0 the vectors count for nothing, and each of them costs half of its square."""

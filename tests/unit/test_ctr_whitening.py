@@ -48,7 +48,9 @@ def test_a_direction_without_variance_stays_0(encoded):
 def test_too_few_vectors_or_floats_are_refused_with_table_and_counts(rows, floats):
     with pytest.raises(BadInputError, match=rf"t, c: .* {rows} vectors of {floats} floats.* 5 principal") as error:
         fit_whitening(np.zeros((rows, floats), dtype=np.float32), 5, "table t, c")
-    assert "Lower ctr.components" in str(error.value)
+    most = min(rows - 1, floats)
+    assert (f"ower ctr.components to {most} or less" in str(error.value)) == (most > 0)
+    assert ("raise histories.max_users" in str(error.value).lower()) == (floats >= 5)
 
 
 def test_vectors_of_rows_that_are_not_fitted_do_not_change_the_map(encoded):

@@ -1,5 +1,6 @@
 """The dot plot of the gains: its files, its words, and what it does where it cannot be drawn."""
 
+import dataclasses
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -74,6 +75,41 @@ def test_two_backbones_share_a_plot(tmp_path):
     save_plot([figures(), figures("DCNv2")], tmp_path)
     titles = [text for text in svg_texts(tmp_path / "gain.svg") if text.startswith("Gain in AUC")]
     assert [title.split()[5] for title in titles] == ["DIN", "DCNv2"]
+
+
+def test_what_tells_a_run_from_the_others_stands_under_its_title_and_in_the_words(tmp_path):
+    apart = dataclasses.replace(figures("DCNv2"), apart="epochs 8, seeds 1 2")
+    _, words = save_plot([figures(), apart], tmp_path)
+    assert "another run: epochs 8, seeds 1 2" in svg_texts(tmp_path / "gain.svg")
+    assert "DCNv2 (0.7500), 10,003 test rows of 166 users, 2 seeds (another run: epochs 8, seeds 1 2): planted" in words
+    assert words.count("another run") == 1
+
+
+def test_one_seed_has_an_interval_over_users_alone(tmp_path):
+    two = figures()
+    one = dataclasses.replace(two, rows={arm: rows[:1] for arm, rows in two.rows.items()})
+    save_plot([one], tmp_path)
+    texts = svg_texts(tmp_path / "gain.svg")
+    assert any(text.endswith("166 users, 1 seed") for text in texts)
+    assert "difference of AUC, mean over seeds with 95 % interval over users" in texts
+
+
+@pytest.mark.parametrize(("worth", "found"), [(0.01, True), (0.02, False)])
+def test_a_planted_signal_counts_where_it_is_found(monkeypatch, tmp_path, worth, found):
+    from matplotlib.axes import Axes
+
+    faces, plot = [], Axes.plot
+
+    def noted(axes, *given, **how):
+        faces.extend([how["markerfacecolor"]] if "D" in given else [])
+        return plot(axes, *given, **how)
+
+    monkeypatch.setattr(Axes, "plot", noted)
+    of_signal = figures(arms=("plain", "planted"))
+    rows = [dataclasses.replace(row, planted_worth=worth) for row in of_signal.rows["planted"]]
+    _, words = save_plot([dataclasses.replace(of_signal, rows={**of_signal.rows, "planted": rows})], tmp_path)
+    assert faces == ["black" if found else "white"]
+    assert (", counts" in words) is found
 
 
 def test_the_plot_uses_no_colour(tmp_path):

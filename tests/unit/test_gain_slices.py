@@ -6,7 +6,7 @@ import pytest
 
 from trackrec.ctr.comparison import compare
 from trackrec.ctr.results import ArmResult, GainRow, Measurement, Sizes
-from trackrec.ctr.samples import Samples
+from trackrec.ctr.samples import Samples, WindowRows
 from trackrec.ctr.slices import measure_share, measure_slices, slice_masks
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
@@ -30,25 +30,30 @@ def log(user, item, known=None):
     )
 
 
+def rows(train, test):
+    return WindowRows(train, np.array([], dtype=int), test)
+
+
 def test_an_items_events_are_counted_among_the_training_rows_alone():
     samples = log([0] * 70, [0] * 9 + [1] * 10 + [2] * 49 + [0, 1])
-    masks = slice_masks(samples, train=np.arange(68), test=np.array([68, 69, 20]))
+    masks = slice_masks(samples, rows(np.arange(68), np.array([68, 69, 20])))
     assert masks["items < 10"].tolist() == [True, False, False]
     assert masks["items < 50"].tolist() == [True, True, True]
-    more = slice_masks(log([0] * 71, [0] * 50 + [1] * 21), train=np.arange(50), test=np.array([50, 3]))
+    more = slice_masks(log([0] * 71, [0] * 50 + [1] * 21), rows(np.arange(50), np.array([50, 3])))
     assert more["items < 50"].tolist() == [True, False]
 
 
 def test_a_users_events_are_those_known_strictly_before_the_row_in_any_window():
     samples = log([0] * 101 + [1] * 21, [0] * 122)
-    masks = slice_masks(samples, train=np.array([0]), test=np.array([99, 100, 101, 120, 121]))
+    masks = slice_masks(samples, rows(np.array([0]), np.array([99, 100, 101, 120, 121])))
     assert masks["users < 20"].tolist() == [False, False, True, True, False]
     assert masks["users >= 100"].tolist() == [False, True, False, False, False]
 
 
 def test_what_was_not_known_at_the_row_does_not_count_for_its_user():
     known = [*range(19), 999, 20]
-    assert slice_masks(log([0] * 21, [0] * 21, known), np.array([0]), np.array([20]))["users < 20"].tolist() == [True]
+    masks = slice_masks(log([0] * 21, [0] * 21, known), rows(np.array([0]), np.array([20])))
+    assert masks["users < 20"].tolist() == [True]
 
 
 LABEL, USER = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
@@ -92,7 +97,7 @@ def test_predictions_of_other_rows_or_seeds_are_refused():
 
 def result(arm, seed, predicted):
     figures = {"test_auc": 0.5, "test_logloss": 0.6, "validation_auc": 0.5, "train_rows": 9, "test_rows": 6}
-    return ArmResult(GainRow(arm=arm, seed=seed, backbone="DIN", auc_gain=0.0, **figures), predicted, 1, 1.0)
+    return ArmResult(GainRow(arm=arm, seed=seed, backbone="DIN", auc_gain=0.0, **figures), predicted, 1.0)
 
 
 def measurement(**predicted):

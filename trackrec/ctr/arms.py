@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import get_args
 
 import numpy as np
 
-from trackrec.ctr.controls import SignalRows, permuted, planted, user_signal
+from trackrec.ctr.controls import permuted, planted, user_signal
 from trackrec.ctr.dataset import CommonInputs
 from trackrec.ctr.features import PROMPT, Features, SnapshotVectors, Vectors, no_features, whitened
 from trackrec.ctr.floors import FLOORS
@@ -27,9 +28,9 @@ from trackrec.ctr.roles import (
     TEACHER,
     WITHOUT_ITEM_TEXT,
 )
-from trackrec.ctr.samples import Samples
+from trackrec.ctr.samples import Samples, WindowRows
 from trackrec.ctr.tallies import read_tallies
-from trackrec.metrics.arrays import Ints, Scores
+from trackrec.metrics.arrays import Scores
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import CtrSettings
 from trackrec.runtime.settings.ctr import Arm
@@ -69,9 +70,7 @@ class ArmInputs:
     samples: Samples
     items: ItemTexts
     common: CommonInputs
-    train: Ints
-    validation: Ints
-    test: Ints
+    rows: WindowRows
 
 
 def read_arms(inputs: ArmInputs) -> Arms:
@@ -87,24 +86,41 @@ def read_arms(inputs: ArmInputs) -> Arms:
         reccots = read_reccots(inputs.lake, inputs.samples, version, by_teacher=by_teacher)
         return _checked(reccots, "reccot_vectors", inputs)
 
-    if {RECCOT, PERMUTED, PLANTED, FACTS} & set(names):
+    carrying = [name for name in (PLANTED, PERMUTED, FACTS, RECCOT) if name in names]
+    if carrying:
         # Without RecCoTs of G under test the controls carry the teacher's.
-        by_teacher = TEACHER in names and RECCOT not in names and settings.feature_version is None
-        reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
+        teachers = TEACHER in names and settings.feature_version is None
+        by_teacher = teachers and RECCOT not in names
+        with _leaving_out([RECCOT] if teachers and not by_teacher else carrying):
+            reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
         makers |= _reccot_makers(inputs, reccots)
         if FACTS in names:
             facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
             makers[FACTS] = _fixed(_vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"))
     if TEACHER in names:
-        makers[TEACHER] = _fixed(_reccot_features(inputs, reccots_of(None, by_teacher=True)))
+        with _leaving_out([TEACHER]):
+            of_teacher = reccots_of(None, by_teacher=True)
+        makers[TEACHER] = _fixed(_reccot_features(inputs, of_teacher))
     for name, version in settings.feature_versions.items():
-        makers[name] = _fixed(_reccot_features(inputs, reccots_of(version)))
+        with _leaving_out([name], "ctr.feature_versions"):
+            of_version = reccots_of(version)
+        makers[name] = _fixed(_reccot_features(inputs, of_version))
     if TALLIES in names:
-        tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
-        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories"))
+        with _leaving_out([TALLIES]):
+            tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
+        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories", narrow=True))
     if ITEM_DESCRIPTION in names:
         makers[ITEM_DESCRIPTION] = _fixed(_description_features(inputs))
     return Arms(names, makers)
+
+
+@contextmanager
+def _leaving_out(arms: Sequence[str], setting: str = "ctr.arms") -> Iterator[None]:
+    """An error about what ``arms`` are made of says too that the others can be measured without it."""
+    try:
+        yield
+    except BadInputError as error:
+        raise BadInputError(error.what, f"{error.remedy} Or take {', '.join(arms)} out of {setting}.") from None
 
 
 def _check_names(settings: CtrSettings) -> None:
@@ -131,8 +147,7 @@ def _reccot_makers(inputs: ArmInputs, reccots: SnapshotVectors) -> dict[str, Cal
         assert seed.plain is not None, "plain is the first arm of a seed"
         # Who carries a signal depends on whose vector a snapshot got.
         present = np.append(permuted(reccots, seed.number).vectors[carrier].present, False)
-        rows = SignalRows(inputs.train, inputs.validation, inputs.test)
-        signal = user_signal(inputs.samples, seed.plain, rows, seed.number, carried=present[reccots.snapshot])
+        signal = user_signal(inputs.samples, seed.plain, inputs.rows, seed.number, carried=present[reccots.snapshot])
         with_signal = _reccot_features(inputs, planted(reccots, signal, carrier, seed.number))
         return replace(with_signal, planted_worth=signal.worth)
 
@@ -153,10 +168,10 @@ def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
     return replace(features, numbers=scaled_cosines(cosines))
 
 
-def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str) -> Features:
-    fitted = snapshots.fitted(inputs.train)
+def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str, *, narrow: bool = False) -> Features:
+    fitted = snapshots.fitted(inputs.rows.train)
     components = inputs.settings.components
-    values, flags, projections = whitened(snapshots.vectors, fitted, components, table)
+    values, flags, projections = whitened(snapshots.vectors, fitted, components, table, narrow=narrow)
     numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
     omitted = tuple(name for name in snapshots.vectors if name not in projections)
     return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections, omitted)
@@ -168,7 +183,7 @@ def _description_features(inputs: ArmInputs) -> Features:
     source = settings.description_source or newest_description(inputs.lake)
     texts = read_item_texts(inputs.lake, samples, source, inputs.items.encoder_version)
     row = np.where(texts.described, np.arange(len(texts.described)), -1)[samples.item_all]
-    fitted = np.unique(row[inputs.train][row[inputs.train] >= 0])
+    fitted = np.unique(row[inputs.rows.train][row[inputs.rows.train] >= 0])
     vectors = {"description": Vectors(texts.vectors, texts.described)}
     values, flags, projections = whitened(vectors, fitted, settings.components, "item_vectors")
     matches = scaled_matches(centroid_matches(samples, inputs.common.history.numpy(), texts.vectors))
@@ -179,6 +194,6 @@ def _checked(snapshots: SnapshotVectors, table: str, inputs: ArmInputs) -> Snaps
     if not len(snapshots.fitted(inputs.samples.rows("ctr_train", in_scope_only=True))):
         raise BadInputError(
             f"table {table} has no snapshot at or before any CTR training row of users in scope.",
-            "Run jobs/nightly.py over the CTR windows first, or take the arm out of ctr.arms.",
+            "Run jobs/nightly.py over the CTR windows first.",
         )
     return snapshots

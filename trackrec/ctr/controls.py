@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trackrec.ctr.features import SnapshotVectors, Vectors
-from trackrec.ctr.samples import Samples
+from trackrec.ctr.samples import Samples, WindowRows
 from trackrec.ctr.whitening import Floats
-from trackrec.metrics.arrays import Ints, Labels, Scores
+from trackrec.metrics.arrays import Labels, Scores
 from trackrec.metrics.ranking import auc
 
 PLANTED_WORTH = 0.010  # AUC on plain
@@ -53,36 +53,22 @@ class Signal:
     worth: float
 
 
-@dataclass(frozen=True)
-class SignalRows:
-    """Rows whose labels the planted signal knows. Validation's are among them, since its rows decide when to stop: a
-    signal that they lack looks like noise there, and is stopped too early.
-    """
-
-    train: Ints
-    validation: Ints
-    test: Ints
-
-    @property
-    def all(self) -> Ints:
-        """Every one."""
-        return np.concatenate([self.train, self.validation, self.test])
-
-
 def user_signal(
     samples: Samples,
     plain: Scores,
-    rows: SignalRows,
+    rows: WindowRows,
     seed: int,
     worth: float = PLANTED_WORTH,
     carried: npt.NDArray[np.bool_] | None = None,
 ) -> Signal:
     """A noisy signal of how far each user's labels lie above ``plain``'s predictions, worth about ``worth`` on test.
 
-    ``plain``: P(label = 1) of all samples, shape (samples,), read on ``rows``. Noise is added
-    until plain's logit plus the signal, with a weight fitted on training rows only, has a test AUC ``worth`` above
-    plain's. Where even without noise it brings less, the worth says so. ``carried``: (samples,) rows that join a vector
-    which carries the signal, None: all; in the others it is 0, as it cannot be read there.
+    ``plain``: P(label = 1) of all samples, shape (samples,), read on ``rows``. Labels of all ``rows`` are in the
+    signal, validation's too, since these decide when to stop: a signal that they lack looks like noise there, and is
+    stopped too early. Noise is added until plain's logit plus the signal, with a weight fitted on training rows only,
+    has a test AUC ``worth`` above plain's. Where even without noise it brings less, the worth says so. ``carried``:
+    (samples,) rows that join a vector which carries the signal, None: all; in the others it is 0, as it cannot be read
+    there.
     """
     carries = np.ones(len(samples.user)) if carried is None else carried.astype(np.float64)
     known = rows.all
@@ -128,7 +114,7 @@ def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _worth(
-    of_user: npt.NDArray[np.float64], carries: Scores, samples: Samples, plain: Scores, rows: SignalRows
+    of_user: npt.NDArray[np.float64], carries: Scores, samples: Samples, plain: Scores, rows: WindowRows
 ) -> float:
     kept = np.clip(plain, _NEAREST, 1 - _NEAREST)
     logit = np.log(kept) - np.log1p(-kept)

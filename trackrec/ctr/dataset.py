@@ -134,8 +134,7 @@ def _item_whitening(samples: Samples, texts: ItemTexts, components: int, fitted:
         return None
     items = np.unique(samples.item_all[fitted])
     items = items[texts.described[items]]
-    size = min(components, texts.vectors.shape[1])
-    return fit_whitening(texts.vectors[items], size, "table item_vectors, column item_vector")
+    return fit_whitening(texts.vectors[items], components, "table item_vectors, column item_vector")
 
 
 def _item_inputs(texts: ItemTexts, whitening: Whitening | None) -> Floats:

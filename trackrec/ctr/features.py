@@ -73,21 +73,24 @@ def no_features(samples: Samples) -> Features:
 
 
 def whitened(
-    vectors: Mapping[str, Vectors], fitted: Ints, components: int, table: str
+    vectors: Mapping[str, Vectors], fitted: Ints, components: int, table: str, *, narrow: bool = False
 ) -> tuple[tuple[Floats, ...], Floats, dict[str, Whitening]]:
     """Whitened values, flags and the maps of ``vectors``, fitted on those of the rows ``fitted`` that are present.
 
     A vector that no more of these rows have than there are components is left out, unless it is so with all: then
-    BadInputError as ``fit_whitening``. ``table``: where they come from, for errors.
+    BadInputError as ``fit_whitening``. ``table``: where they come from, for errors. ``narrow``: no encoder's vectors,
+    of any length; one that is shorter than ``components`` has as many components as floats.
     """
+    sizes = {
+        name: min(components, vector.values.shape[1]) if narrow else components for name, vector in vectors.items()
+    }
     values, flags, maps = [], [], {}
     counts = {name: int(vector.present[fitted].sum()) for name, vector in vectors.items()}
-    enough = [name for name, vector in vectors.items() if counts[name] > min(components, vector.values.shape[1])]
+    enough = [name for name in vectors if counts[name] > sizes[name]]
     for column in enough or vectors:
         vector = vectors[column]
         present = fitted[vector.present[fitted]]
-        size = min(components, vector.values.shape[1])
-        maps[column] = fit_whitening(vector.values[present], size, f"table {table}, {column}")
+        maps[column] = fit_whitening(vector.values[present], sizes[column], f"table {table}, {column}")
         values.append(np.where(vector.present[:, None], maps[column].apply(vector.values), np.float32(0)))
         flags.append(vector.present)
     return tuple(values), np.stack(flags, axis=1).astype(np.float32), maps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trackrec.ctr.results import GainRow, SliceGain
-from trackrec.ctr.roles import PLAIN, WITHOUT_ITEM_TEXT
+from trackrec.ctr.roles import PLAIN, PLANTED, WITHOUT_ITEM_TEXT
 
 ALL = "all"  # the slice of all test rows
 FOUND = 0.6  # share of a planted signal's worth that must come out
@@ -45,21 +45,29 @@ class Gain:
         return self.mean < -self.spread and self.interval[1] < 0
 
     @property
+    def counts(self) -> bool:
+        """Whether the difference is more than chance: a gain or a loss, or the planted signal found."""
+        return self.planted_found if self.arm == PLANTED else self.is_gain or self.is_loss
+
+    @property
     def planted_found(self) -> bool:
         """Of the planted arm: whether its interval lies above 0 and at least 0.6 of what was planted came out."""
         return self.interval[0] > 0 and self.mean >= FOUND * (self.planted_worth or 0.0)
 
     def verdict(self) -> str:
         """One sentence. A difference counts only if it exceeds its spread over seeds and the interval excludes 0."""
-        seeds = len(self.differences)
+        seeds, takes_away = len(self.differences), self.arm == WITHOUT_ITEM_TEXT
         if seeds < 2:
-            return f"{self.arm}: {self.mean:+.4f} with one seed: its spread is unknown, no gain shown"
+            shown = "nothing" if takes_away else "no gain"
+            return f"{self.arm}: {self.mean:+.4f} with one seed: its spread is unknown, {shown} shown"
         figures = f"{self.arm}: {self.mean:+.4f} ± {self.spread:.4f} over {seeds} seeds"
         figures += f" (95 % interval over users and seeds {self.interval[0]:+.4f} to {self.interval[1]:+.4f})"
+        if takes_away and (self.is_gain or self.is_loss):
+            return f"{figures}: item texts are worth {-self.mean:+.4f} to plain"
+        if takes_away:
+            return f"{figures}: within noise, what item texts are worth to plain is not shown"
         if self.is_gain:
             return f"{figures}: a gain"
-        if self.is_loss and self.arm == WITHOUT_ITEM_TEXT:
-            return f"{figures}: a loss, what the catalogue says of the items helps plain"
         if self.is_loss:
             return f"{figures}: a loss, the features make the model worse"
         if self.mean < 0:

@@ -33,7 +33,7 @@ class Network(nn.Module):
             plain = self.backbone
             wide = build_backbone(replace(inputs, dense=inputs.dense + numbers + adapted), settings)
             self.backbone = widened(plain, wide, inputs.dense)
-            self.shrunk = added_entries(plain, wide, inputs.dense + numbers, adapted)
+            self.shrunk = added_entries(plain, wide, inputs.dense + numbers, adapted) if adapted else {}
 
     def forward(self, batch: Batch, random: torch.Generator | None = None) -> Tensor:
         """P(label = 1) of ``batch``, shape (rows,).

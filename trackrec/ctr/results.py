@@ -34,6 +34,8 @@ class GainRow:
     test_uauc_unweighted: float | None = None
     test_ece: float | None = None
     planted_worth: float | None = None  # AUC that the planted signal adds to plain's own logit; of that arm only
+    epoch: int | None = None  # that was kept, 1 = first; None: a floor. These two: None in rows of an earlier version
+    settings: str | None = None  # settings_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,6 @@ class ArmResult:
 
     row: GainRow
     predicted: Scores  # (test rows,) P(label = 1)
-    epoch: int  # that was kept, 1 = first
     seconds: float  # of fitting
 
 

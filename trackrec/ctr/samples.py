@@ -59,6 +59,25 @@ class Samples:
         return int(following.min()) if ends else int(np.iinfo(np.int64).max)
 
 
+@dataclass(frozen=True)
+class WindowRows:
+    """The row numbers of ``Samples`` that a run trains on, validates by and tests."""
+
+    train: Ints
+    validation: Ints
+    test: Ints
+
+    @property
+    def fitted_and_validated(self) -> Ints:
+        """Rows of training, then of validation."""
+        return np.concatenate([self.train, self.validation])
+
+    @property
+    def all(self) -> Ints:
+        """Every one, test's last."""
+        return np.concatenate([self.train, self.validation, self.test])
+
+
 def microseconds(column: pa.ChunkedArray) -> Ints:
     """A timestamp column as int64 microseconds since 1970, UTC."""
     return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy())

@@ -12,8 +12,7 @@ from trackrec.ctr.comparison import compare
 from trackrec.ctr.gain import ALL
 from trackrec.ctr.results import Measurement, SliceGain
 from trackrec.ctr.roles import CONTROLS, PLAIN, RIVALS
-from trackrec.ctr.samples import Samples
-from trackrec.metrics.arrays import Ints
+from trackrec.ctr.samples import Samples, WindowRows
 
 FEW_ITEM_EVENTS = (10, 50)  # test rows of items with fewer events among the training rows
 FEW_USER_EVENTS = 20  # test rows of users with fewer events known before the row
@@ -21,14 +20,15 @@ MANY_USER_EVENTS = 100  # ... with at least as many
 Mask = npt.NDArray[np.bool_]  # (test rows,)
 
 
-def slice_masks(samples: Samples, train: Ints, test: Ints) -> dict[str, Mask]:
-    """Which test rows belong to each slice; ``train`` and ``test`` are row numbers of ``samples``.
+def slice_masks(samples: Samples, rows: WindowRows) -> dict[str, Mask]:
+    """Which test rows belong to each slice; ``rows`` are the run's.
 
     Events of an item are counted among the training rows; events of a user in every window, as known strictly before
     the row's event_time.
     """
-    of_item = np.bincount(samples.item_all[train], minlength=int(samples.item_all.max()) + 1)[samples.item_all[test]]
-    of_user = counts_before(samples.user, samples.event_time, samples.known_time, samples.label)[0][test]
+    of_item = np.bincount(samples.item_all[rows.train], minlength=int(samples.item_all.max()) + 1)
+    of_item = of_item[samples.item_all[rows.test]]
+    of_user = counts_before(samples.user, samples.event_time, samples.known_time, samples.label)[0][rows.test]
     return {
         **{f"items < {few}": of_item < few for few in FEW_ITEM_EVENTS},
         f"users < {FEW_USER_EVENTS}": of_user < FEW_USER_EVENTS,

@@ -7,14 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from trackrec.ctr.controls import PLANTED_SHARE
-from trackrec.ctr.gain import FOUND, Gain
-from trackrec.ctr.results import SliceGain
+from trackrec.ctr.gain import ALL, FOUND, Gain
+from trackrec.ctr.results import GainRow, SliceGain
 from trackrec.ctr.roles import CONTROLS, FACTS, ITEM_DESCRIPTION, PERMUTED, PLANTED, RECCOT, RIVALS, TALLIES
+from trackrec.ctr.run_settings import settings_in
 from trackrec.ctr.slices import against
 
 _PAIRS = 10_000  # AUC to four decimals is a whole number of them
 _FEATURES = {RECCOT: "the RecCoTs", ITEM_DESCRIPTION: "the item descriptions"}
 _RIVALS = {PERMUTED: "texts about other users", TALLIES: "the counts alone", FACTS: "the facts without a RecCoT"}
+
+
+def still_learning(rows: Sequence[GainRow]) -> str | None:
+    """How many fits kept the last epoch that they were allowed; None where none did, or rows do not say."""
+    fits = [(row.epoch, settings_in(row.settings).get("epochs")) for row in rows if row.epoch is not None]
+    last = [allowed for epoch, allowed in fits if epoch == allowed]
+    if not last:
+        return None
+    return (
+        f"{len(last)} of {len(fits)} fits kept their last epoch ({last[0]}), where they were still learning: "
+        "raise ctr.epochs"
+    )
 
 
 def planted_verdict(gains: Mapping[str, Gain]) -> str:
@@ -31,9 +44,25 @@ def planted_verdict(gains: Mapping[str, Gain]) -> str:
     if planted.planted_found:
         return f"the instrument finds {figures}"
     return (
-        f"the instrument does not find what was planted: {figures}; found means {100 * FOUND:.0f} % of the worth, "
-        "and the interval above 0. No other row of this table can be trusted"
+        f"the instrument does not find what was planted: {figures}; {_why_not_found(planted)}. No other row of this "
+        "table can be trusted"
     )
+
+
+def _why_not_found(planted: Gain) -> str:
+    """What of both is missing, an interval above 0 and enough of the worth, and a way out."""
+    low, high = planted.interval
+    needed, share = FOUND * (planted.planted_worth or 0.0), f"{100 * FOUND:.0f} % of its worth"
+    if np.isnan(low):
+        return "no interval was stored"
+    reasons = [] if low > 0 else ["the interval contains 0"]
+    reasons += [] if planted.mean >= needed else [f"less than {share} comes out"]
+    if high >= needed:
+        return (
+            f"{' and '.join(reasons)}: too few test users or seeds to tell chance from a signal; raise "
+            "histories.max_users, or put more seeds into ctr.seeds"
+        )
+    return f"{' and '.join(reasons)}: too few training rows have vectors to learn from; raise histories.max_users"
 
 
 def control_verdicts(gains: Mapping[str, Gain], slices: Sequence[SliceGain]) -> list[str]:
@@ -43,12 +72,30 @@ def control_verdicts(gains: Mapping[str, Gain], slices: Sequence[SliceGain]) -> 
     beat it beyond chance. Without such a row the means are compared.
     """
     verdicts = []
-    if PERMUTED in gains and gains[PERMUTED].is_gain:
-        verdicts.append(f"{PERMUTED}: texts about other users show a gain too, so a gain here is not what texts say")
+    if PERMUTED in gains:
+        verdicts += _permuted_verdict(gains[PERMUTED], slices)
     for arm in gains:
         if _is_of_reccots(arm) and gains[arm].mean > 0:
             verdicts += _rival_verdicts(arm, gains, {row.slice: row for row in slices if row.arm == arm})
     return verdicts
+
+
+def _permuted_verdict(gain: Gain, slices: Sequence[SliceGain]) -> list[str]:
+    """A sentence where texts about other users gain by their interval, in AUC or in log-loss."""
+    found = []
+    if gain.interval[0] > 0:
+        found.append(f"AUC {gain.mean:+.4f} (95 % interval {gain.interval[0]:+.4f} to {gain.interval[1]:+.4f})")
+    found += [
+        f"log-loss {row.logloss_change:+.4f} (95 % interval {row.logloss_low:+.4f} to {row.logloss_high:+.4f})"
+        for row in slices
+        if row.arm == PERMUTED and row.slice == ALL and row.logloss_high < 0
+    ]
+    if not found:
+        return []
+    return [
+        f"{PERMUTED}: texts about other users gain too, {' and '.join(found)}: a gain of that size in another arm is "
+        "not shown to come from what its texts say"
+    ]
 
 
 def _is_of_reccots(arm: str) -> bool:

@@ -43,11 +43,21 @@ def fit_whitening(vectors: Floats, size: int, name: str) -> Whitening:
     if rows <= size or floats < size:
         raise BadInputError(
             f"{name}: the CTR training rows read {rows:,} vectors of {floats} floats, too few to fit {size} "
-            "principal components.",
-            "Lower ctr.components, or raise histories.max_users and run jobs/nightly.py again.",
+            "principal components (ctr.components).",
+            _remedy(rows, floats, size),
         )
     pca = PCA(n_components=size, svd_solver="covariance_eigh").fit(vectors.astype(np.float64))
     deviation = np.sqrt(np.maximum(pca.explained_variance_, 0))
     length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1).mean())
     deviation = np.where(deviation > _ROUND_OFF * length, deviation, np.inf)
     return Whitening(pca.mean_, pca.components_, deviation)
+
+
+def _remedy(rows: int, floats: int, size: int) -> str:
+    """More vectors are of no help where each of them has too few floats."""
+    most = min(rows - 1, floats)
+    ways = [f"Lower ctr.components to {most:,} or less"] if most > 0 else []
+    if floats >= size:
+        ways.append("raise histories.max_users and run jobs/nightly.py again")
+    text = ", or ".join(ways)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -47,6 +47,12 @@ def _by_fractions(events: DataFrame, fractions: Sequence[float]) -> Sequence[dat
     return quantiles(events, [sum(fractions[: i + 1]) for i in range(3)])
 
 
+def fractions_line(fractions: Sequence[float]) -> str:
+    """What a person should know where windows are cut by ``fractions``: half of a log may be for G and V alone."""
+    shares = ", ".join(f"{100 * share:.0f} % to {name}" for share, name in zip(fractions, WINDOWS, strict=True))
+    return f"windows.fractions gives {shares} of the events, by time"
+
+
 def with_window(events: DataFrame, starts: tuple[datetime, ...]) -> DataFrame:
     """Add the column ``window`` by event_time; an event at a boundary belongs to the later window."""
     window = F.lit(WINDOWS[0])

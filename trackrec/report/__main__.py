@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.failure import DEFAULT_LOG, print_error
+from trackrec.runtime.failure import log_file, print_error
 
 if TYPE_CHECKING:
     from trackrec.runtime.settings import Settings
@@ -20,12 +20,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = flags("trackrec.report", __doc__)
     parser.add_argument("what", choices=("reccots", "tables", "rounds", "gain"))
     args = parser.parse_args(argv)
-    log = DEFAULT_LOG
+    log = log_file()
     try:  # imports included: a package that is missing ends with one line too
         from trackrec.runtime.settings_files import load_settings
 
         settings = load_settings(args.conf, args.set)
-        log = settings.log
+        log = log_file(settings.log)
         print(_report(args.what, settings))
     except Exception as error:
         return print_error(error, log)
@@ -49,7 +49,7 @@ def _gain(settings: Settings) -> str:
     from trackrec.report.stored_gain import stored_figures
     from trackrec.tables.catalog import lake_of
 
-    figures = stored_figures(lake_of(settings, "report"))
+    figures = stored_figures(lake_of(settings, "report"), (settings.ctr.backbone, *settings.ctr.further_backbones))
     plotted = "\n".join(save_plot(figures, plot_folder(settings.warehouse)))
     return "\n\n".join([*map(gain_table, figures), *([plotted] if plotted else [])])
 

@@ -12,14 +12,14 @@ import numpy as np
 from trackrec.ctr.floors import FLOORS
 from trackrec.ctr.gain import ALL, Gain, gains_of
 from trackrec.ctr.results import GainRow, Measurement, SliceGain
-from trackrec.ctr.roles import CONTROLS, PLAIN, PLANTED, RECCOT, ordered
-from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict
+from trackrec.ctr.roles import CONTROLS, PLAIN, PLANTED, RECCOT, WITHOUT_ITEM_TEXT, ordered
+from trackrec.ctr.verdicts import control_verdicts, floor_verdicts, plain_words, planted_verdict, still_learning
 from trackrec.runtime.terminal import printable
 
 _WIDTH = 120
 _HEAD = ("arm", "test AUC", "UAUC", "log-loss", "ECE", "gain on plain", "95 % interval", "detects", "cover")
 _LEGEND = (
-    "±: standard deviation over seeds. UAUC: each user counts once. Interval: over users and seeds. Detects: the",
+    "±: standard deviation over seeds. UAUC: each user counts once. Interval: over {}. Detects: the",
     "smallest gain that this design would have shown with 80 % power. Cover: share of test rows with features.",
 )
 _SLICE_HEAD = ("slice", "arm", "rows", "users", "reference", "arm AUC", "gain", "95 % interval", "detects")
@@ -34,6 +34,12 @@ class GainFigures:
     heading: tuple[str, ...]
     rows: Mapping[str, Sequence[GainRow]]  # arm or floor → a row a seed
     slices: Sequence[SliceGain]
+    apart: str = ""  # what tells its run from those of the backbones beside it; "": nothing
+
+    @property
+    def seeds(self) -> int:
+        """How many were fitted."""
+        return len(self.rows[PLAIN])
 
     @property
     def gains(self) -> dict[str, Gain]:
@@ -77,13 +83,23 @@ def gain_table(figures: GainFigures) -> str:
         *figures.heading,
         "",
         *_aligned([_HEAD, *(_cells(rows, gains.get(arm)) for arm, rows in figures.rows.items())]),
-        *_LEGEND,
+        *(line.format(varying(figures.seeds)) for line in _LEGEND),
         "",
         *_slice_lines(figures),
-        *(line for verdict in _verdicts(figures, gains) for line in _wrapped(verdict)),
-        *(["", *_wrapped(words, indent="")] if words else []),
+        *(line for verdict in _verdicts(figures, gains) for line in wrapped(verdict)),
+        *(["", *wrapped(words, indent="")] if words else []),
     ]
     return printable("\n".join(lines))
+
+
+def number_of_seeds(seeds: int) -> str:
+    """In words: 1 seed, 2 seeds."""
+    return f"{seeds} seed{'s' if seeds != 1 else ''}"
+
+
+def varying(seeds: int) -> str:
+    """What an interval is over: one seed says nothing of how seeds vary."""
+    return "users and seeds" if seeds > 1 else "users"
 
 
 def _heading(measurement: Measurement) -> list[str]:
@@ -91,7 +107,8 @@ def _heading(measurement: Measurement) -> list[str]:
     version = feature_version(measurement.rows)
     users = "all users" if settings.train_users == "all" else "users in scope"
     lines = [
-        f"{settings.backbone}, adaptor {settings.adaptor}, {len(settings.seeds)} seeds, features {version or 'none'}",
+        f"{settings.backbone}, adaptor {settings.adaptor}, {number_of_seeds(len(settings.seeds))}, "
+        f"features {version or 'none'}",
         f"train {sizes.train:,} rows of {users}; validation {sizes.validation:,} rows of all users; "
         f"test {sizes.test:,} rows of {sizes.test_users:,} users in scope",
     ]
@@ -111,7 +128,7 @@ def _cells(rows: Sequence[GainRow], gain: Gain | None) -> tuple[str, ...]:
         "floor" if is_floor else _mean_and_spread(gain.differences, "+") if gain else "-",
         _interval(*gain.interval) if gain else "-",
         _number(gain.minimum_detectable) if gain else "-",
-        f"{rows[0].coverage:.1%}" if gain else "-",
+        f"{rows[0].coverage:.1%}" if gain and gain.arm != WITHOUT_ITEM_TEXT else "-",
     )
 
 
@@ -132,7 +149,8 @@ def _interval(low: float, high: float) -> str:
     return "-" if math.isnan(low) else f"{low:+.4f} to {high:+.4f}"
 
 
-def _wrapped(sentence: str, indent: str = "  ") -> list[str]:
+def wrapped(sentence: str, indent: str = "  ") -> list[str]:
+    """Lines of at most 120 columns, the further ones behind ``indent``."""
     return textwrap.wrap(sentence, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
@@ -166,6 +184,8 @@ def _other_cells(row: SliceGain) -> tuple[str, ...]:
 def _verdicts(figures: GainFigures, gains: Mapping[str, Gain]) -> list[str]:
     floors = {name: figures.rows[name][0].test_auc for name in FLOORS}
     arms = {arm: [row.test_auc for row in rows] for arm, rows in figures.rows.items() if arm not in FLOORS}
-    verdicts = [planted_verdict(gains)] if gains else []
+    early = still_learning([row for rows in figures.rows.values() for row in rows])
+    verdicts = [early] if early else []
+    verdicts += [planted_verdict(gains)] if gains else []
     verdicts += [gain.verdict() for gain in gains.values() if gain.arm != PLANTED]
     return [*verdicts, *control_verdicts(gains, figures.slices), *floor_verdicts(arms, floors)]

@@ -5,6 +5,7 @@ Readable in grey: the marker's shape says what an arm is there for, filled or op
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 
 from trackrec.ctr.gain import Gain
 from trackrec.ctr.roles import CONTROLS, PLANTED
-from trackrec.report.gain import GainFigures
+from trackrec.report.gain import GainFigures, number_of_seeds, varying
 from trackrec.runtime.places import is_path, without_scheme
 from trackrec.runtime.terminal import printable
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg")
 _DPI = 150  # 1,350 pixels across
 _ROW_INCHES = 0.42
+_TITLE_CHARS = 110
 _WORTH = "|"  # marks what was planted
 
 
@@ -66,10 +68,11 @@ def alt_text(figures: Sequence[GainFigures]) -> str:
     parts = []
     for figure in figures:
         arms = "; ".join(
-            f"{gain.arm} {gain.mean:+.4f}{_between(gain)}{', counts' if gain.is_gain or gain.is_loss else ''}"
+            f"{gain.arm} {gain.mean:+.4f}{_between(gain)}{', counts' if gain.counts else ''}"
             for gain in figure.gains.values()
         )
-        parts.append(f"{_title(figure)}: {arms}.")
+        apart = f" (another run: {figure.apart})" if figure.apart else ""
+        parts.append(f"{_title(figure)}{apart}: {arms}.")
     return "Dot plot with 95 % intervals. " + " ".join(parts)
 
 
@@ -81,8 +84,8 @@ def _between(gain: Gain) -> str:
 def _title(figure: GainFigures) -> str:
     rows = next(iter(figure.rows.values()))[0].test_rows
     users = f" of {figure.test_users:,} users" if figure.test_users is not None else ""
-    seeds = max(len(gain.differences) for gain in figure.gains.values())
-    return f"Gain in AUC on plain {figure.backbone} ({figure.plain_auc:.4f}), {rows:,} test rows{users}, {seeds} seeds"
+    seeds = number_of_seeds(figure.seeds)
+    return f"Gain in AUC on plain {figure.backbone} ({figure.plain_auc:.4f}), {rows:,} test rows{users}, {seeds}"
 
 
 def _draw(figures: Sequence[GainFigures]) -> Figure:
@@ -95,7 +98,8 @@ def _draw(figures: Sequence[GainFigures]) -> Figure:
     all_axes = drawing.subplots(len(figures), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     for axes, figure in zip(all_axes, figures, strict=True):
         _draw_arms(axes, figure)
-    all_axes[-1].set_xlabel("difference of AUC, mean over seeds with 95 % interval over users and seeds")
+    over = varying(min(figure.seeds for figure in figures))
+    all_axes[-1].set_xlabel(f"difference of AUC, mean over seeds with 95 % interval over {over}")
     drawing.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return drawing
 
@@ -113,7 +117,8 @@ def _draw_arms(axes: Axes, figure: GainFigures) -> None:
         axes.axhline(len(tested) - 0.25, color="0.6", linewidth=0.8, linestyle=":")
     axes.set_yticks(places, [printable(gain.arm) for gain in lines])
     axes.set_ylim(max(places) + 0.6, -0.6)  # the first arm on top
-    axes.set_title(_title(figure), loc="left", fontsize=10)
+    apart = textwrap.wrap(f"another run: {figure.apart}", _TITLE_CHARS) if figure.apart else []
+    axes.set_title("\n".join(map(printable, [_title(figure), *apart])), loc="left", fontsize=10)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.4f}" if abs(value) > 1e-9 else "0")
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
@@ -127,7 +132,7 @@ def _draw_gain(axes: Axes, place: float, gain: Gain) -> None:
         axes.barh(place, 2 * band, left=-band, height=0.8, color="0.9", zorder=0)
     if not np.isnan(low):
         axes.hlines(place, low, high, color="black", linewidth=1.4, zorder=3)
-    filled = "black" if gain.is_gain or gain.is_loss else "white"
+    filled = "black" if gain.counts else "white"
     shape = "D" if gain.arm == PLANTED else "s" if gain.arm in CONTROLS else "o"
     axes.plot(gain.mean, place, shape, color="black", markerfacecolor=filled, markersize=7, zorder=4)
     if gain.planted_worth is not None:
@@ -151,7 +156,7 @@ def _legend() -> list[object]:
         mark("o", False, "under test"),
         mark("s", False, "control"),
         mark("D", False, "planted signal"),
-        mark("o", True, "filled: more than chance"),
+        mark("o", True, "filled: more than chance, or found"),
         mark(_WORTH, True, "what was planted"),
         Patch(color="0.9", label="too small for this design to show"),
     ]

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from trackrec.ctr.floors import FLOOR, FLOORS
 from trackrec.ctr.results import GainRow, SliceGain
 from trackrec.ctr.roles import PLAIN
-from trackrec.report.gain import GainFigures, by_arm, feature_version
+from trackrec.report.differences import differences
+from trackrec.report.gain import GainFigures, by_arm, feature_version, number_of_seeds, wrapped
 from trackrec.runtime.errors import BadInputError
 from trackrec.tables.lake import Lake, Row
 
@@ -18,11 +19,11 @@ _STAMP = ("run_id", "created_time")
 AnyRow = TypeVar("AnyRow", GainRow, SliceGain)
 
 
-def stored_figures(lake: Lake) -> list[GainFigures]:
-    """Figures of the newest run of each backbone, backbones by name.
+def stored_figures(lake: Lake, order: Sequence[str] = ()) -> list[GainFigures]:
+    """Figures of the newest run of each backbone: backbones in ``order``, others behind these by name.
 
-    Means, gains and intervals are those stored; a run of an earlier version has no intervals. BadInputError: no table,
-    no rows, or no run with plain and both floors.
+    Means, gains and intervals are those stored; a run of an earlier version has no intervals. Where the runs are not
+    one, the headings say in what they differ. BadInputError: no table, no rows, or no run with plain and both floors.
     """
     rows = _rows(lake, "feature_gain", GainRow)
     slices = _rows(lake, "gain_slices", SliceGain) if lake.exists("gain_slices") else []
@@ -32,29 +33,39 @@ def stored_figures(lake: Lake) -> list[GainFigures]:
     for row in sorted(rows, key=lambda row: ((row["run_id"], row["backbone"]) in ended, row["created_time"])):
         if row["arm"] == PLAIN:
             newest[row["backbone"]] = row
-    figures = [_figures(last, rows, slices) for _, last in sorted(newest.items())]
-    complete = [figure for figure in figures if all(figure.rows[name] for name in FLOORS)]
+    runs = {name: _of_run(newest[name], rows) for name in sorted(newest, key=lambda name: _place(name, order))}
+    complete = {name: of_run for name, of_run in runs.items() if set(FLOORS) <= {row.arm for row in of_run}}
     if not complete:
         raise BadInputError("no run in table feature_gain has plain and its floors.", "Run jobs/train_ctr.py.")
-    return complete
+    apart = differences(complete) if len({newest[name]["run_id"] for name in complete}) > 1 else {}
+    return [_figures(newest[name], of_run, slices, apart.get(name, "")) for name, of_run in complete.items()]
 
 
-def _figures(last: Row, rows: Sequence[Row], slices: Sequence[Row]) -> GainFigures:
-    run_id, backbone = last["run_id"], last["backbone"]
-    of_run = [row for row in rows if row["run_id"] == run_id and row["backbone"] in (backbone, FLOOR)]
-    gains = [_of(GainRow, row) for row in sorted(of_run, key=lambda row: (row["seed"] is not None, row["seed"] or 0))]
-    parts = [_of(SliceGain, row) for row in slices if (row["run_id"], row["backbone"]) == (run_id, backbone)]
-    return GainFigures(backbone, _heading(last, gains), by_arm(gains), parts)
+def _place(backbone: str, order: Sequence[str]) -> tuple[int, str]:
+    return (order.index(backbone) if backbone in order else len(order), backbone)
 
 
-def _heading(last: Row, rows: Sequence[GainRow]) -> tuple[str, ...]:
+def _of_run(last: Row, rows: Sequence[Row]) -> list[GainRow]:
+    """The rows of one run and backbone with its floors, seeds in their order."""
+    of_run = [row for row in rows if row["run_id"] == last["run_id"] and row["backbone"] in (last["backbone"], FLOOR)]
+    return [_of(GainRow, row) for row in sorted(of_run, key=lambda row: (row["seed"] is not None, row["seed"] or 0))]
+
+
+def _figures(last: Row, rows: Sequence[GainRow], slices: Sequence[Row], apart: str) -> GainFigures:
+    run = (last["run_id"], last["backbone"])
+    parts = [_of(SliceGain, row) for row in slices if (row["run_id"], row["backbone"]) == run]
+    return GainFigures(last["backbone"], _heading(last, rows, apart), by_arm(rows), parts, apart)
+
+
+def _heading(last: Row, rows: Sequence[GainRow], apart: str) -> tuple[str, ...]:
     seeds = len({row.seed for row in rows if row.seed is not None})
     created: datetime = last["created_time"]
-    return (
-        f"{last['backbone']}, {seeds} seeds, features {feature_version(rows) or 'none'}",
+    lines = (
+        f"{last['backbone']}, {number_of_seeds(seeds)}, features {feature_version(rows) or 'none'}",
         f"train {last['train_rows']:,} rows, test {last['test_rows']:,} rows; run {last['run_id']} of "
         f"{created:%Y-%m-%d %H:%M} UTC",
     )
+    return (*lines, *wrapped(f"another run than the other backbones': {apart}")) if apart else lines
 
 
 def _rows(lake: Lake, table: str, kind: type[AnyRow]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -11,8 +12,17 @@ from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_FAILED, TrackrecError
 from trackrec.runtime.terminal import printable
 
 DEFAULT_LOG = "logs/trackrec.log"
+LOG_VARIABLE = "TRACKREC_LOG"  # of the environment; log4j2.properties names it too
 _LINE_CHARS = 400  # Spark's messages run over pages
 _OWN_PACKAGES = ("trackrec", "udfs", "jobs")
+
+
+def log_file(setting: str = DEFAULT_LOG) -> str:
+    """Where a run's log goes: the file that TRACKREC_LOG names, else ``setting`` (the setting ``log``).
+
+    Under spark-submit Spark opens its part before any setting is read, so the variable is what can move all of it.
+    """
+    return os.environ.get(LOG_VARIABLE) or setting
 
 
 def print_error(error: Exception, log: str = DEFAULT_LOG) -> int:

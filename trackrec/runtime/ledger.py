@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.command_line import flags
 from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_QUALITY_GATE
-from trackrec.runtime.failure import DEFAULT_LOG, keep_traceback, print_error
+from trackrec.runtime.failure import keep_traceback, log_file, print_error
 from trackrec.runtime.run import Run
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class RecordedRun:
         self.exit_code = EXIT_DONE
         self._name, self._arguments = name, arguments
         self._started = utc_now()
-        self._log = DEFAULT_LOG
+        self._log = log_file()
         self._tables: Tables | None = None
 
     @cached_property
@@ -72,7 +72,7 @@ class RecordedRun:
         from trackrec.runtime.settings_files import load_settings
 
         settings = load_settings(self._arguments.conf, self._arguments.set)
-        self._log = settings.log
+        self._log = log_file(settings.log)
         run_id = self._arguments.run_id or uuid.uuid4().hex
         return Run(name=self._name, settings=settings, run_id=run_id, listeners=(Console().show,))
 

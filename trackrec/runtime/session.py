@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.errors import PySparkRuntimeError
@@ -16,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from trackrec.runtime.console import stderr_to
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.failure import LOG_VARIABLE, log_file
 from trackrec.runtime.settings import Settings
 
 # In the environment of a Spark that is configured elsewhere: by its folder, by spark-submit, by Spark Connect.
@@ -23,7 +26,7 @@ _CONFIGURED = {"SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"}
 
 
 def spark_session(settings: Settings, app_name: str) -> SparkSession:
-    """Start (or join) the session; Spark's and its workers' output goes to ``settings.log``.
+    """Start (or join) the session; Spark's and its workers' output goes to the run's log (``log_file``).
 
     Raises BadInputError when Java or the folder of spark-defaults.conf is missing, or Delta not on the classpath.
     """
@@ -34,15 +37,14 @@ def spark_session(settings: Settings, app_name: str) -> SparkSession:
             f"the setting spark_conf names {settings.spark_conf}, where there is no spark-defaults.conf.",
             "Copy conf/local of the checkout there, or set spark_conf or SPARK_CONF_DIR to such a folder.",
         )
-    log = Path(settings.log)
+    log = Path(log_file(settings.log))
     log.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_CONF_DIR", settings.spark_conf)
-    os.environ.setdefault("TRACKREC_LOG", str(log.resolve()))
     # Without it workers run whatever python3 the PATH has.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         # The JVM and the Python workers inherit this stderr: Ivy's and vLLM's chatter goes to the log with it.
-        with stderr_to(log):
+        with stderr_to(log), _named_in_environment(log):
             spark = SparkSession.builder.appName(f"trackrec {app_name}").getOrCreate()
     except PySparkRuntimeError as error:
         raise BadInputError(
@@ -56,3 +58,17 @@ def spark_session(settings: Settings, app_name: str) -> SparkSession:
     # PySpark prints every captured error as a page of JSON beside the exception itself.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return spark
+
+
+@contextmanager
+def _named_in_environment(log: Path) -> Iterator[None]:
+    """For the JVM that starts in this block, whose log4j2.properties reads the name there; not for a later session."""
+    before = os.environ.get(LOG_VARIABLE)
+    os.environ[LOG_VARIABLE] = str(log.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[LOG_VARIABLE]
+        else:
+            os.environ[LOG_VARIABLE] = before

@@ -138,5 +138,7 @@ def _labelled(stage: Stage, events: DataFrame, settings: Settings) -> DataFrame 
             return splits.with_split_window(events, split)
     elif not events.where("split IS NOT NULL").isEmpty():
         stage.notice("windows follow windows.boundaries, and not the log's split")
+    if settings.windows.boundaries is None:
+        stage.notice(windows.fractions_line(settings.windows.fractions))
     by_time = events.withColumn("split", F.lit(None).cast("string"))
     return windows.with_window(by_time, windows.boundaries(events, settings.windows))

@@ -71,18 +71,21 @@ def _measure(
 ) -> Measured:
     """All arms and seeds of one backbone, and its learning curve; each is written as soon as it is there."""
     from trackrec.ctr.slices import measure_share, measure_slices, slice_masks
+    from trackrec.ctr.verdicts import still_learning
 
     results: list[ArmResult] = []
     for of_seed in fits.by_seed(experiment):
         results += of_seed
         stage.counts["rows"] += _insert(run, tables, [result.row for result in of_seed])
     measurement = experiment.measurement(floors, results)
-    masks = slice_masks(experiment.samples, experiment.train, experiment.test)
+    masks = slice_masks(experiment.samples, experiment.rows)
     slices = measure_slices(measurement, masks)
     _insert_slices(run, tables, slices)
     tested = _of_learning_curve(experiment)
     for share in experiment.settings.learning_curve:
         of_share = [result for of_seed in fits.by_seed(tested, share) for result in of_seed]
+        if words := still_learning([result.row for result in of_share]):
+            stage.notice(f"trained on {100 * share:.0f} %: {words}")
         point = measure_share(tested.measurement((), of_share), share)
         _insert_slices(run, tables, point)
         slices += point
@@ -104,7 +107,7 @@ class _Fits:
     def _report(self, result: ArmResult, share: float) -> None:
         self._done += 1
         figures = {"seed": float(result.row.seed or 0), "validation AUC": result.row.validation_auc}
-        figures |= {"epoch": float(result.epoch), "seconds": result.seconds}
+        figures |= {"epoch": float(result.row.epoch or 0), "seconds": result.seconds}
         labels = {"backbone": result.row.backbone, "arm": result.row.arm}
         labels |= {"train": f"{100 * share:.0f} %"} if share < 1 else {}
         self._stage.step(self._done, self._total, figures, labels)

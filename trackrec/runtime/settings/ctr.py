@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trackrec.runtime.settings.section import Section
+from trackrec.runtime.settings.section import Distinct, Section
 
 Backbone = Literal["DIN", "DIEN", "DCNv2", "FinalMLP"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -32,11 +32,11 @@ class CtrSettings(Section):
     """
 
     backbone: Backbone = "DIN"
-    further_backbones: tuple[Backbone, ...] = ()  # a verdict that holds on one network only is one about that network
-    arms: tuple[Arm, ...] = ("plain", "planted", "permuted", "tallies", "facts", "reccot")
+    further_backbones: Distinct[Backbone] = ()  # a verdict that holds on one network only is one about that network
+    arms: Distinct[Arm] = ("plain", "planted", "permuted", "tallies", "facts", "reccot")
     feature_versions: dict[str, str] = Field(default_factory=dict)  # further arms: name -> feature_version
-    seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
-    learning_curve: tuple[Share, ...] = ()  # shares of the training rows on which the arms are measured besides all
+    seeds: Distinct[int] = Field((1, 2, 3), min_length=1)
+    learning_curve: Distinct[Share] = ()  # shares of the training rows on which the arms are measured besides all
     # A signal planted in one of four vectors, worth +.0100: found by linear as +.0067, by hea as +.0051, both before
     # added_dropout.
     adaptor: Literal["linear", "mlp", "hea"] = "linear"
@@ -58,7 +58,7 @@ class CtrSettings(Section):
     embedding_l2: float = Field(1e-2, ge=0)  # FuxiCTR's embedding_regularizer, over whole tables
     hidden_units: tuple[int, ...] = Field((64, 32), min_length=1)
     dropout: float = Field(0.2, ge=0, lt=1)
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(60, ge=1)  # at most; patience ends a fit
     patience: int = Field(2, ge=1)  # epochs without a lower validation log-loss
     batch_size: int = Field(512, ge=1)
     learning_rate: float = Field(1e-3, gt=0)

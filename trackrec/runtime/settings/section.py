@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -26,6 +26,20 @@ def _no_number(given: object) -> object:
 
 # Aware, for PySpark reads a naive datetime in the machine's own time zone. Without an offset UTC is meant.
 UtcTime = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_utc)]
+
+
+T = TypeVar("T")
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+    if twice is not None:
+        message, remedy = "Input should have each value once, {twice} stands in it twice", "Take one of both out."
+        raise PydanticCustomError("duplicate", message, {"twice": str(twice), "remedy": remedy})
+    return values
+
+
+Distinct = Annotated[tuple[T, ...], AfterValidator(_distinct)]  # a list in which no value stands twice
 
 
 class Section(BaseModel):

@@ -33,7 +33,9 @@ class Settings(Section):
     cache: str = "~/.cache/trackrec"  # weights and example data
     spark_conf: str = "local"  # folder beside the settings file that holds spark-defaults.conf
     models: str = "models"  # folder of the adapters that training writes; on a cluster one that every executor sees
-    log: str = "logs/trackrec.log"  # Spark's and vLLM's own output
+    # Spark's and vLLM's own output, and tracebacks. TRACKREC_LOG in the environment stands above it: under spark-submit
+    # Spark opens its part before any setting is read.
+    log: str = "logs/trackrec.log"
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()
     histories: HistorySettings = HistorySettings()

@@ -71,6 +71,8 @@ FEATURE_GAIN = Table(
             "of arm planted: the AUC that the planted signal adds to the plain arm's own logit",
             nullable=True,
         ),
+        Column("epoch", "int", "the epoch that was kept, 1 = first; NULL for floors", nullable=True),
+        Column("settings", "string", "JSON of the settings under ctr that decide the figures", nullable=True),
         CREATED,
     ),
     key=("run_id", "arm", "seed", "backbone"),
