@@ -233,7 +233,7 @@ def _bench(settings: Settings, args: argparse.Namespace) -> Bench:
     model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
-    shape = {"max_num_seqs": args.max_num_seqs, "kv_cache_gb": 1}
+    shape: dict[str, Any] = {"max_num_seqs": args.max_num_seqs, "kv_cache_gb": 1}
     spec = replace(EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, **shape)
     scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), **shape)
     use_environment(spec)
