@@ -22,7 +22,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,26 +45,26 @@ from trackrec.runtime.settings_files import load_settings
 
 ITEMS = ["Heat", "The Piano", "Alien", "Babe", "Speed", "Fargo", "Casablanca", "Psycho", "Gandhi", "Clueless"]
 VLLMS_BLOCK = 128  # vLLM's own choice on a CPU; on a GPU it is the same as ours
+PUBLISHED = "published"
+IN_PLACE = "RecCoT in place of the history"
 # Ways to judge: V's engine (of ``Bench.judges``), and whether it reads the history.
-PUBLISHED, JUDGING = (
-    "published",
-    {
-        "published": ("vllm", True),
-        "one prefill": ("vllm", True),
-        "blocks": ("blocks", True),
-        "packed": ("packed", True),
-        "RecCoT in place of the history, blocks": ("blocks", False),
-        "RecCoT in place of the history, packed": ("packed", False),
-    },
-)
-WRITING = {"published": "vllm", "one request": "vllm", "blocks": "blocks"}
+JUDGING = {
+    PUBLISHED: ("vllm", True),
+    "one prefill": ("vllm", True),
+    "blocks": ("blocks", True),
+    "packed": ("packed", True),
+    f"{IN_PLACE}, blocks": ("blocks", False),
+    f"{IN_PLACE}, packed": ("packed", False),
+}
+SAME_PROMPTS = (("packed", "blocks"), (f"{IN_PLACE}, packed", f"{IN_PLACE}, blocks"))
+WRITING = {PUBLISHED: "vllm", "one request": "vllm", "blocks": "blocks"}
 # The remedies, one after the other: which way to write, and which to judge.
 REMEDIES = {
     "one request, one prefill": ("one request", "one prefill"),
     "and blocks": ("blocks", "blocks"),
     "and packed": ("blocks", "packed"),
-    "RecCoT in place of the history, blocks": ("blocks", "RecCoT in place of the history, blocks"),
-    "RecCoT in place of the history, packed": ("blocks", "RecCoT in place of the history, packed"),
+    f"{IN_PLACE}, blocks": ("blocks", f"{IN_PLACE}, blocks"),
+    f"{IN_PLACE}, packed": ("blocks", f"{IN_PLACE}, packed"),
 }
 
 
@@ -187,7 +187,7 @@ def _round(bench: Bench, bodies: Sequence[str], number: int) -> dict[str, Any]:
         log_odds[way] = {one.key: one.scores[0] - one.scores[1] for one in found if one.scores}
         seconds["missed"] += len(found) - len(log_odds[way])
         seconds["prompt_tokens"][way] = round(statistics.mean(one.prompt_tokens for one in found), 1)
-    for way, other in (("packed", "blocks"), tuple(list(JUDGING)[-1:-3:-1])):
+    for way, other in SAME_PROMPTS:
         apart = max(abs(log_odds[way][key] - odds) for key, odds in log_odds[other].items())
         seconds[f"log-odds apart, {way}"] = round(apart, 6)
     print(f"round {number}{' (warm-up)' if not number else ''}: {json.dumps(seconds)}", flush=True)
@@ -204,27 +204,27 @@ def _rounded(timed: tuple[float, Any]) -> tuple[float, Any]:
 
 
 def _line(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    def ratio(way: Callable[[dict[str, Any]], float], published: Callable[[dict[str, Any]], float]) -> float:
-        return round(statistics.median(published(row) / way(row) for row in rounds), 2)
+    def seconds(part: str, way: str) -> list[float]:
+        return [row[part][way] for row in rounds]
 
-    def both(row: dict[str, Any], writing: str, judging: str) -> float:
-        return float(row["writing"][writing] + row["judging"][judging])
+    def both(writing: str, judging: str) -> list[float]:
+        return [w + j for w, j in zip(seconds("writing", writing), seconds("judging", judging), strict=True)]
 
-    remedies = {
-        name: ratio(lambda row, ways=ways: both(row, *ways), lambda row: both(row, PUBLISHED, PUBLISHED))
-        for name, ways in REMEDIES.items()
-    }
+    published = both(PUBLISHED, PUBLISHED)
+    remedies = {name: _ratio(published, both(*ways)) for name, ways in REMEDIES.items()}
     parts = {
         f"{part}_ratios": {
-            way: ratio(lambda row, w=way, p=part: row[p][w], lambda row, p=part: row[p][PUBLISHED])
-            for way in ways
-            if way != PUBLISHED
+            way: _ratio(seconds(part, PUBLISHED), seconds(part, way)) for way in ways if way != PUBLISHED
         }
-        for part, ways in (("writing", WRITING), ("judging", JUDGING))
+        for part, ways in (("writing", list(WRITING)), ("judging", list(JUDGING)))
     }
-    *_, equal, _, ours = remedies.values()
+    ours, equal = remedies[f"{IN_PLACE}, packed"], remedies["and packed"]
     line: dict[str, Any] = {"bench": "feedback", "ratio": ours, "ratio_equal_prompts": equal, "remedies": remedies}
     return line | parts
+
+
+def _ratio(published: Sequence[float], ours: Sequence[float]) -> float:
+    return round(statistics.median(p / o for p, o in zip(published, ours, strict=True)), 2)
 
 
 def _bench(settings: Settings, args: argparse.Namespace) -> Bench:
@@ -233,7 +233,7 @@ def _bench(settings: Settings, args: argparse.Namespace) -> Bench:
     model = resolve(generator.model, settings.cache_dir())
     template = template_of(settings.prompt, settings.histories)
     sampling = SamplingSettings(temperature=1.0, max_tokens=generator.sampling.max_tokens, stop=generator.sampling.stop)
-    shape = {"max_num_seqs": args.max_num_seqs, "kv_cache_gb": 1}
+    shape: dict[str, Any] = {"max_num_seqs": args.max_num_seqs, "kv_cache_gb": 1}
     spec = replace(EngineSpec.for_generator(generator, model, template.opening), sampling=sampling, **shape)
     scoring = replace(EngineSpec.for_validator(validator_settings(settings), model), **shape)
     use_environment(spec)

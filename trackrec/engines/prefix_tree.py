@@ -46,7 +46,7 @@ def prefix_tree(prompts: Sequence[Sequence[int]], least_shared: int = _LEAST_SHA
 
     Beginnings of fewer than ``least_shared`` tokens are repeated instead.
     """
-    order = sorted(range(len(prompts)), key=lambda i: prompts[i])
+    order = sorted(range(len(prompts)), key=lambda i: tuple(prompts[i]))
     ordered = [prompts[i] for i in order]
     shared = [0, *(common_start(one, other) for one, other in pairwise(ordered))]
     tokens: list[int] = []
