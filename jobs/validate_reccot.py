@@ -1,10 +1,12 @@
 """V judges G's candidate RecCoTs by what their users did next: validations, and preferences for S-DPO.
 
-G must have written several candidates with the same settings before (jobs/generate_reccot.py):
+G must have written several candidates with the same settings before (jobs/generate_reccot.py), and V been tuned:
 
-python -m jobs.validate_reccot --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}'
-SPARK_CONF_DIR=conf/local spark-submit jobs/validate_reccot.py --conf conf/local.yaml \\
-  --set 'generator.sampling={n: 10, temperature: 1}'
+python -m jobs.validate_reccot --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}' \\
+  --set validator.model.source=… --set validator.counterpart.source=…
+SPARK_CONF_DIR=conf/local spark-submit jobs/validate_reccot.py --conf conf/local.yaml …
+
+Both sources are printed by jobs/tune_validator.py; with feedback.cross_fit=false there is no counterpart.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ def write_feedback(spark, folder):
     conf = write_conf(
         folder,
         histories={"every_n": 3, "windows": ["alignment"]},
-        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
+        feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2, "cross_fit": False, "offset": "none"},
+        tune={"candidates": 0},
     )
     write_csv(folder / "log.csv", log_rows(users=4, events=12))
     write_previous_warehouse(spark, "feedback", folder / "warehouse")
@@ -108,7 +109,7 @@ def test_rows_that_the_previous_version_writes_again_become_no_second_ones(night
     assert ledger["generate_rows"] == ledger["encode_rows"] == 0
 
 
-def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark, tmp_path):
+def test_candidates_are_found_and_their_judgements_stay_beside_those_by_the_present_prompt(spark, tmp_path):
     conf = write_feedback(spark, tmp_path)
     preferences = rows(tmp_path, "preferences")
     for table in ("reccots", "reccot_staging"):  # the previous version told engines not apart
@@ -120,12 +121,14 @@ def test_candidates_and_their_judgements_are_found_and_none_is_made_again(spark,
     assert validate_reccot.main([*flags, *sampling]) == 0
     ledger = {row["job"]: dict(row["counts"]) for row in rows(tmp_path, "runs") if row["run_id"] == "new"}
     assert ledger["generate_reccot"]["generate_rows"] == 0
-    assert ledger["validate_reccot"]["validate_rows"] == 0
-    assert ledger["validate_reccot"]["validate_unchanged"] == len(rows(tmp_path, "validations")) == 6
+    validations = rows(tmp_path, "validations")
+    earlier = [row["validator_version"] for row in validations if row["run_id"] != "new"]
+    assert ledger["validate_reccot"]["validate_rows"] == len(earlier) == len(validations) - 6 == 6
+    assert all(version.endswith("+scripted+validator@8c4450590f97") for version in earlier), "another V's"
     keys = {row["row_key"] for row in rows(tmp_path, "reccots")}
     assert {row["row_key"] for row in rows(tmp_path, "validations")} <= keys
     assert {row["row_key"] for row in rows(tmp_path, "rec_tuning")} <= keys
-    renewed = rows(tmp_path, "preferences")
+    renewed = [row for row in rows(tmp_path, "preferences") if row["validator_version"] in earlier]
     assert sorted(row["prompt_key"] for row in renewed) == sorted(row["prompt_key"] for row in preferences)
     assert {c["row_key"] for row in renewed for c in (row["chosen"], *row["rejected"])} <= keys
 
@@ -135,6 +138,7 @@ def test_the_rows_that_v_was_tuned_on_stay_as_they_are(spark, tmp_path, monkeypa
     before = rows(tmp_path, "rec_tuning")
     monkeypatch.setattr("trackrec.stages.tune.tune_validator", lambda run, tables, **_: None)  # only the rows matter
     assert tune_validator.main(["--conf", str(conf), "--run-id", "new", "--set", "tune.next_events=2"]) == 0
-    after = rows(tmp_path, "rec_tuning")
+    after = [row for row in rows(tmp_path, "rec_tuning") if row["run_id"] != "new"]
+    assert len(rows(tmp_path, "rec_tuning")) > len(after), "those with the present prompt stand beside them"
     same = ("item_id", "event_time", "label", "prompt_body", "run_id")
     assert sorted(str([row[c] for c in same]) for row in after) == sorted(str([row[c] for c in same]) for row in before)
