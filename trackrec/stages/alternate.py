@@ -82,11 +82,10 @@ class _Loop:
     def round(self, number: int) -> bool:
         """Round ``number`` ≥ 1; False where V of the round before has not shown that it judges, and it ends there."""
         judged = self._step("gate", number, lambda: self._gate(number))
-        if not judged.counts["passed"]:
-            self._stage.notice(judged.labels["why"])
-            if self._settings.loop.gate == "require":
-                self._stage.notice(gate.closing(number, self._settings.loop.rounds))
-                return False
+        self._stage.notice(judged.labels["why"])
+        if not judged.counts["passed"] and self._settings.loop.gate == "require":
+            self._stage.notice(gate.closing(number, self._settings.loop.rounds))
+            return False
         judging = self._run.with_settings(candidate_settings(self._settings, self._generators[-1], self._validators))
         self._step("candidates", number, lambda: self._steps.candidates(judging))
         self._step("validate", number, lambda: validate_reccots(judging, self._tables))
@@ -125,13 +124,14 @@ class _Loop:
         return chosen_round({n: outcome for n, outcome in self._state.of_kind("measure").items() if n < number})
 
     def _gate(self, number: int) -> Outcome:
-        measured = self._state.of_kind("measure")[number - 1]
-        bounds = gate.bounds_of(measured.tables, f"G_{number - 1}")
-        with self._run.stage("gate") as stage:
-            stage.counts["passed"] = int(gate.passed(bounds))
-            stage.labels["why"] = gate.sentence(bounds, number)
-            stage.tables["bounds"] = {b.name: {"value": b.value, "low": b.low} for b in bounds}
-        return stage.outcome
+        """What the hold-out says of the V that is to judge in round ``number``: passed, why, the table of bounds."""
+        bounds = gate.bounds_of(self._state.of_kind("measure")[number - 1].tables, f"G_{number - 1}")
+        return Outcome(
+            "gate",
+            {"passed": int(gate.passed(bounds))},
+            labels={"why": gate.sentence(bounds, number)},
+            tables={"bounds": {bound.name: {"value": bound.value, "low": bound.low} for bound in bounds}},
+        )
 
     def _step(self, kind: str, number: int, work: Callable[[], Outcome]) -> Outcome:
         step = LoopStep(number, kind)
