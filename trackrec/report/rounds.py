@@ -129,9 +129,10 @@ def _line(number: int, name: str, row: Mapping[str, float], words: tuple[str, ..
 
 def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
     figures, groups = aligned.figures, sum(groups_by_verdict(validated.counts).values())
+    why = dropped_text(validated.counts)
     return (
-        f"Round {number}: {kept(validated.counts)} of {groups} groups kept (dropped: "
-        f"{dropped_text(validated.counts)}); reward margin {figures['first_margin']:.3f} → {figures['last_margin']:.3f}, accuracy "
+        f"Round {number}: {kept(validated.counts)} of {groups} groups kept (dropped: {why}); reward margin "
+        f"{figures['first_margin']:.3f} → {figures['last_margin']:.3f}, accuracy "
         f"{figures['first_accuracy']:.2f} → {figures['last_accuracy']:.2f}."
     )
 
