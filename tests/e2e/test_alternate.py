@@ -351,7 +351,7 @@ def test_preferences_of_another_sampling_are_bad_input(looped, capsys):
 
 def test_one_candidate_a_history_is_bad_input(looped, capsys):
     folder, *_ = looped
-    assert validate_reccot.main(as_in(folder, g="distill 0")) == 2
+    assert validate_reccot.main([*as_in(folder, g="distill 0", v=0), "--set", "generator.sampling.n=1"]) == 2
     assert "one RecCoT a history cannot be compared" in capsys.readouterr().err
 
 
