@@ -55,7 +55,7 @@ def looped(spark, tmp_path_factory):
         models=str(folder / "models"),
         distill={"share": 1.0, "max_examples": 2, "batch_size": 2} | LORA,
         align={"batch_size": 2, "checkpoint_steps": 1} | LORA,
-        tune={"max_examples": 4, "next_events": 2, "batch_size": 1, "checkpoint_steps": 1} | LORA,
+        tune={"max_examples": 12, "next_events": 2, "batch_size": 1, "checkpoint_steps": 1} | LORA,
         loop={"rounds": 1, "holdout_samples": 24, "gate": "report"},
     )
     write_csv(folder / "log.csv", log_rows(users=8))
@@ -217,7 +217,7 @@ def test_every_round_is_measured_with_and_without_reccots_and_against_what_v_mus
         assert 0 <= row["ece"] <= 1
         assert row["logloss"] > 0
     assert sorted(tables["differences"]) == others
-    assert tables["differences"]["none"]["events"] == counts["events"] > tables["differences"]["shuffled"]["events"] - 1
+    assert tables["differences"]["none"]["events"] == counts["events"] >= tables["differences"]["shuffled"]["events"]
     assert counts["users"] > 1
     assert tables["reccots"]["G_1"]["texts"] > 0
     assert any("V sees" in line for line in second)
@@ -291,7 +291,8 @@ def test_trainings_record_what_they_were_given_and_where_they_began(looped, sett
     assert aligned["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
     assert dict(made["generator", 0]["metrics"])["examples"] == 2
     tuned = dict(made["validator", 1]["metrics"])
-    assert (tuned["reccots"], tuned["examples"], tuned["steps"]) == (3, 4, 3), "of two events, one and a cut one"
+    assert tuned["examples"] == 12 >= tuned["events"], "an event is asked about with several texts"
+    assert 6 <= tuned["reccots"] == tuned["steps"]
     assert 0 < tuned["share_liked"] < 1
     for row in made.values():
         assert resolve_model(row["source"], settings.cache_dir()).version == row["version"]
@@ -353,7 +354,7 @@ def test_preferences_of_another_sampling_are_bad_input(looped, capsys):
 
 def test_one_candidate_a_history_is_bad_input(looped, capsys):
     folder, *_ = looped
-    assert validate_reccot.main(as_in(folder, g="distill 0")) == 2
+    assert validate_reccot.main([*as_in(folder, g="distill 0", v=0), "--set", "generator.sampling.n=1"]) == 2
     assert "one RecCoT a history cannot be compared" in capsys.readouterr().err
 
 

@@ -116,6 +116,16 @@ def test_a_round_that_aligned_against_the_gate_says_so(loop):
     assert "V_0 is weighed.\nRound 1: G is aligned all the same, as loop.gate is report.\n" in round_tables(loop, 1)
 
 
+def test_a_round_whose_candidates_v_cannot_tell_apart_says_so(closed):
+    dropped = {"groups small_gap": 7, "groups one_distinct": 2}
+    closed.outcomes |= {LoopStep(1, "gate"): gated(1, True), LoopStep(1, "validate"): Outcome("validate", dropped)}
+    report = round_tables(closed, 1)
+    assert (
+        "Round 1: V prefers no candidate: none of 9 groups was kept (dropped: 2 one_distinct, 7 small_gap)." in report
+    )
+    assert "Round 1: G_0 is kept and the loop ends here.\n" in report
+
+
 def test_the_figures_of_a_loop_are_of_its_last_round(loop):
     figures = loop_figures(loop)
     assert [row["round"] for row in figures["rounds"]] == [0, 1]

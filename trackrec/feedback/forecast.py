@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from trackrec.runtime.settings import Settings
 
 # Seconds on 2 CPU cores with SmolLM2-135M in float32, prompts of about 250 tokens, RecCoTs of 70: `make loop`, whose
-# steps write down their seconds (docs/experiments.md). Larger machines and models need other figures. V read the history
-# besides the RecCoT then: judgements and tuned events take less of prompts without it.
+# steps write down their seconds (docs/experiments.md). Larger machines and models need other figures. V read the
+# history besides the RecCoT then: of prompts without it judgements and tuned events take less.
 SECONDS = {
     "engine starts": 25.0,
     "RecCoTs": 0.6,

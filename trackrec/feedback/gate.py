@@ -77,7 +77,7 @@ def sentence(bounds: tuple[Bound, ...], number: int) -> str:
 
 
 def closing(number: int, rounds: int) -> str:
-    """What follows from a closed gate: G stays, and later rounds would ask the same V the same question."""
+    """What follows where a round aligns nothing: G stays, and later rounds would ask the same V the same question."""
     later = f"; rounds {number + 1} to {rounds} would ask the same V again" if rounds > number + 1 else ""
     later = f"; round {rounds} would ask the same V again" if rounds == number + 1 else later
     return f"G_{number - 1} is kept and the loop ends here{later}."

@@ -23,3 +23,22 @@ def count_name(verdict: str) -> str:
 def groups_by_verdict(counts: Mapping[str, int]) -> dict[str, int]:
     """Verdict → groups, of the counts of a stage; verdicts without a group are left out."""
     return {verdict: counts[count_name(verdict)] for verdict in (KEPT, *DROPPED) if counts.get(count_name(verdict))}
+
+
+def kept(counts: Mapping[str, int]) -> int:
+    """How many groups a stage kept."""
+    return groups_by_verdict(counts).get(KEPT, 0)
+
+
+def dropped_text(counts: Mapping[str, int]) -> str:
+    """How many groups were dropped for which reason, e.g. ``1 one_distinct, 3 small_gap``; ``none`` where none was."""
+    groups = groups_by_verdict(counts)
+    return ", ".join(f"{count} {verdict}" for verdict, count in groups.items() if verdict != KEPT) or "none"
+
+
+def nothing_kept(counts: Mapping[str, int]) -> str:
+    """Why there is nothing to align G to, and what to do, of the counts of a stage that kept no group."""
+    return (
+        f"V prefers no candidate: none of {sum(groups_by_verdict(counts).values())} groups was kept (dropped: "
+        f"{dropped_text(counts)}). Lower feedback.min_gap, or judge on more events (feedback.next_events) or histories."
+    )

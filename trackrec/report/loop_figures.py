@@ -23,7 +23,7 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
     texts over those of G_0's; chosen: the round whose G is to be served; minutes: of all steps. None: not to be had.
     """
     rounds = [_round(loop, number) for number in sorted({*loop.of_kind("measure"), *loop.of_kind("gate")})]
-    last = next((row for row in reversed(rounds) if "v_uauc" in row), {})
+    last: dict[str, Any] = next((row for row in reversed(rounds) if "v_uauc" in row), {})
     aligned = loop.of_kind("align")
     figures = {name: last.get(name) for name in _LAST}
     corr = {n: step.figures.get("length_corr") for n, step in loop.of_kind("validate").items()}

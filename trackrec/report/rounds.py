@@ -11,7 +11,7 @@ from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.gate import closing
 from trackrec.feedback.loop_state import LoopState
 from trackrec.feedback.metrics import NO_RECCOT, OFFSET, QUALITY, SHUFFLED, USER_SHARE, quality_table
-from trackrec.feedback.verdicts import KEPT, groups_by_verdict
+from trackrec.feedback.verdicts import dropped_text, groups_by_verdict, kept, nothing_kept
 from trackrec.runtime.events import Event, Outcome
 from trackrec.runtime.terminal import printable
 from trackrec.tables.lake import Lake
@@ -93,6 +93,9 @@ def _sentences(loop: LoopState, number: int, rounds: int) -> Iterator[str]:
             yield f"Round {number}: " + (_AT_YOUR_WORD if number in validated else closing(number, rounds))
     if number in validated and number in aligned:
         yield _alignment(number, validated[number], aligned[number])
+    elif number in validated and not kept(validated[number].counts):
+        yield f"Round {number}: {nothing_kept(validated[number].counts)}"
+        yield f"Round {number}: {closing(number, rounds)}"
     measured = loop.of_kind("measure").get(number)
     if measured is not None:
         if number:
@@ -125,11 +128,11 @@ def _line(number: int, name: str, row: Mapping[str, float], words: tuple[str, ..
 
 
 def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
-    groups, figures = groups_by_verdict(validated.counts), aligned.figures
-    dropped = ", ".join(f"{count} {verdict}" for verdict, count in groups.items() if verdict != KEPT) or "none"
+    figures, groups = aligned.figures, sum(groups_by_verdict(validated.counts).values())
+    why = dropped_text(validated.counts)
     return (
-        f"Round {number}: {groups.get(KEPT, 0)} of {sum(groups.values())} groups kept (dropped: {dropped}); reward "
-        f"margin {figures['first_margin']:.3f} → {figures['last_margin']:.3f}, accuracy "
+        f"Round {number}: {kept(validated.counts)} of {groups} groups kept (dropped: {why}); reward margin "
+        f"{figures['first_margin']:.3f} → {figures['last_margin']:.3f}, accuracy "
         f"{figures['first_accuracy']:.2f} → {figures['last_accuracy']:.2f}."
     )
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from trackrec.feedback import gate
 from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.validator import validator_settings
+from trackrec.feedback.verdicts import kept, nothing_kept
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve, resolve_model
 from trackrec.models.threads import use_threads
@@ -80,20 +82,26 @@ class _Loop:
         self._tune_and_measure(0)
 
     def round(self, number: int) -> bool:
-        """Round ``number`` ≥ 1; False where V of the round before has not shown that it judges, and it ends there."""
+        """Round ``number`` ≥ 1; False where it ends before G is aligned: V has not shown that it judges, or sees no
+        difference between candidates."""
         judged = self._step("gate", number, lambda: self._gate(number))
-        if not judged.counts["passed"]:
-            self._stage.notice(judged.labels["why"])
-            if self._settings.loop.gate == "require":
-                self._stage.notice(gate.closing(number, self._settings.loop.rounds))
-                return False
+        self._stage.notice(judged.labels["why"])
+        if not judged.counts["passed"] and self._settings.loop.gate == "require":
+            return self._ended(number)
         judging = self._run.with_settings(candidate_settings(self._settings, self._generators[-1], self._validators))
         self._step("candidates", number, lambda: self._steps.candidates(judging))
-        self._step("validate", number, lambda: validate_reccots(judging, self._tables))
+        validated = self._step("validate", number, lambda: validate_reccots(judging, self._tables))
+        if not kept(validated.counts):
+            self._stage.notice(f"Round {number}: {nothing_kept(validated.counts)}")
+            return self._ended(number)
         aligned = self._step("align", number, lambda: self._steps.align(judging, number))
         self._generators.append(aligned.labels["source"])
         self._tune_and_measure(number)
         return True
+
+    def _ended(self, number: int) -> bool:
+        self._stage.notice(gate.closing(number, self._settings.loop.rounds))
+        return False
 
     def end(self) -> dict[str, str]:
         """Mark the chosen G in ``model_versions``; returns it and the last V as model.source takes them."""
@@ -112,12 +120,11 @@ class _Loop:
         if self._settings.tune.candidates:
             self._step("samples", number, lambda: self._steps.samples(generator))
         also = tuple(source for source in compared.values() if source != generator)
-        self._validators = tuple(
-            self._step(kind, number, lambda f=fold: self._steps.tune(generator, also, before, number, f)).labels[
-                "source"
-            ]
-            for fold, kind in enumerate(tuned_kinds(self._settings))
-        )
+        tuned = []
+        for fold, kind in enumerate(tuned_kinds(self._settings)):
+            work = partial(self._steps.tune, generator, also, before, number, fold)
+            tuned.append(self._step(kind, number, work).labels["source"])
+        self._validators = tuple(tuned)
         self._step("measure", number, lambda: self._steps.measure(compared, self._validators))
 
     def _chosen_before(self, number: int) -> int:
@@ -125,13 +132,14 @@ class _Loop:
         return chosen_round({n: outcome for n, outcome in self._state.of_kind("measure").items() if n < number})
 
     def _gate(self, number: int) -> Outcome:
-        measured = self._state.of_kind("measure")[number - 1]
-        bounds = gate.bounds_of(measured.tables, f"G_{number - 1}")
-        with self._run.stage("gate") as stage:
-            stage.counts["passed"] = int(gate.passed(bounds))
-            stage.labels["why"] = gate.sentence(bounds, number)
-            stage.tables["bounds"] = {b.name: {"value": b.value, "low": b.low} for b in bounds}
-        return stage.outcome
+        """What the hold-out says of the V that is to judge in round ``number``: passed, why, the table of bounds."""
+        bounds = gate.bounds_of(self._state.of_kind("measure")[number - 1].tables, f"G_{number - 1}")
+        return Outcome(
+            "gate",
+            {"passed": int(gate.passed(bounds))},
+            labels={"why": gate.sentence(bounds, number)},
+            tables={"bounds": {bound.name: {"value": bound.value, "low": bound.low} for bound in bounds}},
+        )
 
     def _step(self, kind: str, number: int, work: Callable[[], Outcome]) -> Outcome:
         step = LoopStep(number, kind)
