@@ -1,6 +1,7 @@
 """The model teacher with real weights in a real engine, in the process that trains afterwards."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,13 +22,7 @@ def teacher(smollm2):
     model = TeacherModelSettings(
         source=smollm2.source, engine="vllm", deterministic=True, max_tokens=48, max_model_len=512, kv_cache_gb=1
     )
-    return ModelTeacher(model, TEMPLATE, smollm2_cache(smollm2))
-
-
-def smollm2_cache(model):
-    from pathlib import Path
-
-    return Path(model.cache)
+    return ModelTeacher(model, TEMPLATE, Path(smollm2.cache))
 
 
 @pytest.fixture(scope="module")
