@@ -223,7 +223,7 @@ CROSS_FIT = "feedback.cross_fit=true"
 
 
 def adapters(folder, settings, *offsets):
-    """Two V's over the settings' base, whose adapters differ in their coefficients alone; their flags."""
+    """V's over the settings' base, whose adapters differ in their coefficients alone; none: the base. Their flags."""
     base = resolve(settings.generator.model, settings.cache_dir())
     places = []
     for i, offset in enumerate(offsets):
@@ -235,7 +235,7 @@ def adapters(folder, settings, *offsets):
             offset.save(place / OFFSET_FILE)
         places.append(f"adapter:{place}")
     names = ("validator.model.source", "validator.counterpart.source")
-    flags = [f"{name}={place}" for name, place in zip(names, places, strict=False)]
+    flags = [f"{name}={place}" for name, place in zip(names, places or [base.source], strict=False)]
     return ["feedback.offset=fixed", "validator.engine=scripted", *flags]
 
 

@@ -61,7 +61,8 @@ def saved_offset(path: Path) -> Offset | None:
         return None
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Offset(**{name: int(value) if name == "fold" else float(value) for name, value in stored.items()})
+        values: dict[str, Any] = {name: float(value) for name, value in stored.items()}
+        return Offset(**values | {"fold": int(values.get("fold", 0))})
     except (ValueError, TypeError, AttributeError):
         raise BadInputError(f"{path} holds no coefficients of an offset.", "Tune V again, or restore it.") from None
 
@@ -99,7 +100,8 @@ def fit_offset(rows: Iterable[Mapping[str, Any]], fold: int = 0) -> Offset:
         weights = weights - step
         if float(np.abs(step).max()) <= _ENOUGH:
             break
-    return Offset(*(float(weight) for weight in weights), share=share, fold=fold)
+    user, item, constant = (float(weight) for weight in weights)
+    return Offset(user, item, constant, share, fold=fold)
 
 
 def with_counts(events: DataFrame, samples: DataFrame) -> DataFrame:

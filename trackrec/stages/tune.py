@@ -217,7 +217,7 @@ def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, floa
     examples = sum(len(group.group.answers) for group in groups)
     events = len({(row["user_id"], row["item_id"], row["event_time"]) for row in rows})
     users = len({row["user_id"] for row in rows})
-    sizes = {"reccots": len(groups), "users": users, "events": events, "examples": examples}
+    sizes: dict[str, float] = {"reccots": len(groups), "users": users, "events": events, "examples": examples}
     return sizes | {"too_long": len(rows) - examples}
 
 
