@@ -32,11 +32,11 @@ _RIDGE = 1e-3  # of the weight: a model that answers the same always has none
 def ask_real(
     rows: Rows, offset: Offset, asked: Settings, real: Settings, reads: Reads, fitted: int, folder: Path
 ) -> dict[str, Any]:
-    """The figures of the model of ``real`` on the hold-out, shown each row's own RecCoT, another's and none.
+    """Log-odds of the hold-out by the model of ``real``, shown each row's own RecCoT, another's and none.
 
-    ``asked``: whose prompts; Stacked: logit p = offset + w · the
-    model's log-odds + c, both fitted on the first ``fitted`` training rows. Answers are kept in ``folder`` as they
-    come, and none is asked for twice.
+    alone: the model's own; stacked: offset + weight · the model's + bias, these two fitted on the first ``fitted``
+    training rows. ``asked`` are the settings that the prompts follow. Answers are kept in ``folder`` as they come, and
+    none is asked for twice.
     """
     words = words_of(asked, reads, short_tail=True)
     train, held = list(rows.train[:fitted]), list(rows.held)
@@ -79,7 +79,8 @@ def _answers(texts: Sequence[str], real: Settings, folder: Path) -> dict[str, fl
     model = resolve(chosen.model, real.cache_dir())
     path = folder / f"{model.version}+{compute_of(chosen)}.jsonl"
     known = dict(_stored(path))
-    missing = {key_of_values(text): text for text in texts if key_of_values(text) not in known}
+    keys = {text: key_of_values(text, *chosen.answers) for text in texts}
+    missing = {key: text for text, key in keys.items() if key not in known}
     print(f"{len(texts)} prompts, of which {len(missing)} are new to {model.version}", flush=True)
     if missing:
         with path.open("a") as file:
@@ -87,7 +88,7 @@ def _answers(texts: Sequence[str], real: Settings, folder: Path) -> dict[str, fl
                 known[key] = odds
                 file.write("\n" + json.dumps({"prompt": key, "log_odds": odds}))  # a cut line ends where it was cut
                 file.flush()
-    return {text: known[key_of_values(text)] for text in texts}
+    return {text: known[key] for text, key in keys.items()}
 
 
 def _asked(missing: Mapping[str, str], spec: EngineSpec) -> Iterator[tuple[str, float]]:

@@ -55,7 +55,7 @@ WAYS = {
     "all together, and the history": Way("both", True, 4, True, True),
 }
 # What is read of every event, as it was: 17 tokens of SmolLM2 besides the item, where it is now 11.
-_LONG_TAIL = {
+_LONG_TAIL: dict[str, Any] = {
     "target": "One of the {items} that this user met next, between <<< and >>>:\n<<<\n",
     "question": "Will this user like it? Answer Yes or No.",
 }
@@ -63,7 +63,7 @@ _LONG_TAIL = {
 
 def words_of(settings: Settings, reads: Reads, *, short_tail: bool) -> ValidatorTemplate:
     """V's words about these settings' histories."""
-    tail = {} if short_tail else _LONG_TAIL
+    tail: dict[str, Any] = {} if short_tail else _LONG_TAIL
     return ValidatorTemplate(template_of(settings.prompt, settings.histories), reads, **tail)
 
 

