@@ -8,7 +8,6 @@ from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.feedback.user_split import in_share
-from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
 from trackrec.models.registry import TrainedVersion
 from trackrec.models.resolve import resolve
@@ -23,8 +22,11 @@ from trackrec.training.digests import distillation_digest
 from trackrec.training.sft import fine_tune
 from trackrec.training.teacher_tokens import teacher_examples
 from trackrec.training.teachers.build import build_teacher
+from trackrec.training.teachers.statistics import StatisticsTeacher
+from trackrec.training.teachers.tallies import TalliesTeacher
 
 _COLUMNS = ["user_id", "as_of", "prompt_key", "template_version", "prompt_body"]
+_SHOWN = {*TalliesTeacher.columns, *StatisticsTeacher.columns}
 
 
 def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
@@ -73,7 +75,7 @@ def histories_to_teach(settings: Settings, tables: Lake, template: Template) -> 
     samples = tables.read_columns("samples", ["event_time", "window"]).to_pylist()
     times = [row["event_time"] for row in samples if row["window"] == "alignment"]
     holdout_start = holdout_start_of(times, settings.feedback.holdout_share)
-    stored: list[Row] = tables.read_columns("user_histories", [*_COLUMNS, *SHARES]).to_pylist()
+    stored: list[Row] = tables.read_columns("user_histories", [*_COLUMNS, *sorted(_SHOWN)]).to_pylist()
     histories = [
         row
         for row in stored

@@ -10,7 +10,7 @@ from trackrec.runtime.settings import DistillSettings, EndpointSettings, Teacher
 from trackrec.training.teachers.interface import Teacher
 from trackrec.training.teachers.model import ModelTeacher, model_teacher_version
 from trackrec.training.teachers.openai import OpenAITeacher, openai_version
-from trackrec.training.teachers.statistics import StatisticsTeacher
+from trackrec.training.teachers.statistics import statistics_teacher, statistics_version
 
 
 def build_teacher(settings: DistillSettings, template: Template, cache: Path) -> Teacher:
@@ -22,7 +22,7 @@ def build_teacher(settings: DistillSettings, template: Template, cache: Path) ->
         return OpenAITeacher(_endpoint(settings), template)
     if settings.teacher == "model":
         return ModelTeacher(_model(settings), template, cache)
-    return StatisticsTeacher(template)
+    return statistics_teacher(template)
 
 
 def teacher_version(settings: DistillSettings, template: Template, cache: Path) -> str:
@@ -34,7 +34,7 @@ def teacher_version(settings: DistillSettings, template: Template, cache: Path) 
         return openai_version(_endpoint(settings), template)
     if settings.teacher == "model":
         return model_teacher_version(_model(settings), template, cache)
-    return StatisticsTeacher.version
+    return statistics_version(template)
 
 
 def _endpoint(settings: DistillSettings) -> EndpointSettings:

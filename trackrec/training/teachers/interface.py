@@ -29,7 +29,7 @@ class Teacher(Protocol):
     def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
         """One text or fault a history, in any order, as they come; closed, it gives back what it holds.
 
-        ``histories``: user_id, prompt_key, prompt_body, shown_events, shown_liked, above, below of ``user_histories``.
+        ``histories``: rows of ``user_histories`` with user_id, prompt_key, prompt_body and what the teacher reads.
         Raises BadInputError where it can write about none, e.g. for a key that is refused.
         """
         ...

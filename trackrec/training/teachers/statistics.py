@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from trackrec.histories.shares import Shares, Tally, percent, shares_of
+from trackrec.histories.shares import COLUMNS, Shares, Tally, percent, shares_of
 from trackrec.histories.templates import Template
 from trackrec.runtime.errors import BadInputError
 from trackrec.training.teachers.interface import TeacherText
+from trackrec.training.teachers.tallies import TalliesTeacher
 
 _NAMED = 2  # attributes a side: the clearest; of more the texts run to over 100 tokens
 
@@ -27,6 +28,7 @@ class StatisticsTeacher:
     """
 
     version = "statistics@3"  # counts up when the words below change
+    columns = COLUMNS  # of user_histories that it reads
 
     def __init__(self, template: Template) -> None:
         if not template.shows_shares:
@@ -51,6 +53,19 @@ class StatisticsTeacher:
     def text(self, row: Mapping[str, Any]) -> str:
         """The RecCoT about a row of ``user_histories``: shown_events, shown_liked, above, below."""
         return reccot(shares_of(row), self._template)
+
+
+def statistics_teacher(template: Template) -> StatisticsTeacher | TalliesTeacher:
+    """The teacher without a model for histories that ``template`` made: of its shares, where it shows these.
+
+    Raises BadInputError as ``StatisticsTeacher``.
+    """
+    return StatisticsTeacher(template) if template.shows_shares else TalliesTeacher(template)
+
+
+def statistics_version(template: Template) -> str:
+    """The version of ``statistics_teacher``, whatever words the template has."""
+    return StatisticsTeacher.version if template.shows_shares else TalliesTeacher.version
 
 
 def reccot(shares: Shares, template: Template) -> str:
