@@ -149,7 +149,8 @@ class Bench:
         return time.perf_counter() - began, found
 
     def _prompt(self, body: str, reccot: str, item: str, *, history: bool) -> str:
-        return prompt_of(self.words, body, reccot, f"{item} (Drama)", history=history)
+        words = replace(self.words, reads="both" if history else "reccot")
+        return prompt_of(words, body, reccot, f"{item} (Drama)")
 
 
 def main() -> int:

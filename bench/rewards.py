@@ -136,7 +136,7 @@ def groups_of(candidates: DataFrame, answers: DataFrame, min_events: int) -> dic
         kept = groups.select("prompt_key") if kept is None else kept
         effects = length_effects(groups)
         corr = effects[kind].corr if kind in effects else float("nan")
-        found[kind] = {row["prompt_key"]: _judged(row) for row in groups.collect()}, corr
+        found[kind] = {row["prompt_key"]: _judged(row.asDict(recursive=True)) for row in groups.collect()}, corr
     return found
 
 

@@ -52,8 +52,9 @@ class Processes:
         parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
         flat = torch.cat([part.flatten() for part in parts])
         dist.all_reduce(flat)
-        for weight, part in zip(weights, flat.split([part.numel() for part in parts]), strict=True):
-            weight.grad = part.view_as(weight)
+        summed = torch.split(flat, [part.numel() for part in parts])
+        for weight, total in zip(weights, summed, strict=True):
+            weight.grad = total.view_as(weight)
 
     def sum_figures(self, figures: dict[str, float]) -> dict[str, float]:
         """The sum of every figure over the processes that have it."""
