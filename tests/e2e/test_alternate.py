@@ -48,6 +48,7 @@ def looped(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("looped")
     conf = write_conf(
         folder,
+        prompt={"template": "preference_v2"},
         histories={"every_n": 3},
         feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2},
         models=str(folder / "models"),
