@@ -25,7 +25,7 @@ TEXTS = {
     "the counts of another attribute": ("Of War they liked 80 % (16 of 20).", Claims(1, 0, 1, 1)),
     "an attribute that the prompt does not name": ("Of Action they liked 80 % (16 of 20).", Claims(1, 0, 1, 0)),
     "sides the wrong way round": ("They prefer Comedy and are less drawn to Drama.", Claims(0, 0, 2, 0)),
-    "an outlook": ("Drama should suit them next; War is a risk.", Claims(0, 0, 2, 1)),
+    "an outlook": ("Next, Drama should suit them; War is a risk.", Claims(0, 0, 2, 1)),
     "what is expected": ("Expect about 54 % of the next films to please.", Claims(1, 1, 0, 0)),
     "nothing of the prompt": ("They have a balanced taste.", Claims(0, 0, 0, 0)),
 }
@@ -53,7 +53,7 @@ def history(above=(), below=()):
 
 def test_the_bench_counts_each_way_of_sampling_alone_and_no_teacher():
     histories = {"p": history()}
-    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@3", "{}", "c"), ("g@1", "greedy", None)]
+    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@4", "{}", "c"), ("g@1", "greedy", None)]
     named = [
         dict(zip(("generator_version", "sampling", "text"), row, strict=True)) | {"prompt_key": "p"} for row in rows
     ]

@@ -10,7 +10,7 @@ from trackrec.reccots.parts import Parts, parts_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.training.teachers.statistics import reccot
 
-GENRES = ["Action", "Children's", "Comedy", "Drama", "Film-Noir", "Sci-Fi"]
+GENRES = ["Action", "Children's", "Comedy", "Drama", "Film-Noir", "Sci-Fi", "garden tools", "toys"]
 LIKED = [
     "No Country for Old Men", "Lost in Translation", "Mr. Holland's Opus", "Dr. No", "Nr. 5", "Postman, The",
     "E.T. the Extra-Terrestrial", "That Thing You Do!", "I Like It Like That", "Tie Me Up! Tie Me Down!",
@@ -35,7 +35,7 @@ def shares(liked, others, tallies):
 histories = st.builds(shares, st.integers(0, 60), st.integers(1, 60), counted)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=2000, deadline=None)
 @given(histories, st.sampled_from(["preference_v2", "clicks_v2"]))
 def test_every_mention_of_the_teacher_is_in_its_part_and_in_no_other(history, name):
     words = PromptSettings(template=name, item_noun="films", attribute_noun="genres")
