@@ -95,7 +95,7 @@ def _verdict(above: Sequence[Tally], below: Sequence[Tally]) -> str:
 
 
 def _outlook(above: Sequence[Tally], below: Sequence[Tally], item_noun: str) -> str:
-    """Begins with a word of its own: ``reccots.parts`` ends a sentence before a capital, and attributes may have none."""
+    """Begins with a word of its own: ``reccots.parts`` ends a sentence before capitals; attributes may have none."""
     if not above:
         return f"Next, other {item_noun} should suit them as usual; {below[0].attribute} is a risk."
     risk = f"; {below[0].attribute} is a risk" if below else ""
