@@ -8,6 +8,7 @@ from tests.unit.test_parts import GENRES, histories
 from trackrec.histories.shares import Shares, Tally
 from trackrec.histories.templates import template_of
 from trackrec.reccots.claims import Claims, claims_of
+from trackrec.reccots.parts import parts_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.training.teachers.statistics import reccot
 
@@ -43,6 +44,20 @@ def test_the_teacher_claims_nothing_that_is_not_so(shares):
     assert claims.right_numbers == claims.numbers >= 1
     assert claims.on_their_side == claims.mentions
     assert (claims.mentions == 0) == (not shares.above and not shares.below)
+
+
+WORDS_FOR_LIKED = ("liked", "bought", "purchased", "opened", "watched", "played", "read", "clicked", "listened to",
+                   "finished", "played to the end", "gave at least four stars")  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_LIKED)
+def test_what_the_teacher_says_in_another_word_for_liked_is_read_as_well(word):
+    words = PromptSettings(template="clicks_v2", item_noun="films", attribute_noun="genres", liked=word)
+    text = reccot(SHARES, template_of(words, HistorySettings()))
+    assert claims_of(text, SHARES, ATTRIBUTES) == Claims(5, 5, 10, 10)
+    parts = parts_of(text)
+    assert f"Of Drama they {word} 80 % (16 of 20) and of War 83 % (5 of 6)" in parts.liked
+    assert "% (3 of 10) and of Horror none (0 of 4)" in parts.avoided
 
 
 def history(above=(), below=()):

@@ -152,6 +152,14 @@ PROSE = {
         "They click Drama and War and pass over Comedy. They have no clear preference for a brand.",
         Parts("They click Drama and War", "pass over Comedy", ""),
     ),
+    "what is bought, watched or read": (
+        "They bought garden tools. The user often watches war films. They avoid role play and open endings.",
+        Parts(
+            "They bought garden tools. The user often watches war films",
+            "They avoid role play and open endings",
+            "",
+        ),
+    ),
     "a share that is small": (
         "They liked 54 % of their last 50 films. Of Comedy they liked only 30 % (3 of 10).",
         Parts("", "Of Comedy they liked only 30 % (3 of 10)", ""),
