@@ -81,7 +81,7 @@ def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
     if words.get("shows_shares"):
         words.setdefault("opening", f"They {words.get('liked', Template.liked)}")
     if prompt.language is not None:
-        words["question"] = f"{words.get('question', Template.question)} Answer in {prompt.language}."
+        words["question"] = f"{words.get('question', Template.question)} Answer in {prompt.language.strip()}."
     return Template(prompt.template, shape, prompt.item_noun, prompt.attribute_noun, **words)
 
 
