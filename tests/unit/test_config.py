@@ -208,6 +208,10 @@ V = "validator.model.source=path:v"
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
+        (
+            ["distill.model={source: 'path:t', engine: packed}"],
+            r"distill\.model\.engine: .*judges and cannot write.*packed is for validator",
+        ),
         (["generator.engine=packed"], r"generator\.engine: .*judges and cannot write.*packed is for validator"),
         ([V, "validator.kv_block=24"], r"validator\.kv_block: .*multiple of 16"),
     ],
