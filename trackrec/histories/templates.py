@@ -49,7 +49,7 @@ class Template:
     shows_shares: bool = False
 
     @property
-    def decides(self) -> tuple[Any, ...]:
+    def versioned_fields(self) -> tuple[Any, ...]:
         """All that the version is the hash of."""
         values = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
         later = [(name, value) for name, value, default in values[_FIRST_FIELDS:] if value != default]
@@ -58,7 +58,7 @@ class Template:
     @property
     def version(self) -> str:
         """``name@hash``: 12 hex digits of the sha256 of all fields."""
-        return version_of(self.name, self.decides)
+        return version_of(self.name, self.versioned_fields)
 
     @property
     def question_text(self) -> str:
