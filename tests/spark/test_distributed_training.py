@@ -13,6 +13,7 @@ from tests.unit.test_prefix import llama
 from trackrec.models.resolve import Model
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Notice, Stage, Step
+from trackrec.runtime.failure import LOG_VARIABLE
 from trackrec.runtime.settings import AlignmentSettings, LoraSettings, RecTuningSettings
 from trackrec.training.answer_objective import answer_group, train_answers
 from trackrec.training.distributed import trained
@@ -108,8 +109,9 @@ def test_the_error_of_a_process_is_the_callers(spark, model, two, tmp_path):
     assert not (tmp_path / "a" / "adapter").exists()
 
 
-def test_a_process_that_is_killed_ends_the_training_with_a_remedy(spark, model, two, tmp_path):
-    with pytest.raises(TrackrecError, match=r"ended from outside.*lower train\.processes"):
+def test_a_process_that_is_killed_ends_the_training_with_a_remedy(spark, model, two, tmp_path, monkeypatch):
+    monkeypatch.setenv(LOG_VARIABLE, str(tmp_path / "moved.log"))
+    with pytest.raises(TrackrecError, match=r"ended from outside.*lower train\.processes; see \S+/moved\.log"):
         trained(Tuning(model, tmp_path / "a", "kill"), tmp_path / "a", 4, 2, two, Stage("tune"))
 
 

@@ -1,9 +1,12 @@
-"""Strings that a query returns as views become Arrow's ordinary ones, wherever they stand."""
+"""Columns have Arrow types, and strings that a query returns as views become Arrow's ordinary ones."""
 
 import pyarrow as pa
 import pytest
 
-from trackrec.tables.arrow import without_views
+from tests import ctr_log
+from trackrec.tables.arrow import arrow_type, without_views
+from trackrec.tables.lake import Lake
+from trackrec.tables.schemas import TABLES
 
 VIEW = pa.string_view()
 
@@ -41,3 +44,18 @@ def test_what_has_no_view_stays_as_it_is():
     table = pa.table({"v": [[1.5], [2.5]], "t": [0, 1]}, schema=schema)
     assert without_views(table).equals(table)
     assert without_views(table).schema == schema
+
+
+NULLABLE = [(name, column) for name, table in TABLES.items() for column in table.columns if column.nullable]
+
+
+@pytest.mark.parametrize(("table", "column"), NULLABLE, ids=[f"{table}.{column.name}" for table, column in NULLABLE])
+def test_a_column_that_an_earlier_version_may_lack_has_an_arrow_type(table, column):
+    assert pa.nulls(2, arrow_type(column)).null_count == 2
+
+
+def test_of_histories_of_an_earlier_version_what_they_lack_is_null(tmp_path):
+    ctr_log.write(tmp_path, user_histories=ctr_log.histories([0], [150], [8], [6], [[("Drama", 3, 1)]]))
+    new = ("shown_events", "shown_liked", "above", "below")
+    rows = Lake(str(tmp_path)).read_columns("user_histories", ["n_liked", *new]).to_pylist()
+    assert rows == [{"n_liked": 6, **dict.fromkeys(new)}]

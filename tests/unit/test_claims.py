@@ -8,6 +8,7 @@ from tests.unit.test_parts import GENRES, histories
 from trackrec.histories.shares import Shares, Tally
 from trackrec.histories.templates import template_of
 from trackrec.reccots.claims import Claims, claims_of
+from trackrec.reccots.parts import parts_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.training.teachers.statistics import reccot
 
@@ -25,7 +26,7 @@ TEXTS = {
     "the counts of another attribute": ("Of War they liked 80 % (16 of 20).", Claims(1, 0, 1, 1)),
     "an attribute that the prompt does not name": ("Of Action they liked 80 % (16 of 20).", Claims(1, 0, 1, 0)),
     "sides the wrong way round": ("They prefer Comedy and are less drawn to Drama.", Claims(0, 0, 2, 0)),
-    "an outlook": ("Drama should suit them next; War is a risk.", Claims(0, 0, 2, 1)),
+    "an outlook": ("Next, Drama should suit them; War is a risk.", Claims(0, 0, 2, 1)),
     "what is expected": ("Expect about 54 % of the next films to please.", Claims(1, 1, 0, 0)),
     "nothing of the prompt": ("They have a balanced taste.", Claims(0, 0, 0, 0)),
 }
@@ -45,6 +46,20 @@ def test_the_teacher_claims_nothing_that_is_not_so(shares):
     assert (claims.mentions == 0) == (not shares.above and not shares.below)
 
 
+WORDS_FOR_LIKED = ("liked", "bought", "purchased", "opened", "watched", "played", "read", "clicked", "listened to",
+                   "finished", "played to the end", "gave at least four stars")  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_LIKED)
+def test_what_the_teacher_says_in_another_word_for_liked_is_read_as_well(word):
+    words = PromptSettings(template="clicks_v2", item_noun="films", attribute_noun="genres", liked=word)
+    text = reccot(SHARES, template_of(words, HistorySettings()))
+    assert claims_of(text, SHARES, ATTRIBUTES) == Claims(5, 5, 10, 10)
+    parts = parts_of(text)
+    assert f"Of Drama they {word} 80 % (16 of 20) and of War 83 % (5 of 6)" in parts.liked
+    assert "% (3 of 10) and of Horror none (0 of 4)" in parts.avoided
+
+
 def history(above=(), below=()):
     sides = [[{"attribute": a, "liked": liked, "disliked": b} for a, liked, b in side] for side in (above, below)]
     shown = {"shown_events": 50, "shown_liked": 27, "above": sides[0], "below": sides[1]}
@@ -53,7 +68,7 @@ def history(above=(), below=()):
 
 def test_the_bench_counts_each_way_of_sampling_alone_and_no_teacher():
     histories = {"p": history()}
-    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@3", "{}", "c"), ("g@1", "greedy", None)]
+    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@4", "{}", "c"), ("g@1", "greedy", None)]
     named = [
         dict(zip(("generator_version", "sampling", "text"), row, strict=True)) | {"prompt_key": "p"} for row in rows
     ]

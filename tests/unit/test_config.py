@@ -1,4 +1,6 @@
+import json
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,21 @@ def test_a_model_is_looked_for_in_the_working_directory_then_beside_the_settings
     (elsewhere / "tuned").mkdir()
     assert load_settings(conf / "mine.yaml").generator.model.source == "adapter:tuned"
     assert load_settings(conf / "mine.yaml", ["generator.model.source=path:gone"]).generator.model.source == "path:gone"
+
+
+def test_every_model_of_the_settings_is_looked_for_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "tuned").mkdir(parents=True)
+    (tmp_path / "conf" / "base.yaml").write_text((CONF / "base.yaml").read_text())
+    (tmp_path / "conf" / "mine.yaml").write_text("env: mine\n")
+    named = "{source: 'adapter:tuned'}"
+    places = ("generator.model", "validator.model", "validator.counterpart", "encoder.model", "distill.model")
+    also = "tune.also=['adapter:tuned']"
+    settings = load_settings(tmp_path / "conf" / "mine.yaml", [*(f"{place}={named}" for place in places), also])
+    assert json.dumps(settings.model_dump(mode="json")).count("adapter:") == len(places) + 1, "all that there are"
+    assert settings.tune.also == (f"adapter:{tmp_path / 'conf' / 'tuned'}",)
+    for place in places:
+        assert attrgetter(place)(settings).source == f"adapter:{tmp_path / 'conf' / 'tuned'}", place
 
 
 def test_an_unknown_setting_names_the_nearest_known_one():
@@ -191,6 +208,10 @@ V = "validator.model.source=path:v"
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
+        (
+            ["distill.model={source: 'path:t', engine: packed}"],
+            r"distill\.model\.engine: .*judges and cannot write.*packed is for validator",
+        ),
         (["generator.engine=packed"], r"generator\.engine: .*judges and cannot write.*packed is for validator"),
         ([V, "validator.kv_block=24"], r"validator\.kv_block: .*multiple of 16"),
     ],

@@ -180,6 +180,14 @@ def test_fewer_snapshots_than_components_are_refused_with_both_counts(root, caps
     assert "Lower ctr.components to 3 or less, or raise histories.max_users" in error
 
 
+def test_vectors_of_one_arm_that_cannot_be_whitened_name_the_arm_to_leave_out(root, capsys):
+    few = published(version="v0", users=4, size=SIZE)
+    ctr_log.write(root, reccot_vectors=[few, published(size=SIZE)])
+    error = refused(root, capsys, "ctr.components=5", "ctr.arms=[plain,reccot]", "ctr.feature_versions={few: v0}")
+    assert "too few to fit 5 principal components" in error
+    assert "Or take few out of ctr.feature_versions." in error
+
+
 @pytest.mark.parametrize("item_texts", ["true", "false"])
 def test_more_components_than_an_encoder_has_floats_are_refused_and_never_cut(root, capsys, item_texts):
     ctr_log.write(root, item_vectors=ctr_log.items(drawn(ITEMS, 4)), reccot_vectors=published(size=4))

@@ -120,8 +120,8 @@ def test_a_planted_signal_that_is_not_found_takes_the_trust_from_every_other_row
     assert words in planted_verdict(by_arm(gain("planted", mean, worth=0.01)))
 
 
-CHANCE = ": too few test users or seeds to tell chance from a signal; raise histories.max_users, or put more seeds"
-ROWS = ": too few training rows have vectors to learn from; raise histories.max_users. No other row"
+CHANCE = ": too few test users or seeds to tell chance from a signal; take more users or seeds"
+ROWS = ": too few training rows have vectors to learn from; take more users (histories.max_users). No other row"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,9 @@ def test_a_feature_version_by_name_must_beat_the_controls_too_and_an_item_descri
 
 
 def test_texts_about_other_users_that_show_a_gain_are_a_warning():
-    assert control_verdicts(by_arm(gain("permuted", 0.004)), [])[0].startswith("permuted: texts about other users")
+    (said,) = control_verdicts(by_arm(gain("permuted", 0.004)), [])
+    assert said.startswith("permuted: texts about other users gain too, AUC")
+    assert "seeds differ" not in said, "a gain in its own line of the table too"
     assert control_verdicts(by_arm(gain("permuted", 0.001)), []) == []
 
 
@@ -190,9 +192,9 @@ def of_permuted(low, logloss_high):
 @pytest.mark.parametrize(
     ("low", "logloss_high", "words"),
     [
-        (0.0002, 0.001, "gain too, AUC +0.0010 (95 % interval +0.0002 to +0.0030): "),
+        (0.0002, 0.001, "AUC +0.0010 (95 % interval +0.0002 to +0.0030, above 0 although its seeds differ): "),
         (-0.001, -0.002, "gain too, log-loss -0.0040 (95 % interval -0.0060 to -0.0020): "),
-        (0.0002, -0.002, "to +0.0030) and log-loss -0.0040 (95 % interval -0.0060 to -0.0020): "),
+        (0.0002, -0.002, "although its seeds differ) and log-loss -0.0040 (95 % interval -0.0060 to -0.0020): "),
         (-0.001, 0.001, None),
     ],
 )
@@ -338,12 +340,12 @@ def kept(epochs, settings):
     return [row("plain", seed=n, epoch=epoch, settings=settings) for n, epoch in enumerate(epochs)]
 
 
-def test_fits_that_kept_the_last_epoch_allowed_are_counted():
-    text = settings_text(CtrSettings(epochs=8))
-    assert still_learning([*kept([8, 3, 8], text), row("item_mean", backbone="floor", settings=text)]) == (
-        "2 of 3 fits kept their last epoch (8), where they were still learning: raise ctr.epochs"
+def test_fits_that_were_ended_before_patience_could_end_them_are_counted():
+    text = settings_text(CtrSettings(epochs=8, patience=2))
+    assert still_learning([*kept([8, 3, 7], text), row("item_mean", backbone="floor", settings=text)]) == (
+        "2 of 3 fits were ended by ctr.epochs (8), where they may still have been learning: raise it"
     )
-    assert still_learning(kept([7, 3], text)) is None
+    assert still_learning(kept([6, 3], text)) is None
     assert still_learning(kept([None, None], None)) is None  # of an earlier version
 
 
@@ -351,8 +353,8 @@ def test_the_table_says_that_networks_were_still_learning():
     of = measurement()
     text = settings_text(of.settings.model_copy(update={"epochs": 2}))
     arms = [dataclasses.replace(arm, row=dataclasses.replace(arm.row, epoch=2, settings=text)) for arm in of.arms]
-    assert "4 of 4 fits kept their last epoch (2)" in table(dataclasses.replace(of, arms=tuple(arms)))
-    assert "fits kept" not in table(of)
+    assert "4 of 4 fits were ended by ctr.epochs (2)" in table(dataclasses.replace(of, arms=tuple(arms)))
+    assert "ctr.epochs" not in table(of)
 
 
 def test_one_seed_is_one_and_its_interval_is_over_users_alone():

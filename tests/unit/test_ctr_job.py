@@ -221,7 +221,7 @@ def test_the_kept_epoch_and_the_settings_stand_beside_the_figures(warehouse, cap
     assert [row["epoch"] for row in rows] == [1 if row["seed"] else None for row in rows]
     assert {json.loads(row["settings"])["epochs"] for row in rows} == {1}
     out = capsys.readouterr().out
-    assert out.count("4 of 4 fits kept their last epoch (1), where they were still learning: raise ctr.epochs") == 2
+    assert out.count("4 of 4 fits were ended by ctr.epochs (1), where they may still have been learning: raise it") == 2
     assert "train_ctr  trained on 50 %: 4 of 4 fits kept" in out
 
 

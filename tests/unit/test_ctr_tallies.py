@@ -1,6 +1,7 @@
 """The arm of tallies: the numbers that a RecCoT is written from, by hand."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests import ctr_log
@@ -9,6 +10,7 @@ from trackrec.ctr.tallies import read_tallies
 from trackrec.tables.lake import Lake
 
 SHRINKAGE = 5
+DRAMA, WAR = ("Drama", 3, 1), ("War", 0, 2)
 
 
 @pytest.fixture
@@ -46,6 +48,22 @@ def test_an_attribute_that_is_not_among_the_tallies_is_0(root):
     tallies = tallies_of(root, (0, 150, 2, 1, [("Drama", 1, 1)]), (1, 150, 2, 1, [("War", 1, 1)]))
     assert tallies.vectors["counts"].values[:, 1:].astype(bool).tolist() == [[True, False], [False, True]]
     assert tallies.vectors["likes"].values[0, 2] == tallies.vectors["likes"].values[1, 1] == 0
+
+
+def test_of_a_template_with_shares_they_are_the_numbers_that_its_prompt_shows(root):
+    """Of all 80 events 60 were liked, of the newest 8 that the prompt shows 6; War is clear, but not frequent."""
+    table = ctr_log.histories([0, 1], [150, 150], [80, 9], [60, 3], [[("Drama", 3, 1)], [("Drama", 1, 1)]])
+    kind = table["tallies"].type
+    above, below = ([dict(zip(("attribute", "liked", "disliked"), t, strict=True))] for t in (DRAMA, WAR))
+    shown = {"shown_events": [8, None], "shown_liked": [6, None], "above": [above, None], "below": [below, None]}
+    for name, rows in shown.items():
+        table = table.append_column(name, pa.array(rows, type=pa.int32() if name.startswith("shown") else kind))
+    ctr_log.write(root, user_histories=table)
+    lake = Lake(str(root))
+    vectors = read_tallies(lake, load_samples(lake)).vectors
+    assert np.allclose(vectors["counts"].values, np.log([[9, 5, 3], [10, 3, 1]]))
+    own = shrunk(6, 8, 7 / 10)
+    assert np.allclose(vectors["likes"].values[0], [own, shrunk(3, 4, own) - own, shrunk(0, 2, own) - own])
 
 
 def test_a_log_without_attributes_has_shares_and_counts(root):

@@ -78,7 +78,7 @@ def test_two_backbones_share_a_plot(tmp_path):
 
 
 def test_what_tells_a_run_from_the_others_stands_under_its_title_and_in_the_words(tmp_path):
-    apart = dataclasses.replace(figures("DCNv2"), apart="epochs 8, seeds 1 2")
+    apart = dataclasses.replace(figures("DCNv2"), differs_in="epochs 8, seeds 1 2")
     _, words = save_plot([figures(), apart], tmp_path)
     assert "another run: epochs 8, seeds 1 2" in svg_texts(tmp_path / "gain.svg")
     assert "DCNv2 (0.7500), 10,003 test rows of 166 users, 2 seeds (another run: epochs 8, seeds 1 2): planted" in words

@@ -8,9 +8,10 @@ from trackrec.histories.shares import Shares, Tally
 from trackrec.histories.templates import template_of
 from trackrec.reccots.parts import Parts, parts_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
+from trackrec.stages.encode import notice_of_language
 from trackrec.training.teachers.statistics import reccot
 
-GENRES = ["Action", "Children's", "Comedy", "Drama", "Film-Noir", "Sci-Fi"]
+GENRES = ["Action", "Children's", "Comedy", "Drama", "Film-Noir", "Sci-Fi", "garden tools", "toys"]
 LIKED = [
     "No Country for Old Men", "Lost in Translation", "Mr. Holland's Opus", "Dr. No", "Nr. 5", "Postman, The",
     "E.T. the Extra-Terrestrial", "That Thing You Do!", "I Like It Like That", "Tie Me Up! Tie Me Down!",
@@ -35,7 +36,7 @@ def shares(liked, others, tallies):
 histories = st.builds(shares, st.integers(0, 60), st.integers(1, 60), counted)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=2000, deadline=None)
 @given(histories, st.sampled_from(["preference_v2", "clicks_v2"]))
 def test_every_mention_of_the_teacher_is_in_its_part_and_in_no_other(history, name):
     words = PromptSettings(template=name, item_noun="films", attribute_noun="genres")
@@ -52,6 +53,7 @@ def test_every_mention_of_the_teacher_is_in_its_part_and_in_no_other(history, na
     assert ("no clear preference" in text) == (not parts.liked and not parts.avoided)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(LIKED), unique=True, min_size=1, max_size=2),
     st.lists(st.sampled_from(DISLIKED), unique=True, min_size=1, max_size=2),
@@ -152,6 +154,14 @@ PROSE = {
         "They click Drama and War and pass over Comedy. They have no clear preference for a brand.",
         Parts("They click Drama and War", "pass over Comedy", ""),
     ),
+    "what is bought, watched or read": (
+        "They bought garden tools. The user often watches war films. They avoid role play and open endings.",
+        Parts(
+            "They bought garden tools. The user often watches war films",
+            "They avoid role play and open endings",
+            "",
+        ),
+    ),
     "a share that is small": (
         "They liked 54 % of their last 50 films. Of Comedy they liked only 30 % (3 of 10).",
         Parts("", "Of Comedy they liked only 30 % (3 of 10)", ""),
@@ -179,6 +189,7 @@ def test_a_title_of_one_small_word_does_not_hide_that_word():
     assert parts_of("They like Heat but avoid gore.", ["but", "avoid"]).avoided == "avoid gore"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_has_parts_of_its_own_words(text, titles):
     for part in parts_of(text, titles):
@@ -188,3 +199,13 @@ def test_any_text_has_parts_of_its_own_words(text, titles):
 
 def test_a_long_text_takes_no_long_time():
     parts_of("They like drama (1 liked, 2 not) \"and 'a, but not " * 4000)
+
+
+@pytest.mark.parametrize("language", [None, "English", " english "])
+def test_of_english_texts_there_is_no_notice(language):
+    assert notice_of_language(language) is None
+
+
+def test_of_texts_in_another_language_it_is_said_that_they_have_few_parts():
+    assert "prompt.language is German, and" in notice_of_language(" German ")
+    assert parts_of("Diese Person mag Krimis und meidet Romanzen.") == Parts("", "", "")

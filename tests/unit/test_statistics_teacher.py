@@ -12,7 +12,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.training.teachers.statistics import StatisticsTeacher, reccot
 
-GENRES = ["Action", "Children's", "Comedy", "Crime", "Drama", "Film-Noir", "Horror", "War"]
+GENRES = ["Action", "Children's", "Comedy", "Crime", "Drama", "Film-Noir", "Horror", "War", "garden tools", "toys"]
 tallies = st.lists(
     st.builds(Tally, st.sampled_from(GENRES), st.integers(0, 30), st.integers(0, 30)).filter(lambda t: t.total),
     unique_by=lambda t: t.attribute,
@@ -40,17 +40,17 @@ TEXTS = {
         Shares(27, 50, [DRAMA, WAR], [HORROR, COMEDY]),
         "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20) and of War 83 % (5 of 6). Of "
         "Horror they liked none (0 of 4) and of Comedy only 30 % (3 of 10). They prefer Drama and War and are less "
-        "drawn to Horror and Comedy. Drama should suit them next; Horror is a risk.",
+        "drawn to Horror and Comedy. Next, Drama should suit them; Horror is a risk.",
     ),
     "only above": (
         Shares(27, 50, [DRAMA], []),
         "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20). They prefer Drama. "
-        "Drama should suit them next.",
+        "Next, Drama should suit them.",
     ),
     "only below": (
         Shares(27, 50, [], [COMEDY]),
         "They liked 54 % of their last 50 films. Of Comedy they liked only 30 % (3 of 10). They are less drawn to "
-        "Comedy. Other films should suit them as usual; Comedy is a risk.",
+        "Comedy. Next, other films should suit them as usual; Comedy is a risk.",
     ),
     "nothing stands out": (
         Shares(27, 50, [], []),
@@ -71,7 +71,7 @@ def test_every_number_in_it_stands_in_the_history_and_every_attribute_on_its_sid
     assert text.startswith(
         f"They liked {percent(history.liked, history.events)} % of their last {history.events} films. "
     )
-    counts = re.findall(r"[Oo]f ([A-Z][\w'-]*) (?:they liked )?(only )?(\d+ %|none) \((\d+) of (\d+)\)", text)
+    counts = re.findall(r"[Oo]f ([\w'-]+(?: tools)?) (?:they liked )?(only )?(\d+ %|none) \((\d+) of (\d+)\)", text)
     assert len(counts) == text.count("(") == min(2, len(history.above)) + min(2, len(history.below))
     above, below = ({t.attribute: t for t in side} for side in (history.above, history.below))
     for genre, only, share, liked, total in counts:

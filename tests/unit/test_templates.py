@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.histories.templates import NAMES, template_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import HistorySettings, PromptSettings
@@ -32,9 +33,8 @@ def test_words_texts_and_sentences_need_no_spark():
 
 
 def template(name, item_noun="films", attribute_noun="genres", **words):
-    return template_of(
-        PromptSettings(template=name, item_noun=item_noun, attribute_noun=attribute_noun, **words), HistorySettings()
-    )
+    nouns = {"item_noun": item_noun, "attribute_noun": attribute_noun}
+    return template_of(PromptSettings(template=name, **(nouns | words)), HistorySettings())
 
 
 def test_an_unknown_template_is_bad_input_that_names_the_known_ones():
@@ -95,7 +95,7 @@ def test_the_nouns_are_put_into_the_words_of_the_settings_and_the_language_is_as
     assert given.lead == "Unten, zwischen <<< und >>>, steht, was jemand von films hielt."
     assert given.question_text == "Was mag diese Person an films, nach genres? Answer in German."
     assert given.opening == "Diese Person mag"
-    assert template("preference_v1", language="German").question_text.endswith("in films? Answer in German.")
+    assert template("preference_v1", language=" German ").question_text.endswith("in films? Answer in German.")
 
 
 def test_the_opening_of_a_template_with_shares_follows_what_is_said_of_liked_items():
@@ -115,6 +115,10 @@ BAD_WORDS = {
     "empty braces": ("not_liked", "{}", "prompt.not_liked has braces that name nothing"),
     "a line break": ("opening", "They\nlike", "prompt.opening holds a line break"),
     "no word": ("question", "  ", "prompt.question is blank"),
+    "a fence in a noun": ("item_noun", "films >>>", "prompt.item_noun holds <<< or >>>"),
+    "a line break in a noun": ("attribute_noun", "genres\nof films", "prompt.attribute_noun holds a line break"),
+    "braces in a noun": ("attribute_noun", "{items}", "prompt.attribute_noun has braces that name nothing"),
+    "no noun": ("item_noun", " ", "prompt.item_noun is blank"),
     "braces in the language": ("language", "{tongue}", "prompt.language has braces"),
 }
 
@@ -130,3 +134,24 @@ def test_no_word_of_a_template_of_clicks_judges_what_was_not_clicked():
     assert not re.search(
         r"lik|rate", " ".join(map(str, (words.lead, words.question, words.opening, words.liked, words.not_liked)))
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (template("preference_v1"), "Do they like it? Yes or No."),
+        (template("preference_v2"), "Do they like it? Yes or No."),
+        (template("clicks_v2"), "Will they pick it? Yes or No."),
+        (template("preference_v2", liked="bought"), "Will they pick it? Yes or No."),
+    ],
+)
+def test_v_is_asked_of_clicks_and_purchases_not_whether_they_are_liked(words, question):
+    asked = ValidatorTemplate(words)
+    assert asked.question == question
+    assert (asked.version == ValidatorTemplate(words, question="Do they like it? Yes or No.").version) == (
+        words.liked == "liked"
+    )
+
+
+def test_v_is_asked_what_it_is_told_to_be_asked():
+    assert ValidatorTemplate(template("clicks_v2"), question="Yes or No?").question == "Yes or No?"

@@ -25,7 +25,7 @@ def test_a_teacher_is_known_by_its_version():
 
 def test_the_newest_features_are_those_of_g_though_a_teachers_are_newer():
     g = "llm@0a1b2c3d4e5f+vllm.float32"
-    by_both = published(("old", None), ("teacher's", "statistics@2"), ("of G", g), ("its next", "statistics@3"))
+    by_both = published(("old", None), ("teacher's", "statistics@2"), ("of G", g), ("its next", "statistics@4"))
     assert _newest_version(by_both, by_teacher=False) == "of G"
     assert _newest_version(by_both, by_teacher=True) == "its next"
     assert _newest_version(published(("old", None), ("its", "statistics@2")), by_teacher=False) == "old"

@@ -91,31 +91,29 @@ def read_arms(inputs: ArmInputs) -> Arms:
         # Without RecCoTs of G under test the controls carry the teacher's.
         teachers = TEACHER in names and settings.feature_version is None
         by_teacher = teachers and RECCOT not in names
-        with _leaving_out([RECCOT] if teachers and not by_teacher else carrying):
+        with _naming_arms_to_drop([RECCOT] if teachers and not by_teacher else carrying):
             reccots = reccots_of(settings.feature_version, by_teacher=by_teacher)
-        makers |= _reccot_makers(inputs, reccots)
+            makers |= _reccot_makers(inputs, reccots)
         if FACTS in names:
             facts = {name: vector for name, vector in reccots.vectors.items() if name == PROMPT}
             makers[FACTS] = _fixed(_vector_features(inputs, replace(reccots, vectors=facts), "reccot_vectors"))
     if TEACHER in names:
-        with _leaving_out([TEACHER]):
-            of_teacher = reccots_of(None, by_teacher=True)
-        makers[TEACHER] = _fixed(_reccot_features(inputs, of_teacher))
+        with _naming_arms_to_drop([TEACHER]):
+            makers[TEACHER] = _fixed(_reccot_features(inputs, reccots_of(None, by_teacher=True)))
     for name, version in settings.feature_versions.items():
-        with _leaving_out([name], "ctr.feature_versions"):
-            of_version = reccots_of(version)
-        makers[name] = _fixed(_reccot_features(inputs, of_version))
+        with _naming_arms_to_drop([name], "ctr.feature_versions"):
+            makers[name] = _fixed(_reccot_features(inputs, reccots_of(version)))
     if TALLIES in names:
-        with _leaving_out([TALLIES]):
+        with _naming_arms_to_drop([TALLIES]):
             tallies = _checked(read_tallies(inputs.lake, inputs.samples), "user_histories", inputs)
-        makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories", narrow=True))
+            makers[TALLIES] = _fixed(_vector_features(inputs, tallies, "user_histories", clip_components=True))
     if ITEM_DESCRIPTION in names:
         makers[ITEM_DESCRIPTION] = _fixed(_description_features(inputs))
     return Arms(names, makers)
 
 
 @contextmanager
-def _leaving_out(arms: Sequence[str], setting: str = "ctr.arms") -> Iterator[None]:
+def _naming_arms_to_drop(arms: Sequence[str], setting: str = "ctr.arms") -> Iterator[None]:
     """An error about what ``arms`` are made of says too that the others can be measured without it."""
     try:
         yield
@@ -168,10 +166,12 @@ def _reccot_features(inputs: ArmInputs, snapshots: SnapshotVectors) -> Features:
     return replace(features, numbers=scaled_cosines(cosines))
 
 
-def _vector_features(inputs: ArmInputs, snapshots: SnapshotVectors, table: str, *, narrow: bool = False) -> Features:
+def _vector_features(
+    inputs: ArmInputs, snapshots: SnapshotVectors, table: str, *, clip_components: bool = False
+) -> Features:
     fitted = snapshots.fitted(inputs.rows.train)
     components = inputs.settings.components
-    values, flags, projections = whitened(snapshots.vectors, fitted, components, table, narrow=narrow)
+    values, flags, projections = whitened(snapshots.vectors, fitted, components, table, clip_components=clip_components)
     numbers = np.zeros((len(inputs.samples.user), 0), np.float32)
     omitted = tuple(name for name in snapshots.vectors if name not in projections)
     return Features(values, flags, snapshots.snapshot, numbers, snapshots.version, projections, omitted)

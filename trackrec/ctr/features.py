@@ -73,17 +73,17 @@ def no_features(samples: Samples) -> Features:
 
 
 def whitened(
-    vectors: Mapping[str, Vectors], fitted: Ints, components: int, table: str, *, narrow: bool = False
+    vectors: Mapping[str, Vectors], fitted: Ints, components: int, table: str, *, clip_components: bool = False
 ) -> tuple[tuple[Floats, ...], Floats, dict[str, Whitening]]:
     """Whitened values, flags and the maps of ``vectors``, fitted on those of the rows ``fitted`` that are present.
 
     A vector that no more of these rows have than there are components is left out, unless it is so with all: then
-    BadInputError as ``fit_whitening``. ``table``: where they come from, for errors. ``narrow``: no encoder's vectors,
-    of any length; one that is shorter than ``components`` has as many components as floats.
+    BadInputError as ``fit_whitening``. ``table``: where they come from, for errors. ``clip_components``: a vector
+    that is shorter than ``components`` has as many components as floats; for those of no encoder.
     """
-    sizes = {
-        name: min(components, vector.values.shape[1]) if narrow else components for name, vector in vectors.items()
-    }
+    sizes = dict.fromkeys(vectors, components)
+    if clip_components:
+        sizes = {name: min(components, vector.values.shape[1]) for name, vector in vectors.items()}
     values, flags, maps = [], [], {}
     counts = {name: int(vector.present[fitted].sum()) for name, vector in vectors.items()}
     enough = [name for name in vectors if counts[name] > sizes[name]]

@@ -45,7 +45,7 @@ class Gain:
         return self.mean < -self.spread and self.interval[1] < 0
 
     @property
-    def counts(self) -> bool:
+    def is_more_than_chance(self) -> bool:
         """Whether the difference is more than chance: a gain or a loss, or the planted signal found."""
         return self.planted_found if self.arm == PLANTED else self.is_gain or self.is_loss
 

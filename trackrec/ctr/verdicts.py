@@ -19,14 +19,14 @@ _RIVALS = {PERMUTED: "texts about other users", TALLIES: "the counts alone", FAC
 
 
 def still_learning(rows: Sequence[GainRow]) -> str | None:
-    """How many fits kept the last epoch that they were allowed; None where none did, or rows do not say."""
-    fits = [(row.epoch, settings_in(row.settings).get("epochs")) for row in rows if row.epoch is not None]
-    last = [allowed for epoch, allowed in fits if epoch == allowed]
-    if not last:
+    """How many fits ctr.epochs ended before ctr.patience could; None where it ended none, or rows do not say."""
+    fits = [(row.epoch, settings_in(row.settings)) for row in rows if row.epoch is not None]
+    ended = [of for kept, of in fits if "epochs" in of and kept > of["epochs"] - of["patience"]]
+    if not ended:
         return None
     return (
-        f"{len(last)} of {len(fits)} fits kept their last epoch ({last[0]}), where they were still learning: "
-        "raise ctr.epochs"
+        f"{len(ended)} of {len(fits)} fits were ended by ctr.epochs ({ended[0]['epochs']}), where they may still have "
+        "been learning: raise it"
     )
 
 
@@ -59,10 +59,11 @@ def _why_not_found(planted: Gain) -> str:
     reasons += [] if planted.mean >= needed else [f"less than {share} comes out"]
     if high >= needed:
         return (
-            f"{' and '.join(reasons)}: too few test users or seeds to tell chance from a signal; raise "
-            "histories.max_users, or put more seeds into ctr.seeds"
+            f"{' and '.join(reasons)}: too few test users or seeds to tell chance from a signal; take more users or "
+            "seeds (histories.max_users, ctr.seeds)"
         )
-    return f"{' and '.join(reasons)}: too few training rows have vectors to learn from; raise histories.max_users"
+    few = "too few training rows have vectors to learn from"
+    return f"{' and '.join(reasons)}: {few}; take more users (histories.max_users)"
 
 
 def control_verdicts(gains: Mapping[str, Gain], slices: Sequence[SliceGain]) -> list[str]:
@@ -84,7 +85,10 @@ def _permuted_verdict(gain: Gain, slices: Sequence[SliceGain]) -> list[str]:
     """A sentence where texts about other users gain by their interval, in AUC or in log-loss."""
     found = []
     if gain.interval[0] > 0:
-        found.append(f"AUC {gain.mean:+.4f} (95 % interval {gain.interval[0]:+.4f} to {gain.interval[1]:+.4f})")
+        # By its seeds' spread alone the same gain is within noise in its own line of the table.
+        varies = len(gain.differences) > 1 and not gain.is_gain
+        beyond = ", above 0 although its seeds differ" if varies else ""
+        found.append(f"AUC {gain.mean:+.4f} (95 % interval {gain.interval[0]:+.4f} to {gain.interval[1]:+.4f}{beyond})")
     found += [
         f"log-loss {row.logloss_change:+.4f} (95 % interval {row.logloss_low:+.4f} to {row.logloss_high:+.4f})"
         for row in slices

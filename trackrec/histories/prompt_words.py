@@ -5,6 +5,7 @@ from __future__ import annotations
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import PromptSettings
 
+_NOUNS = ("item_noun", "attribute_noun")
 _WORDS = ("lead", "question", "opening", "liked", "not_liked")
 
 
@@ -12,8 +13,10 @@ def checked_words(prompt: PromptSettings) -> dict[str, str]:
     """The words that ``prompt`` gives, by field of ``Template``; all but the question with the nouns put in.
 
     Raises BadInputError for words that hold a fence, a line break or braces that name nothing, that are blank (only the
-    opening may be), and for a language that does.
+    opening may be), and for a language or a noun that does.
     """
+    for name in _NOUNS:
+        _checked(name, getattr(prompt, name))
     given = {name: getattr(prompt, name) for name in (*_WORDS, "language")}
     words = {name: _checked(name, word) for name, word in given.items() if word is not None}
     nouns = {"items": prompt.item_noun, "attributes": prompt.attribute_noun}
@@ -25,7 +28,7 @@ def checked_words(prompt: PromptSettings) -> dict[str, str]:
 def _checked(name: str, word: str) -> str:
     setting, word = f"prompt.{name}", word.strip()
     if not word and name != "opening":
-        raise BadInputError(f"{setting} is blank.", f"Give it words, or leave it out for the template's own {name}.")
+        raise BadInputError(f"{setting} is blank.", "Give it words, or leave it out for those that are there.")
     if not word.isprintable():
         raise BadInputError(f"{setting} holds a line break or a control character: {word!r}.", "Write it in one line.")
     fenced = word.replace("<<<", "", 1).replace(">>>", "", 1) if name == "lead" else word
@@ -34,8 +37,10 @@ def _checked(name: str, word: str) -> str:
             f"{setting} holds <<< or >>>, between which the history stands: {word!r}.",
             "Leave them out; prompt.lead may name each once.",
         )
-    if {*word.replace("{items}", "").replace("{attributes}", "")} & {*"{}"}:
+    named = word if name in _NOUNS else word.replace("{items}", "").replace("{attributes}", "")
+    if {*named} & {*"{}"}:
         raise BadInputError(
-            f"{setting} has braces that name nothing: {word!r}.", "Only {items} and {attributes} are put in."
+            f"{setting} has braces that name nothing: {word!r}.",
+            "Only {items} and {attributes} are put in, and these into no noun.",
         )
     return word

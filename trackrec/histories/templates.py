@@ -49,7 +49,7 @@ class Template:
     shows_shares: bool = False
 
     @property
-    def decides(self) -> tuple[Any, ...]:
+    def versioned_fields(self) -> tuple[Any, ...]:
         """All that the version is the hash of."""
         values = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
         later = [(name, value) for name, value, default in values[_FIRST_FIELDS:] if value != default]
@@ -58,7 +58,7 @@ class Template:
     @property
     def version(self) -> str:
         """``name@hash``: 12 hex digits of the sha256 of all fields."""
-        return version_of(self.name, self.decides)
+        return version_of(self.name, self.versioned_fields)
 
     @property
     def question_text(self) -> str:
@@ -81,7 +81,7 @@ def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:
     if words.get("shows_shares"):
         words.setdefault("opening", f"They {words.get('liked', Template.liked)}")
     if prompt.language is not None:
-        words["question"] = f"{words.get('question', Template.question)} Answer in {prompt.language}."
+        words["question"] = f"{words.get('question', Template.question)} Answer in {prompt.language.strip()}."
     return Template(prompt.template, shape, prompt.item_noun, prompt.attribute_noun, **words)
 
 

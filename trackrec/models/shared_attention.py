@@ -17,7 +17,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 NAME = "trackrec_shared"  # as transformers' attention implementation
 # What a model may do to its attention besides scaling, by the names of transformers' configurations: not done here.
-_UNLIKE = ("sliding_window", "attn_logit_softcapping", "attention_chunk_size")
+_NOT_PLAIN = ("sliding_window", "attn_logit_softcapping", "attention_chunk_size")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def enabled(model: Any) -> bool:
 
 def can_attend(model: Any) -> bool:
     """Whether the model's attention is a plain causal one that transformers lets others compute."""
-    plain = not any(getattr(model.config, name, None) for name in _UNLIKE)
+    plain = not any(getattr(model.config, name, None) for name in _NOT_PLAIN)
     return plain and bool(getattr(model, "_supports_attention_backend", False))
 
 

@@ -15,7 +15,9 @@ from trackrec.reccots.parts import parts_of
 NO_PREFERENCE = "no clear preference"  # how the statistics teacher, and who learned from it, says that none stands out
 _USUAL = re.compile(r"(\d+) % of (?:the |their )?last (\d+)")
 _EXPECTED = re.compile(r"(\d+) % of the next\b")
-_COUNTED = re.compile(r"\b[Oo]f ([^().,;%]+?) (?:they (?:\w+ ){1,3}?)?(?:only )?(?:(\d+) %|(none)) \((\d+) of (\d+)\)")
+_COUNTED = re.compile(
+    r"\b[Oo]f ([^().,;%]+?) (?:they (?:[\w'’-]+ ){1,5}?)?(?:only )?(?:(\d+) %|(none)) \((\d+) of (\d+)\)"
+)
 
 
 @dataclass(frozen=True)

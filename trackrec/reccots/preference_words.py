@@ -53,4 +53,10 @@ LIKED = _any(
     r"interest(?:ed)? in", r"interests", r"gravitat\w+", r"resonat\w+", r"leans?", r"seeks?(?: out)?", r"chooses?",
     r"go(?:es)? for", r"click\w*", r"(?<!to )pleas(?:e|es|ed|ing)", r"(?<!to )appeals?", r"among their likes",
     r"rat(?:e|es|ed|ing) [^,;.]*?\bhigh(?:ly|er)?", r"high(?:ly|er)? rat\w+",
+    # prompt.liked may be any word: "Of Drama they played to the end 80 % (16 of 20)".
+    r"(?<!that )(?<!which )they (?:[\w'’-]+ ){1,5}?\d+ ?%",
+    # Verbs of doing tell a side by their subject only: "they avoid role play, open endings and long reads".
+    r"(?<!that )(?<!which )(?<!whom )(?:they|he|she|user|customer) (?:(?:\w+ly|often) )?(?:b(?:uys?|ought)|"
+    r"purchase[sd]?|opens?|opened|watch(?:es|ed)?|play(?:s|ed)?|reads?|finish(?:es|ed)?|stream(?:s|ed)?|order(?:s|ed)?|"
+    r"rent(?:s|ed)?|book(?:s|ed)?|listen(?:s|ed)? to)",
 )  # fmt: skip

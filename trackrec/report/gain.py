@@ -34,7 +34,7 @@ class GainFigures:
     heading: tuple[str, ...]
     rows: Mapping[str, Sequence[GainRow]]  # arm or floor → a row a seed
     slices: Sequence[SliceGain]
-    apart: str = ""  # what tells its run from those of the backbones beside it; "": nothing
+    differs_in: str = ""  # what tells its run from those of the backbones beside it; "": nothing
 
     @property
     def seeds(self) -> int:

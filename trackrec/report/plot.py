@@ -68,10 +68,10 @@ def alt_text(figures: Sequence[GainFigures]) -> str:
     parts = []
     for figure in figures:
         arms = "; ".join(
-            f"{gain.arm} {gain.mean:+.4f}{_between(gain)}{', counts' if gain.counts else ''}"
+            f"{gain.arm} {gain.mean:+.4f}{_between(gain)}{', counts' if gain.is_more_than_chance else ''}"
             for gain in figure.gains.values()
         )
-        apart = f" (another run: {figure.apart})" if figure.apart else ""
+        apart = f" (another run: {figure.differs_in})" if figure.differs_in else ""
         parts.append(f"{_title(figure)}{apart}: {arms}.")
     return "Dot plot with 95 % intervals. " + " ".join(parts)
 
@@ -117,7 +117,7 @@ def _draw_arms(axes: Axes, figure: GainFigures) -> None:
         axes.axhline(len(tested) - 0.25, color="0.6", linewidth=0.8, linestyle=":")
     axes.set_yticks(places, [printable(gain.arm) for gain in lines])
     axes.set_ylim(max(places) + 0.6, -0.6)  # the first arm on top
-    apart = textwrap.wrap(f"another run: {figure.apart}", _TITLE_CHARS) if figure.apart else []
+    apart = textwrap.wrap(f"another run: {figure.differs_in}", _TITLE_CHARS) if figure.differs_in else []
     axes.set_title("\n".join(map(printable, [_title(figure), *apart])), loc="left", fontsize=10)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.4f}" if abs(value) > 1e-9 else "0")
     axes.tick_params(axis="y", length=0)
@@ -132,7 +132,7 @@ def _draw_gain(axes: Axes, place: float, gain: Gain) -> None:
         axes.barh(place, 2 * band, left=-band, height=0.8, color="0.9", zorder=0)
     if not np.isnan(low):
         axes.hlines(place, low, high, color="black", linewidth=1.4, zorder=3)
-    filled = "black" if gain.counts else "white"
+    filled = "black" if gain.is_more_than_chance else "white"
     shape = "D" if gain.arm == PLANTED else "s" if gain.arm in CONTROLS else "o"
     axes.plot(gain.mean, place, shape, color="black", markerfacecolor=filled, markersize=7, zorder=4)
     if gain.planted_worth is not None:

@@ -76,13 +76,15 @@ def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:
 
 
 def _numbers(history: dict[str, Any]) -> list[str]:
-    """What stands out, where the prompt showed that; else its tallies."""
+    """The usual share and what stands out, where the prompt showed that; else its tallies."""
     if history["above"] is None:
         tallies = "; ".join(f"{t['attribute']} {t['liked']}/{t['disliked']}" for t in history["tallies"])
         return [_wrapped("  tallies   ", f"{tallies} (liked/disliked)")]
     shares = shares_of(history)
     sides = (("  above     ", shares.above), ("  below     ", shares.below))
-    return [_wrapped(label, "; ".join(map(_counted, side)) or "none") for label, side in sides]
+    usual = f"{percent(shares.liked, shares.events)} % ({shares.liked} of {shares.events})"
+    shown = [_wrapped(label, "; ".join(map(_counted, side)) or "none") for label, side in sides]
+    return [_wrapped("  usual     ", usual), *shown]
 
 
 def _counted(tally: Tally) -> str:

@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import ModelSettings, Settings
+
+_Section = TypeVar("_Section", bound=BaseModel)
 
 
 def load_settings(conf: str | Path, overrides: Sequence[str] = ()) -> Settings:
@@ -93,24 +95,30 @@ def _merged(layers: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
 
 
 def _with_places_beside(folder: Path, settings: Settings) -> Settings:
-    """``settings`` with Spark's defaults and models looked for beside the settings file, in ``folder``."""
-    update: dict[str, Any] = {"spark_conf": str((folder / settings.spark_conf).resolve())}
-    for name in ("generator", "encoder", "validator"):
-        section = getattr(settings, name)
-        if section is not None:
-            update[name] = section.model_copy(update={"model": _model_beside(folder, section.model)})
-    if settings.distill.model is not None:
-        teacher = _model_beside(folder, settings.distill.model)
-        update["distill"] = settings.distill.model_copy(update={"model": teacher})
-    return settings.model_copy(update=update)
+    """``settings`` with Spark's defaults and all models looked for beside the settings file, in ``folder``."""
+    settings = _with_models_beside(folder, settings)
+    also = tuple(_source_beside(folder, source) for source in settings.tune.also)
+    tune = settings.tune.model_copy(update={"also": also})
+    return settings.model_copy(update={"spark_conf": str((folder / settings.spark_conf).resolve()), "tune": tune})
 
 
-def _model_beside(folder: Path, model: ModelSettings) -> ModelSettings:
-    """``model``; absolute where it is a relative folder that lies in ``folder`` and not in the working directory."""
-    kind, _, path = model.source.partition(":")
+def _with_models_beside(folder: Path, section: _Section) -> _Section:
+    """``section`` with ``_source_beside`` of every model in it, however deep."""
+    values = {name: getattr(section, name) for name in type(section).model_fields}
+    update: dict[str, Any] = {
+        name: _with_models_beside(folder, value) for name, value in values.items() if isinstance(value, BaseModel)
+    }
+    if isinstance(section, ModelSettings):
+        update["source"] = _source_beside(folder, section.source)
+    return section.model_copy(update=update)
+
+
+def _source_beside(folder: Path, source: str) -> str:
+    """A model's source; absolute where it is a relative folder that lies in ``folder`` and not where we run."""
+    kind, _, path = source.partition(":")
     if kind in ("adapter", "path") and not Path(path).expanduser().exists() and (folder / path).exists():
-        return model.model_copy(update={"source": f"{kind}:{(folder / path).resolve()}"})
-    return model
+        return f"{kind}:{(folder / path).resolve()}"
+    return source
 
 
 def _bad_input(error: ValidationError, conf: Path) -> BadInputError:

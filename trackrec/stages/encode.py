@@ -39,6 +39,8 @@ def encode_reccots(run: Run, tables: Warehouse, spec: FeatureSpec | None = None)
         total = reccots.count()
         stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():
+            if said := notice_of_language(run.settings.prompt.language):
+                stage.notice(said)
             if not stored.where(~is_current).join(pending, "row_key", "left_semi").isEmpty():
                 stage.notice("RecCoTs with vectors of an earlier version are encoded anew: another feature_version")
             udf = encode_udf(spec.encoder, spec.encoder_version, parts_of, settings.batch_size, settings.threads)
@@ -47,3 +49,13 @@ def encode_reccots(run: Run, tables: Warehouse, spec: FeatureSpec | None = None)
                 written = tables.insert_new("reccot_embeddings", stamped(rows, run.stamp()))
             stage.counts = {"rows": written, "unchanged": total - written}
     return stage.outcome
+
+
+def notice_of_language(language: str | None) -> str | None:
+    """What texts in ``prompt.language`` lack; None for English ones."""
+    if language is None or language.strip().lower() == "english":
+        return None
+    return (
+        f"prompt.language is {language.strip()}, and a RecCoT's parts are told apart by English words: of texts in it "
+        "the vectors of liked, avoided and outlook are mostly NULL, that of the whole text is as good as the encoder"
+    )

@@ -20,7 +20,11 @@ _ARROW_TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),  # what Spark's TIMESTAMP is; without the zone it would be TIMESTAMP_NTZ
     "array<string>": pa.list_(pa.string()),
     "array<float>": pa.list_(pa.float32()),
+    "array<double>": pa.list_(pa.float64()),
     "array<array<float>>": pa.list_(pa.list_(pa.float32())),
+    "array<struct<attribute:string,liked:int,disliked:int>>": pa.list_(
+        pa.struct([("attribute", pa.string()), ("liked", pa.int32()), ("disliked", pa.int32())])
+    ),
     "map<string,double>": pa.map_(pa.string(), pa.float64()),
     "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
 }
@@ -28,7 +32,7 @@ _SPARK_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte":
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The Arrow type of a column; KeyError for a type that no table without Spark has needed yet."""
+    """The Arrow type of a column; KeyError for one that is nowhere nullable, of a table that only Spark writes."""
     return _ARROW_TYPES[column.type]
 
 

@@ -24,6 +24,7 @@ import trackrec
 from trackrec.models.threads import use_threads
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Event, Notice, Stage, Step
+from trackrec.runtime.failure import log_file
 from trackrec.runtime.settings import Settings
 
 Training = Callable[[Stage], Path]  # trains, or finds what was trained, and returns the adapter's folder; picklable
@@ -74,7 +75,8 @@ def _train_together(
     on_gpus = not local and float(spark.conf.get("spark.task.resource.gpu.amount", "0") or 0) > 0
     if local:
         _check_own_gpus(processes)
-    launch = Launch(processes, max(1, threads // processes) if local else threads, settings.log, local, on_gpus)
+    threads = max(1, threads // processes) if local else threads
+    launch = Launch(processes, threads, log_file(settings.log), local, on_gpus)
     shared = folder / "processes"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True)

@@ -65,7 +65,8 @@ class EngineSettings(Section):
     engines: int = Field(1, ge=1)  # concurrent engines: GPUs of the cluster, 1 on a CPU machine
     gpu_profile: bool = False  # ask Spark for one GPU a task; local masters cannot
     kv_cache_gb: int = Field(2, ge=1)  # CPU only
-    kv_block: int | None = Field(None, ge=16, multiple_of=16)  # tokens; vLLM shares whole blocks. None: 32 on CPU
+    # Tokens; vLLM shares whole blocks. CPU: multiples of 32. None: 32 on CPU, vLLM's own on GPU
+    kv_block: int | None = Field(None, ge=16, multiple_of=16)
     threads: int = Field(2, ge=1)  # CPU only; Spark gives Python workers OMP_NUM_THREADS=1
 
     @field_validator("engines", "gpu_profile")
@@ -82,6 +83,14 @@ class EngineSettings(Section):
         return value
 
 
+def engine_that_writes(value: str) -> str:
+    """The engine of a section whose model writes; a ValidationError with its remedy for one that judges only."""
+    if value == "packed":
+        remedy = "Write auto, vllm or transformers; packed is for validator.engine."
+        raise PydanticCustomError("packed_generator", "engine packed judges and cannot write", {"remedy": remedy})
+    return value
+
+
 class GeneratorSettings(EngineSettings):
     """G."""
 
@@ -89,13 +98,7 @@ class GeneratorSettings(EngineSettings):
     sampling: SamplingSettings = SamplingSettings()
     max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
 
-    @field_validator("engine")
-    @classmethod
-    def _engine_writes(cls, value: str) -> str:
-        if value == "packed":
-            remedy = "Write auto, vllm or transformers; packed is for validator.engine."
-            raise PydanticCustomError("packed_generator", "engine packed judges and cannot write", {"remedy": remedy})
-        return value
+    _writes = field_validator("engine")(engine_that_writes)
 
 
 class ValidatorSettings(EngineSettings):
@@ -108,7 +111,9 @@ class ValidatorSettings(EngineSettings):
     counterpart: ModelSettings | None = None  # with feedback.cross_fit: the V tuned on the other users; run alike
     answers: tuple[str, str] = ("Yes", "No")  # one token each is fastest; of more the whole answer counts
     chunk_rows: int = Field(4096, ge=1)
-    max_packed_tokens: int = Field(4096, ge=64)  # engine packed: tokens read at once
+    # Engine packed: tokens read at once. It needs high_water as large: a step takes no more requests than wait.
+    # Common beginnings under 16 tokens, which are read again, and answers of several tokens may exceed it.
+    max_packed_tokens: int = Field(4096, ge=64)
 
 
 class EncoderSettings(Section):

@@ -65,4 +65,6 @@ class PromptSettings(Section):
     opening: str | None = None  # how the answer begins; "": as the model likes
     liked: str | None = None  # what is said of items of label 1: liked, clicked, bought
     not_liked: str | None = None  # of those of label 0: disliked, passed over
-    language: str | None = None  # of the answer, e.g. German: the question asks for it, and the opening should follow
+    # Of the answer, e.g. German: the question asks for it, and the opening should follow. Only English texts are parted
+    # into liked, avoided and outlook.
+    language: str | None = None

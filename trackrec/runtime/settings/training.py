@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from trackrec.runtime.settings.engines import EngineSettings, ModelSettings
+from trackrec.runtime.settings.engines import EngineSettings, ModelSettings, engine_that_writes
 from trackrec.runtime.settings.section import Section
 
 Reward = Literal["pairs", "log_pairs", "log_score", "brier", "agreement"]
@@ -110,6 +110,8 @@ class TeacherModelSettings(ModelSettings, EngineSettings):
     engines: Literal[1] = 1  # the job is one process
     gpu_profile: Literal[False] = False  # and asks Spark for nothing
     max_tokens: int = Field(160, ge=1)  # a text that is longer is cut to its whole sentences
+
+    _writes = field_validator("engine")(engine_that_writes)
 
 
 class DistillSettings(TrainingSettings):

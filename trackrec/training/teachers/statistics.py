@@ -27,7 +27,7 @@ class StatisticsTeacher:
     whose answers do not begin in its words.
     """
 
-    version = "statistics@3"  # counts up when the words below change
+    version = "statistics@4"  # counts up when the words below change
     columns = COLUMNS  # of user_histories that it reads
 
     def __init__(self, template: Template) -> None:
@@ -95,10 +95,11 @@ def _verdict(above: Sequence[Tally], below: Sequence[Tally]) -> str:
 
 
 def _outlook(above: Sequence[Tally], below: Sequence[Tally], item_noun: str) -> str:
+    """Begins with a word of its own: ``reccots.parts`` ends a sentence before capitals; attributes may have none."""
     if not above:
-        return f"Other {item_noun} should suit them as usual; {below[0].attribute} is a risk."
+        return f"Next, other {item_noun} should suit them as usual; {below[0].attribute} is a risk."
     risk = f"; {below[0].attribute} is a risk" if below else ""
-    return f"{above[0].attribute} should suit them next{risk}."
+    return f"Next, {above[0].attribute} should suit them{risk}."
 
 
 def _names(tallies: Sequence[Tally]) -> str:
