@@ -35,7 +35,6 @@ from trackrec.stages.given_generator import begins_distilled
 from trackrec.stages.histories import build_histories
 from trackrec.stages.inputs import item_catalogue, stored_histories
 from trackrec.stages.round_steps import RoundSteps, candidate_settings
-from trackrec.stages.validate import validate_reccots
 from trackrec.tables.warehouse import Warehouse
 from trackrec.training.teachers.build import teacher_version
 
@@ -90,7 +89,7 @@ class _Loop:
             return self._ended(number)
         judging = self._run.with_settings(candidate_settings(self._settings, self._generators[-1], self._validators))
         self._step("candidates", number, lambda: self._steps.candidates(judging))
-        validated = self._step("validate", number, lambda: validate_reccots(judging, self._tables))
+        validated = self._step("validate", number, lambda: self._steps.validate(judging))
         if not kept(validated.counts):
             self._stage.notice(f"Round {number}: {nothing_kept(validated.counts)}")
             return self._ended(number)
