@@ -31,8 +31,8 @@ pytestmark = pytest.mark.e2e
 AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # in so small a log few events have pairs
 LORA = {"lora": {"rank": 4}}
 STEPS = [
-    "distill 0", "greedy 0", "samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
-    "validate 1", "align 1", "greedy 1", "samples 1", "tune 1", "tune counterpart 1", "measure 1",
+    "distill 0", "greedy 0", "tuning_samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
+    "validate 1", "align 1", "greedy 1", "tuning_samples 1", "tune 1", "tune counterpart 1", "measure 1",
 ]  # fmt: skip
 
 

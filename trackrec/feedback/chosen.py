@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trackrec.feedback.loop_state import LoopState
 from trackrec.feedback.metrics import is_better
 from trackrec.runtime.events import FigureTable, Outcome
 
@@ -29,3 +30,18 @@ def chosen_round(measured: Mapping[int, Outcome]) -> int:
         if gain is not None and is_better(gain):
             chosen = number
     return chosen
+
+
+def chosen_of(loop: LoopState) -> tuple[int, str]:
+    """The chosen round of all that ``loop`` has measured, and its G as model.source takes it.
+
+    Also of rounds that a start with fewer rounds, or with a gate that is closed, does not come to again: what the
+    hold-out said of them stays said.
+    """
+    number = chosen_round(loop.of_kind("measure"))
+    return number, source_of(loop, number)
+
+
+def source_of(loop: LoopState, number: int) -> str:
+    """Where the weights of G_t are, as model.source takes it."""
+    return loop.of_kind("align" if number else "distill")[number].labels["source"]

@@ -49,7 +49,7 @@ class RoundSteps:
         outcome = generate_reccots(self._run.with_settings(settings), self._tables, snapshots)
         return replace(outcome, labels={**outcome.labels, **generator_of(settings)._asdict()})
 
-    def samples(self, generator: str) -> Outcome:
+    def tuning_samples(self, generator: str) -> Outcome:
         """Texts of G at temperature 1 about what V is tuned on: such texts it will judge."""
         settings = with_candidates(with_generator(self._settings, generator), self._settings.tune.candidates)
         return generate_reccots(self._run.with_settings(settings), self._tables, self._tuned_on())
