@@ -8,8 +8,8 @@ python -m bench.reading --users few --examples 60 --more-examples 120 --holdout 
 RecCoTs are those of the statistics teacher: what V does not gain from them it will gain from no G that learned them.
 Each way is trained from the same base on earlier events of the alignment window and measured on the same later ones, of
 users that no way is tuned on: shown the RecCoT, and the one of another user. The offset of a way is fitted on its own
-training rows, as V's is. A way that is finished is kept in
-warehouse/reading, one that was stopped goes on. Last line one JSON object.
+training rows, as V's is. A way that is finished is kept in warehouse/reading, one that was stopped goes on. Last line
+one JSON object.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _ways(args: argparse.Namespace, settings: Settings, rows: Rows, folder: Path
     figures = {}
     for name in args.only or WAYS:
         count = args.more_examples if WAYS[name].more else args.examples
-        figures[name] = _tuned_way(name, settings, rows, count, folder)
+        figures[name] = tuned_way(name, settings, rows, count, folder)
         print(table({name: figures[name]}), flush=True)
     return figures
 
@@ -118,10 +118,10 @@ def _tuned(args: argparse.Namespace, real: Settings, rows: Rows, folder: Path) -
     """The real model tuned with all remedies."""
     sets = [*_sets(args), f"generator.model.source={real.generator.model.source}"]
     name = "all together" if args.reads == "reccot" else "all together, and the history"
-    return _tuned_way(name, load_settings(_CONF, sets), rows, args.tune_real, folder)
+    return tuned_way(name, load_settings(_CONF, sets), rows, args.tune_real, folder)
 
 
-def _tuned_way(name: str, settings: Settings, rows: Rows, count: int, folder: Path) -> dict[str, Any]:
+def tuned_way(name: str, settings: Settings, rows: Rows, count: int, folder: Path) -> dict[str, Any]:
     """A way on the first ``count`` training rows, on which its offset is fitted and with it the floor it must beat."""
     offset = fitted(rows.train[:count])
     return _figures(measured(name, settings, rows, offset, count, folder), rows, floors(rows.held, offset))

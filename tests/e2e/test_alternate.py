@@ -154,6 +154,11 @@ def test_what_a_loop_will_take_is_said_before_it_begins_and_not_when_it_goes_on(
     assert not [line for line in first + second if line.startswith("forecast ")]
 
 
+def test_the_distillation_names_its_teacher(looped):
+    _, closed, *_ = looped
+    assert [line for line in closed if line.startswith("distill ") and "teacher statistics, statistics@3" in line]
+
+
 def test_the_chosen_g_is_marked_with_the_loop_that_chose_it(looped):
     folder, *_ = looped
     loop = newest_loop(load_settings(folder / "conf.yaml"))
