@@ -379,16 +379,23 @@ def test_a_v_that_is_not_what_the_settings_say_is_bad_input(spark, folder, flags
 
 
 def test_texts_of_the_same_sampling_about_other_snapshots_are_not_judged(spark, folder):
-    tables = Warehouse(spark, f"{folder}/warehouse")
-    drawn = tables.read("reccots").where("status = 'ok'").select("user_id", "as_of", "prompt_key", "row_key").distinct()
+    run = run_of(folder, *CANDIDATES, "generator.sampling.n=2")
+    tables = Warehouse(spark, run.settings.warehouse)
+    generate_reccots(run, tables)
     keys = sorted({row["prompt_key"] for row in rows_of(spark, folder, "preferences")})[:2]
-    (folder / "warehouse" / "validations").rename(folder / "judged before")
-    wanted = drawn.where(F.col("prompt_key").isin(keys)).select("user_id", "as_of").distinct()
-    validate_reccots(run_of(folder, *CANDIDATES), tables, wanted)
-    judged = {row["row_key"] for row in rows_of(spark, folder, "validations")}
-    assert judged
-    assert judged == {row["row_key"] for row in drawn.join(wanted, ["user_id", "as_of"], "left_semi").collect()}
-    assert {row["prompt_key"] for row in rows_of(spark, folder, "preferences")} == set(keys)
+    drawn = [r for r in rows_of(spark, folder, "reccots") if '"n":2' in r["sampling"] and r["status"] == "ok"]
+    wanted = [row for row in drawn if row["prompt_key"] in keys]
+    snapshots = spark.createDataFrame(
+        sorted({(row["user_id"], row["as_of"]) for row in wanted}), "user_id string, as_of timestamp"
+    )
+    before = {row["row_key"] for row in rows_of(spark, folder, "validations")}
+    validate_reccots(run, tables, snapshots)
+    judged = {row["row_key"] for row in rows_of(spark, folder, "validations")} - before
+    assert 0 < len(judged) < len(drawn)
+    assert judged == {row["row_key"] for row in wanted}
+    of_two = {row["prompt_key"] for row in rows_of(spark, folder, "preferences") if '"n":2' in row["sampling"]}
+    assert of_two
+    assert of_two <= set(keys)
 
 
 @pytest.mark.parametrize("bent", ["frequency_penalty=0.4", "top_p=0.9"])
