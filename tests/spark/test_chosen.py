@@ -17,11 +17,13 @@ from trackrec.tables.warehouse import Warehouse
 pytestmark = pytest.mark.spark
 
 
+STAMP = {"run_id": "r", "created_time": datetime(2024, 1, 1, tzinfo=UTC)}
+
+
 @pytest.fixture
 def tables(spark, tmp_path):
     tables = Warehouse(spark, str(tmp_path / "warehouse"))
-    stamp = {"run_id": "r", "created_time": datetime(2024, 1, 1, tzinfo=UTC)}
-    made = {"parent": "base@0", "source": "adapter:a", "data": {}, "metrics": {}, "chosen": None} | stamp
+    made = {"parent": "base@0", "source": "adapter:a", "data": {}, "metrics": {}, "chosen": None} | STAMP
     named = [("generator", "g@0", 0), ("generator", "g@1", 1), ("validator", "g@1", 1)]
     tables.insert_rows("model_versions", [{"role": r, "version": v, "round": n} | made for r, v, n in named])
     return tables
@@ -75,8 +77,7 @@ def test_what_a_loop_has_measured_stays_chosen_when_its_gate_is_closed_again(tab
         loop.record(LoopStep(number, kind), Outcome(kind, labels={"source": weights[source]}))
         loop.record(LoopStep(number, "measure"), Outcome("measure", tables=shown))
     loop.record(LoopStep(1, "gate"), Outcome("gate", {"passed": 0}, labels={"why": "Round 1: V_0 has not shown it."}))
-    stamp = tables.read("model_versions").select("run_id", "created_time").first().asDict()
-    row = {"parent": None, "data": {}, "metrics": {}, "chosen": None, "role": "generator"} | stamp
+    row = {"role": "generator", "parent": None, "data": {}, "metrics": {}, "chosen": None} | STAMP
     made = [(n, weights[name], resolve_model(weights[name], cache).version) for n, name in enumerate("ab")]
     tables.insert_rows("model_versions", [row | {"round": n, "source": s, "version": v} for n, s, v in made])
     for _ in range(2):
