@@ -7,8 +7,9 @@ python -m bench.reading --users few --examples 60 --more-examples 120 --holdout 
 
 RecCoTs are those of the statistics teacher: what V does not gain from them it will gain from no G that learned them.
 Each way is trained from the same base on earlier events of the alignment window and measured on the same later ones, of
-users that no way is tuned on: shown the RecCoT, and the one of another user. A way that is finished is kept in
-warehouse/reading, one that was stopped goes on. Last line one JSON object.
+users that no way is tuned on: shown the RecCoT, and the one of another user. The offset of a way is fitted on its own
+training rows, as V's is. A way that is finished is kept in warehouse/reading, one that was stopped goes on. Last line
+one JSON object.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> int:
     if args.model == "real":
         figures |= _real(args, settings, rows, offset, floor, folder)
     else:
-        figures["ways"] = _ways(args, settings, rows, offset, floor, folder)
+        figures["ways"] = _ways(args, settings, rows, folder)
     print(table(figures["ways"]))
     print(json.dumps({"bench": "reading", "settings": vars(args), **figures}))
     return 0
@@ -91,13 +92,11 @@ def _sets(args: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-def _ways(
-    args: argparse.Namespace, settings: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
-) -> dict[str, Any]:
+def _ways(args: argparse.Namespace, settings: Settings, rows: Rows, folder: Path) -> dict[str, Any]:
     figures = {}
     for name in args.only or WAYS:
         count = args.more_examples if WAYS[name].more else args.examples
-        figures[name] = _figures(measured(name, settings, rows, offset, count, folder), rows, floor)
+        figures[name] = tuned_way(name, settings, rows, count, folder)
         print(table({name: figures[name]}), flush=True)
     return figures
 
@@ -111,17 +110,21 @@ def _real(
     found = ask_real(rows, offset, settings, real, args.reads, args.fitted, folder)
     ways = {how: compared(rows.held, found[how], floor) for how in ("alone", "stacked")}
     if args.tune_real:
-        ways["tuned"] = _tuned(args, real, rows, offset, floor, folder)
+        ways["tuned"] = _tuned(args, real, rows, folder)
     return {"ways": ways, "weight": found["weight"], "bias": found["bias"]}
 
 
-def _tuned(
-    args: argparse.Namespace, real: Settings, rows: Rows, offset: Offset, floor: Floors, folder: Path
-) -> dict[str, Any]:
+def _tuned(args: argparse.Namespace, real: Settings, rows: Rows, folder: Path) -> dict[str, Any]:
     """The real model tuned with all remedies."""
     sets = [*_sets(args), f"generator.model.source={real.generator.model.source}"]
     name = "all together" if args.reads == "reccot" else "all together, and the history"
-    return _figures(measured(name, load_settings(_CONF, sets), rows, offset, args.tune_real, folder), rows, floor)
+    return tuned_way(name, load_settings(_CONF, sets), rows, args.tune_real, folder)
+
+
+def tuned_way(name: str, settings: Settings, rows: Rows, count: int, folder: Path) -> dict[str, Any]:
+    """A way on the first ``count`` training rows, on which its offset is fitted and with it the floor it must beat."""
+    offset = fitted(rows.train[:count])
+    return _figures(measured(name, settings, rows, offset, count, folder), rows, floors(rows.held, offset))
 
 
 def _figures(found: Mapping[str, Any], rows: Rows, floor: Floors) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from trackrec.feedback.offset import Offset, fit_offset
 
 
 def fitted(rows: Sequence[Row]) -> Offset:
-    """The offset fitted on these training rows, the same for every way."""
+    """The offset fitted on these training rows."""
     return fit_offset(asdict(row) for row in rows)
 
 

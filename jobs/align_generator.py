@@ -2,8 +2,11 @@
 
 After jobs/generate_reccot.py and jobs/validate_reccot.py with the same settings:
 
-python -m jobs.align_generator --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}'
+python -m jobs.align_generator --conf conf/local.yaml \\
+  --set 'generator.sampling={n: 10, temperature: 1, frequency_penalty: 0}'
 
+Where several V's have judged these candidates the two that are meant are named, as jobs/tune_validator.py prints them:
+--set validator.model.source=… --set validator.counterpart.source=… (the latter with feedback.cross_fit, the default).
 Prints the new G as generator.model.source takes it. Run again, it trains no step twice; killed, it goes on.
 """
 

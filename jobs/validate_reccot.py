@@ -1,8 +1,10 @@
 """V judges G's candidate RecCoTs by what their users did next: validations, and preferences for S-DPO.
 
-G must have written several candidates with the same settings before (jobs/generate_reccot.py), and V been tuned:
+G must have written several candidates with the same settings before (jobs/generate_reccot.py), and V been tuned. The
+sampling is merged with that of the files, so their penalty is set to 0: S-DPO compares probabilities of G itself.
 
-python -m jobs.validate_reccot --conf conf/local.yaml --set 'generator.sampling={n: 10, temperature: 1}' \\
+python -m jobs.validate_reccot --conf conf/local.yaml \\
+  --set 'generator.sampling={n: 10, temperature: 1, frequency_penalty: 0}' \\
   --set validator.model.source=… --set validator.counterpart.source=…
 SPARK_CONF_DIR=conf/local spark-submit jobs/validate_reccot.py --conf conf/local.yaml …
 

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.e2e
 AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # in so small a log few events have pairs
 LORA = {"lora": {"rank": 4}}
 STEPS = [
-    "distill 0", "greedy 0", "samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
-    "validate 1", "align 1", "greedy 1", "samples 1", "tune 1", "tune counterpart 1", "measure 1",
+    "distill 0", "greedy 0", "tuning_samples 0", "tune 0", "tune counterpart 0", "measure 0", "gate 1", "candidates 1",
+    "validate 1", "align 1", "greedy 1", "tuning_samples 1", "tune 1", "tune counterpart 1", "measure 1",
 ]  # fmt: skip
 
 
@@ -89,8 +89,8 @@ def as_in(folder, **sources):
         number = sources["v"]
         for setting, kind in (("model", "tune"), ("counterpart", "tune counterpart")):
             sets.append(f"validator.{setting}.source={finished[f'{kind} {number}'].labels['source']}")
-        sets += ["validator.engine=scripted", "generator.sampling.temperature=1", "generator.sampling.n=3"]
-        sets += ["generator.sampling.frequency_penalty=0"]
+    if sources.get("drawn", "v" in sources):
+        sets.append("generator.sampling={n: 3, temperature: 1, frequency_penalty: 0}")
     return ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
 
 
@@ -152,6 +152,11 @@ def test_what_a_loop_will_take_is_said_before_it_begins_and_not_when_it_goes_on(
     (forecast,) = [line for line in closed if line.startswith("forecast ")]
     assert re.search(r"\d+ engine starts · .* groups · forecast minutes \d+\.\d+ · on 2 CPU cores ", forecast)
     assert not [line for line in first + second if line.startswith("forecast ")]
+
+
+def test_the_distillation_names_its_teacher(looped):
+    _, closed, *_ = looped
+    assert [line for line in closed if line.startswith("distill ") and "teacher statistics, statistics@3" in line]
 
 
 def test_the_chosen_g_is_marked_with_the_loop_that_chose_it(looped):
@@ -291,7 +296,9 @@ def test_trainings_record_what_they_were_given_and_where_they_began(looped, sett
     assert aligned["first_loss"] == pytest.approx(math.log(3), abs=0.2), "three candidates, some repeated"
     assert dict(made["generator", 0]["metrics"])["examples"] == 2
     tuned = dict(made["validator", 1]["metrics"])
-    assert tuned["examples"] == 12 >= tuned["events"], "an event is asked about with several texts"
+    asked = {(r["user_id"], r["item_id"], r["event_time"]) for r in rows(folder, "rec_tuning") if r["fold"] == 0}
+    assert tuned["events"] == min(12, len(asked))
+    assert tuned["examples"] > tuned["events"], "an event is asked about with several texts"
     assert 6 <= tuned["reccots"] == tuned["steps"]
     assert 0 < tuned["share_liked"] < 1
     for row in made.values():
@@ -304,6 +311,7 @@ def test_trainings_record_what_they_were_given_and_where_they_began(looped, sett
         (distill_generator, {}),
         (validate_reccot, {"g": "distill 0", "v": 0}),
         (align_generator, {"g": "distill 0", "v": 0}),
+        (align_generator, {"g": "distill 0", "drawn": True}),
         (tune_validator, {"g": "align 1", "also": "distill 0"}),
     ],
 )

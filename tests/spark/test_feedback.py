@@ -28,9 +28,11 @@ def candidates(spark, *rows):
 
 
 def scores(spark, **by_key):
-    """Rewards over four events each, or (reward, events[, kind])."""
-    rows = [(key, *(score if isinstance(score, tuple) else (score, 4)), "pairs")[:4] for key, score in by_key.items()]
-    return spark.createDataFrame(rows, "row_key string, reward double, n_scored int, reward_kind string")
+    """Rewards over four events each, or (reward, events[, kind[, hash of the events]]); as many are the same ones."""
+    given = {key: score if isinstance(score, tuple) else (score, 4) for key, score in by_key.items()}
+    rows = [(key, *score, *("pairs", score[1])[len(score) - 2 :]) for key, score in given.items()]
+    columns = "row_key string, reward double, n_scored int, reward_kind string, events_hash bigint"
+    return spark.createDataFrame(rows, columns)
 
 
 def ranked(spark, rows, settings=DEFAULT, slopes=None, **by_key):
@@ -87,6 +89,7 @@ def test_a_group_that_teaches_nothing_is_dropped_with_its_reason(spark):
         ("failed", "e", "text"), ("failed", "f", "", "empty"),
         ("unscored", "g", "one"), ("unscored", "h", "two"),
         ("fewer events", "m", "one"), ("fewer events", "n", "two"),
+        ("other events", "u", "one"), ("other events", "v", "two"),
         ("few events", "q", "one"), ("few events", "r", "two"),
         ("one label", "s", "one"), ("one label", "t", "two"),
         ("close", "i", "one"), ("close", "j", "two"),
@@ -95,7 +98,7 @@ def test_a_group_that_teaches_nothing_is_dropped_with_its_reason(spark):
     settings = FeedbackSettings(min_gap=0.1)
     assert verdicts(
         spark, rows, settings, c=0.1, d=0.9, e=0.5, g=0.5, i=0.5, j=0.55, k=0.5, l=0.8, m=0.5, n=(0.9, 1),
-        q=(0.5, 3), r=(0.9, 3), s=(None, 4), t=(None, 4),
+        q=(0.5, 3), r=(0.9, 3), s=(None, 4), t=(None, 4), u=(0.5, 4), v=(0.9, 4, "pairs", 5),
     ) == {
         "empty": "all_empty",
         "cut": "all_cut",
@@ -103,6 +106,7 @@ def test_a_group_that_teaches_nothing_is_dropped_with_its_reason(spark):
         "failed": "one_distinct",
         "unscored": "not_scored",
         "fewer events": "not_scored",
+        "other events": "not_scored",
         "few events": "few_events",
         "one label": "one_label",
         "close": "small_gap",

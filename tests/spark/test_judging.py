@@ -35,7 +35,11 @@ TABLES = ("validations", "preferences", "rec_tuning")
 TARGET = "<<<Corrected ("  # how V's prompt names an item of this title
 ONE_V = {"cross_fit": False, "offset": "none"}  # one that nobody tuned
 AGREEMENT = {"reward": "agreement", "min_events": 1, "max_length_corr": 1}  # in so small a log few events have pairs
-CANDIDATES = ("generator.sampling.n=3", "generator.sampling.temperature=1")
+CANDIDATES = (
+    "generator.sampling.n=3",
+    "generator.sampling.temperature=1",
+    "generator.sampling.frequency_penalty=0",  # conf/base.yaml's would be merged in
+)
 
 
 def run_of(folder, *sets):
@@ -372,6 +376,32 @@ def test_a_v_that_is_not_what_the_settings_say_is_bad_input(spark, folder, flags
     settings = run_of(folder).settings
     with pytest.raises(BadInputError, match=said):
         judge_again(spark, folder, *flags, *adapters(folder, settings, *offsets))
+
+
+def test_texts_of_the_same_sampling_about_other_snapshots_are_not_judged(spark, folder):
+    run = run_of(folder, *CANDIDATES, "generator.sampling.n=2")
+    tables = Warehouse(spark, run.settings.warehouse)
+    generate_reccots(run, tables)
+    keys = sorted({row["prompt_key"] for row in rows_of(spark, folder, "preferences")})[:2]
+    drawn = [r for r in rows_of(spark, folder, "reccots") if '"n":2' in r["sampling"] and r["status"] == "ok"]
+    wanted = [row for row in drawn if row["prompt_key"] in keys]
+    snapshots = spark.createDataFrame(
+        sorted({(row["user_id"], row["as_of"]) for row in wanted}), "user_id string, as_of timestamp"
+    )
+    before = {row["row_key"] for row in rows_of(spark, folder, "validations")}
+    validate_reccots(run, tables, snapshots)
+    judged = {row["row_key"] for row in rows_of(spark, folder, "validations")} - before
+    assert 0 < len(judged) < len(drawn)
+    assert judged == {row["row_key"] for row in wanted}
+    of_two = {row["prompt_key"] for row in rows_of(spark, folder, "preferences") if '"n":2' in row["sampling"]}
+    assert of_two <= set(keys), "texts may be alike, and then there is no preference"
+
+
+@pytest.mark.parametrize("bent", ["frequency_penalty=0.4", "top_p=0.9"])
+def test_candidates_that_were_not_drawn_from_g_itself_are_bad_input(spark, folder, bent):
+    with pytest.raises(BadInputError, match="not drawn from G itself") as refused:
+        judge_again(spark, folder, f"generator.sampling.{bent}")
+    assert "generator.sampling={n: 3, temperature: 1, frequency_penalty: 0, top_p: 1}" in refused.value.remedy
 
 
 def test_each_fold_has_rows_of_its_own_users_and_the_other_fold_keeps_its(spark, folder):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import reading_real
+from bench import reading, reading_real
 from bench.reading_figures import NONE, OFFSET, OWN, SHUFFLED, USER_SHARE, compared, table
 from bench.reading_offset import fitted, floors, offsets_of
 from bench.reading_real import ask_real, stacking_weight
@@ -114,3 +114,18 @@ def test_stacked_log_odds_are_the_offset_and_the_weighted_model(real, settings, 
     alone = zip(start, found["alone"][OWN], strict=True)
     expected = [begun + found["weight"] * odds + found["bias"] for begun, odds in alone]
     assert found["stacked"][OWN] == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_way_starts_at_the_offset_of_its_own_training_rows_and_must_beat_that_one(settings, tmp_path, monkeypatch):
+    rows = Rows(tuple(row(f"t{i}", i, int(i % 3 == 0), liked=i % 6) for i in range(40)), tuple(balanced(log(), 6, 8)))
+    started = []
+
+    def without_training(name, settings, rows, offset, count, folder):
+        started.append((count, offset))
+        return {OWN: [0.0] * len(rows.held), SHUFFLED: [0.0] * len(rows.held)}
+
+    monkeypatch.setattr(reading, "measured", without_training)
+    found = [reading.tuned_way("fixed offset", settings, rows, count, tmp_path) for count in (12, 40)]
+    assert started == [(12, fitted(rows.train[:12])), (40, fitted(rows.train))]
+    assert started[0][1] != started[1][1]
+    assert found[0]["logloss"] != found[1]["logloss"], "each is compared with its own offset"

@@ -6,15 +6,16 @@ import pytest
 
 from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.gate import bounds_of, closing, passed, sentence
-from trackrec.feedback.metrics import OFFSET, SHUFFLED
+from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED, difference, quality
 from trackrec.runtime.events import Outcome
 
 
-def measured(uauc_low=0.51, shuffled=0.01, offset=0.01, **gains):
+def measured(uauc_low=0.51, shuffled=0.01, offset=0.01, users=ENOUGH_USERS, **gains):
     """Tables of a hold-out on which every point estimate is .05 above its lower bound."""
     lows = {SHUFFLED: shuffled, OFFSET: offset} | gains
-    differences = {name: {"uauc": low + 0.05, "uauc_low": low} for name, low in lows.items() if low is not None}
-    return {"validator": {"G_0": {"uauc": uauc_low + 0.05, "uauc_low": uauc_low}}, "differences": differences}
+    row = {name: {"uauc": low + 0.05, "uauc_low": low, "users": users} for name, low in lows.items() if low is not None}
+    validator = {"G_0": {"uauc": uauc_low + 0.05, "uauc_low": uauc_low, "users": users}}
+    return {"validator": validator, "differences": row}
 
 
 def test_a_v_whose_lower_bounds_are_all_above_0_may_judge():
@@ -48,6 +49,39 @@ def test_a_bound_that_is_no_number_does_not_hold(low):
     bounds = bounds_of(measured(**low), "G_0")
     assert not passed(bounds)
     assert "has no interval (too few users with both labels)" in sentence(bounds, 1)
+
+
+def of_one_user_with_both_labels():
+    """label, user, and P(Yes) of two V's about 31 users of whom one liked one film and not another.
+
+    The first V puts that film first and the second last. Every draw of users that has a UAUC has this user's.
+    """
+    label, user = [1, 0, *[1] * 30], ["a", "a", *(f"u{n}" for n in range(30))]
+    return label, user, [0.9, 0.1, *[0.5] * 30], [0.1, 0.9, *[0.5] * 30]
+
+
+def test_one_user_with_both_labels_among_31_opens_no_gate_and_the_sentence_says_how_many():
+    label, user, own, other = of_one_user_with_both_labels()
+    row = quality(label, own, user)
+    assert (row["uauc_low"], row["uauc_high"], row["users"]) == (1.0, 1.0, 1)
+    against = difference(label, user, own, other)
+    assert (against["uauc_low"], against["users"]) == (1.0, 1)
+    bounds = bounds_of({"validator": {"G_0": row}, "differences": {SHUFFLED: against, OFFSET: against}}, "G_0")
+    assert not any(bound.holds for bound in bounds)
+    assert "UAUC minus .5: +0.5000, but only 1 users with both labels; UAUC with the own" in sentence(bounds, 1)
+
+
+def test_one_user_with_both_labels_among_31_chooses_nothing():
+    label, user, own, other = of_one_user_with_both_labels()
+    gain = {"differences": {"G_0": difference(label, user, own, other)}}
+    assert chosen_round({0: Outcome("measure"), 1: Outcome("measure", tables=gain)}) == 0
+
+
+@pytest.mark.parametrize(("users", "enough"), [(ENOUGH_USERS - 1, False), (ENOUGH_USERS, True)])
+def test_as_many_users_as_an_interval_needs_open_the_gate_and_choose(users, enough):
+    assert passed(bounds_of(measured(users=users), "G_0")) == enough
+    outcomes = {0: Outcome("measure"), 1: Outcome("measure", tables=measured(users=users, G_0=0.01))}
+    assert chosen_round(outcomes) == int(enough)
 
 
 def test_a_closed_gate_says_what_becomes_of_the_rounds_after_it():

@@ -139,7 +139,7 @@ def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_user
     assert figures["none"]["low"] == pytest.approx(0.5)
     assert figures["none"]["moved"] == pytest.approx(1.0)
     nothing = dict.fromkeys(("auc", "low", "high", "uauc", "uauc_low", "uauc_high", "moved"), 0.0)
-    assert figures["shuffled"] == nothing | {"events": 40}
+    assert figures["shuffled"] == nothing | {"events": 40, "users": 20}
 
 
 def held_out(*rows):

@@ -7,13 +7,13 @@ from threading import Lock, Thread
 
 import pytest
 
-from trackrec.histories.templates import Template
+from trackrec.histories.templates import Template, template_of
 from trackrec.histories.text import one_line
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.settings import DistillSettings, EndpointSettings
+from trackrec.runtime.settings import DistillSettings, EndpointSettings, HistorySettings, PromptSettings
 from trackrec.training.teachers import openai as teachers
 from trackrec.training.teachers.build import build_teacher, teacher_version
-from trackrec.training.teachers.openai import OpenAITeacher
+from trackrec.training.teachers.openai import OpenAITeacher, openai_version
 from trackrec.training.teachers.redaction import redacted
 
 TEMPLATE = Template("t", "", "films", "genres")
@@ -186,6 +186,19 @@ def test_the_version_changes_with_what_is_asked_and_not_with_how():
 
     assert version() == version(concurrency=1, attempts=2, base_url="http://y/v1")
     assert len({version(), version(model="n"), version(temperature=1), version(extra_body={"a": 1})}) == 4
+
+
+def test_of_clicks_it_is_asked_in_the_words_of_clicks_and_of_ratings_as_ever():
+    clicks = template_of(PromptSettings(template="clicks_v2", item_noun="films"), HistorySettings())
+    with endpoint({"p": [said("They clicked half of them."), said(GOOD)]}) as (url, seen):
+        for template in (clicks, TEMPLATE):
+            (text,) = OpenAITeacher(EndpointSettings(model="m", base_url=url), template).write(rows("p"))
+            assert text.text.startswith(template.opening)
+    of_clicks, of_ratings = (asked["messages"][0]["content"] for asked in seen)
+    assert "which films will probably be clicked and which passed over next" in of_clicks
+    assert not [word for word in ("rated", "like") if word in of_clicks]
+    assert openai_version(EndpointSettings(model="m"), TEMPLATE) == "openai:m@ee3a5c347d29", "texts are paid for once"
+    assert "what one person rated" in of_ratings
 
 
 def test_a_teacher_whose_key_is_not_there_has_the_version_that_it_had_with_it(monkeypatch, tmp_path):

@@ -13,12 +13,13 @@ from trackrec.tables.lake import Lake
 
 
 def quality(uauc):
-    bounds = {"uauc_low": uauc - 0.04, "uauc_high": uauc + 0.04}
+    bounds = {"uauc_low": uauc - 0.04, "uauc_high": uauc + 0.04, "users": 40}
     return {"auc": math.nan, "uauc": uauc, **bounds, "logloss": 0.6, "ece": 0.1}
 
 
 def pair(uauc, low, high):
-    return {"auc": uauc, "low": low, "high": high, "uauc": uauc, "uauc_low": low, "uauc_high": high, "moved": 0.3}
+    bounds = {"low": low, "high": high, "uauc_low": low, "uauc_high": high}
+    return {"auc": uauc, "uauc": uauc, "moved": 0.3, "users": 40} | bounds
 
 
 def texts(tokens):
@@ -80,6 +81,12 @@ def test_what_v_must_beat_is_judged_by_the_interval(report):
     assert "AUC +0.1000 [+0.0200, +0.1800]; V's log-odds move by 0.30 of their spread." in report
 
 
+def test_a_difference_over_few_users_with_both_labels_is_told_from_nothing(loop):
+    loop.outcomes[LoopStep(1, "measure")].tables["differences"]["none"]["users"] = 29
+    said = "Round 1: V with G_1 against no RecCoT: UAUC +0.1000 [+0.0200, +0.1800], cannot be told from 0, of only 29 "
+    assert said in round_tables(loop, 1)
+
+
 def test_a_g_that_learned_length_is_said_so(report):
     assert "Round 1: G_1 writes 1.20 times G_0's tokens, not within 15% of them." in report
 
@@ -92,7 +99,8 @@ def test_the_g_to_serve_is_the_chosen_one_and_not_the_last(loop, report):
     assert report.endswith("Chosen: G_1; no other round was aligned.\n--set generator.model.source=adapter:g1")
     loop.outcomes[LoopStep(1, "measure")] = measured(1, 0.7, -0.02, 0.18)
     assert round_tables(loop, 1).endswith(
-        "Chosen: G_0; no later one's gain on it has a lower bound above 0.\n--set generator.model.source=adapter:g0"
+        "Chosen: G_0; no later one's gain on it has a lower bound above 0, over 30 users or more with both labels.\n"
+        "--set generator.model.source=adapter:g0"
     )
 
 

@@ -2,9 +2,15 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trackrec.histories.templates import template_of
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import HistorySettings, PromptSettings
+from trackrec.stages.distill import who_teaches
+from trackrec.training.teachers.statistics import statistics_teacher
 from trackrec.training.teachers.tallies import History, Tally, reccot
 
 GENRES = ["Action", "Comedy", "Crime", "Drama", "Horror", "War"]
@@ -65,3 +71,33 @@ def test_it_goes_from_evidence_to_what_to_expect():
     assert "Comedy (1 liked, 6 not)" in text
     assert "War" not in text, "one event is no evidence"
     assert re.search(r"so (Crime should suit them|expect Crime to please), and Comedy (is a risk|rather not)\.$", text)
+
+
+def template(name="preference_v1", **words):
+    return template_of(PromptSettings(template=name, **words), HistorySettings())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("preference_v1", {"liked": "clicked", "not_liked": "passed over"}),
+        ("preference_v1", {"not_liked": "skipped"}),
+        ("preference_v1", {"language": "German"}),
+        ("themes_v1", {"language": "German"}),
+    ],
+)
+def test_it_refuses_words_and_languages_that_its_texts_are_not_in(name, words):
+    with pytest.raises(BadInputError, match=r"distill\.teacher=openai or model"):
+        statistics_teacher(template(name, **words))
+
+
+@pytest.mark.parametrize("name", ["preference_v1", "themes_v1", "evidence_v1", "contrast_v1", "outlook_v1"])
+def test_a_distillation_says_which_teacher_writes_and_why_it_reads_tallies(name):
+    said = who_teaches("statistics", template(name), statistics_teacher(template(name)))
+    assert said == f"teacher statistics, statistics@2: it reads tallies, as {name} shows no shares"
+
+
+def test_of_templates_with_shares_the_teacher_that_reads_them_is_named():
+    chosen = template("preference_v2")
+    teacher = statistics_teacher(chosen)
+    assert who_teaches("statistics", chosen, teacher) == f"teacher statistics, {teacher.version}"

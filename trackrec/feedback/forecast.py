@@ -20,7 +20,8 @@ SECONDS = {
     "groups": 3.0,
 }
 MACHINE = "2 CPU cores and a model of 135 M parameters"
-_VARIANTS = (3, 4)  # what V is shown in round 0, and in a later round: nothing, G_0's, another's; G_t's besides
+_COMPARED = 3  # G_0's RecCoTs, those of the G chosen before and G_t's: at most, in rounds 0 and 1 fewer are there
+_BESIDES = 2  # what V is shown on the hold-out besides them: nothing, and another user's
 
 
 @dataclass(frozen=True)
@@ -28,30 +29,33 @@ class LoopSize:
     """How much a loop works on: histories and events.
 
     ``taught``: histories that V is tuned on, of each fold that has a V; ``aligned``: that candidates are written about;
-    ``greedy_prompts``: that G_t writes about; ``holdout_events``: that each V_t is measured on.
+    ``greedy_prompts``: that G_t writes about; ``holdout_events``: that each V_t is measured on; ``baselines``:
+    histories that V is asked about without a RecCoT, too, in a round.
     """
 
     taught: tuple[int, ...]
     aligned: int
     greedy_prompts: int
     holdout_events: int
+    baselines: int = 0
 
 
 def work_of(size: LoopSize, settings: Settings, distilled: int) -> dict[str, int]:
     """Pieces of each kind in ``SECONDS`` that the loop has, at most; ``distilled``: texts of a teacher."""
     rounds, tune, validators = settings.loop.rounds, settings.tune, len(size.taught)
-    texts = 1 + tune.candidates  # that V is tuned on, a history
-    tuned = sum(_at_most(count * tune.next_events * texts, tune.max_examples) for count in size.taught)
+    compared = [min(_COMPARED, number + 1) for number in range(rounds + 1)]  # G's, in each round
+    events = sum(_at_most(count * tune.next_events, tune.max_examples) for count in size.taught)
+    texts = sum(count + len(tune.also) for count in compared) * (1 + tune.candidates)  # a history, in all rounds
     candidates = rounds * size.aligned * settings.feedback.candidates
-    measured = size.holdout_events * (_VARIANTS[0] + rounds * _VARIANTS[1])
+    measured = size.holdout_events * sum(count + _BESIDES for count in compared)
     samples = (rounds + 1) * sum(size.taught) * tune.candidates
     return {
         "engine starts": (1 + validators) * (2 * rounds + 1) + (rounds + 1) * bool(tune.candidates),
         "RecCoTs": (rounds + 1) * size.greedy_prompts,
         "candidates": candidates + samples,
-        "judgements": candidates * settings.feedback.next_events + measured,
+        "judgements": (candidates + rounds * size.baselines) * settings.feedback.next_events + measured,
         "taught RecCoTs": settings.distill.epochs * distilled,
-        "tuned events": (rounds + 1) * tune.epochs * tuned,
+        "tuned events": tune.epochs * events * texts,
         "groups": rounds * settings.align.epochs * size.aligned,
     }
 

@@ -1,8 +1,9 @@
 """Whether V has shown that it judges, before G is aligned to it; no Spark.
 
 V's rewards rank what one user did next, so what counts is how V ranks within users on the hold-out (UAUC), by the lower
-ends of the intervals over users: above chance, better with the user's own RecCoT than with another user's (else it
-judges items, not RecCoTs), and better than the offset that it starts at (else it has learned nothing beside it).
+ends of the intervals over users, of whom at least ``ENOUGH_USERS`` must have both labels: above chance, better with the
+user's own RecCoT than with another user's (else it judges items, not RecCoTs), and better than the offset that it
+starts at (else it has learned nothing beside it).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trackrec.feedback.metrics import OFFSET, SHUFFLED
+from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED
 from trackrec.runtime.events import FigureTable
 
 CHANCE = 0.5  # UAUC of a V that knows nothing
@@ -22,23 +23,26 @@ _REMEDIES = (
 
 @dataclass(frozen=True)
 class Bound:
-    """One thing that V has to show: a figure whose 95 % interval over users must lie above 0."""
+    """One thing that V has to show: a figure whose 95 % interval over enough ``users`` must lie above 0."""
 
     name: str  # above_chance, own_minus_shuffled or v_minus_offset
     meaning: str
     value: float
     low: float
+    users: float  # with both labels
 
     @property
     def holds(self) -> bool:
-        """Whether the interval lies above 0; one that is not a number does not."""
-        return self.low > 0
+        """Whether the interval lies above 0; one that is not a number does not, nor one over few users."""
+        return self.users >= ENOUGH_USERS and self.low > 0
 
     @property
     def text(self) -> str:
         """E.g. ``UAUC minus .5: +0.0120, at least -0.0030``."""
         if self.low != self.low:
             return f"{self.meaning} has no interval (too few users with both labels)"
+        if self.users < ENOUGH_USERS:
+            return f"{self.meaning}: {self.value:+.4f}, but only {self.users:.0f} users with both labels"
         return f"{self.meaning}: {self.value:+.4f}, at least {self.low:+.4f}"
 
 
@@ -50,15 +54,16 @@ def bounds_of(tables: Mapping[str, FigureTable], generator: str) -> tuple[Bound,
     """
     own = tables["validator"][generator]
     rows = tables["differences"]
-    bounds = [Bound("above_chance", "UAUC minus .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE)]
+    bounds = [Bound("above_chance", "UAUC minus .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE, own["users"])]
     for name, meaning, other in (
         ("own_minus_shuffled", "UAUC with the own RecCoT minus with another user's", SHUFFLED),
         ("v_minus_offset", "UAUC of V minus that of the offset it starts at", OFFSET),
     ):
         if other in rows:
-            bounds.append(Bound(name, meaning, rows[other]["uauc"], rows[other]["uauc_low"]))
+            row = rows[other]
+            bounds.append(Bound(name, meaning, row["uauc"], row["uauc_low"], row["users"]))
         elif other == SHUFFLED:
-            bounds.append(Bound(name, meaning, float("nan"), float("nan")))
+            bounds.append(Bound(name, meaning, float("nan"), float("nan"), 0.0))
     return tuple(bounds)
 
 

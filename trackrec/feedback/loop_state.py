@@ -19,13 +19,14 @@ from trackrec.runtime.settings import Settings
 
 # Of a loop's identity: these sections decide none of its outcomes.
 _NO_PART = {"log", "ctr", "describe", "env", "spark_conf", "train"}
-_HOW_FAR = {"rounds", "gate"}  # of settings.loop: they decide how many steps there are, and the outcome of none
+_LENGTH_OF_LOOP = {"rounds", "gate"}  # of settings.loop: they decide how many steps there are, and the outcome of none
 
 
 @dataclass(frozen=True, order=True)
 class LoopStep:
-    """One step of a loop, e.g. align of round 1; ``kind``: distill, greedy, tune, measure, candidates, validate, align.
+    """One step of a loop, e.g. align of round 1.
 
+    ``kind``: distill, greedy, tuning_samples, tune, tune counterpart, measure, gate, candidates, validate, align.
     Ordered by round, then by name: not the order in which they run.
     """
 
@@ -78,10 +79,10 @@ def aligned_windows(settings: Settings) -> Settings:
 def settings_digest(settings: Settings) -> str:
     """16 hex digits over the settings that decide a loop's outcomes.
 
-    Of the section ``loop`` all but ``rounds``: how far the loop is to go decides no step that it has gone, and asked
-    for one more round it goes on.
+    Of the section ``loop`` all but ``rounds`` and ``gate``: how far the loop is to go decides no step that it has gone.
+    Asked for one more round, or to align whatever the gate says, it goes on.
     """
-    loop = settings.loop.model_dump(mode="json", exclude=_HOW_FAR)
+    loop = settings.loop.model_dump(mode="json", exclude=_LENGTH_OF_LOOP)
     others = aligned_windows(settings).model_dump(mode="json", exclude={*_NO_PART, "loop"})
     return _digest(others | {"loop": loop})
 

@@ -11,19 +11,22 @@ import numpy as np
 from trackrec.metrics.arrays import Scores
 from trackrec.metrics.bootstrap import Resamples, percentiles
 from trackrec.metrics.probability import calibration_error, logloss
-from trackrec.metrics.ranking import auc, uauc
+from trackrec.metrics.ranking import auc, ranked_users, uauc
 
 NO_RECCOT, SHUFFLED = "none", "shuffled"  # variants: V is shown no RecCoT, or that of another user
 CONSTANT, USER_SHARE, OFFSET = "always the same", "user's share", "offset alone"
 FLOORS = (CONSTANT, USER_SHARE, OFFSET)
+# Users with both labels that an interval over users needs before a verdict may rest on it. A user is drawn in some of
+# the draws only, and of one alone every draw has the same UAUC: [1.00, 1.00] of a single liked item put first.
+ENOUGH_USERS = 30
 QUALITY = ("auc", "uauc", "uauc_low", "uauc_high", "logloss", "ece")
 
 
 def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> dict[str, float]:
-    """auc, uauc, uauc_low, uauc_high, logloss (nats), ece (10 equal bins) of ``p``, P(Yes); an entry an event.
+    """auc, uauc, uauc_low, uauc_high, users, logloss (nats), ece (10 equal bins) of ``p``, P(Yes); an entry an event.
 
-    uauc is the mean over users with both labels, weighted by their events; its interval (95 %) is over users, who are
-    drawn again as a whole. NaN where a figure has no meaning, e.g. with one label only.
+    uauc is the mean over users with both labels, of whom there are ``users``, weighted by their events; its interval
+    (95 %) is over users, who are drawn again as a whole. NaN where a figure has no meaning, e.g. with one label only.
     """
     y, score, users = np.asarray(label), np.asarray(p, dtype=float), np.asarray(user)
     low, high = percentiles(Resamples(y, users).uauc(score))
@@ -32,6 +35,7 @@ def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> di
         "uauc": uauc(y, score, users),
         "uauc_low": low,
         "uauc_high": high,
+        "users": float(ranked_users(y, users)),
         "logloss": logloss(y, score),
         "ece": calibration_error(y, score),
     }
@@ -55,6 +59,7 @@ def difference(
 
     auc, low, high: AUC of own minus that of other and its 95 % interval; uauc, uauc_low, uauc_high: the same of UAUC,
     which a share or a bias that is the user's own cannot move. Paired: the same whole users are drawn again for both.
+    users: how many have both labels.
     moved: mean distance of the two log-odds over own's spread (0: V does not read what differs); events: how many.
     """
     y, users, a, b = np.asarray(label), np.asarray(user), np.asarray(own, dtype=float), np.asarray(other, dtype=float)
@@ -69,9 +74,15 @@ def difference(
         "uauc": uauc(y, a, users) - uauc(y, b, users),
         "uauc_low": uauc_low,
         "uauc_high": uauc_high,
+        "users": float(ranked_users(y, users)),
         "moved": float(np.mean(np.abs(_log_odds(a) - _log_odds(b)))) / spread if spread else 0.0,
         "events": float(len(y)),
     }
+
+
+def is_better(row: Mapping[str, float]) -> bool:
+    """Whether a row of ``difference`` shows a gain in UAUC: its interval lies above 0, over ``ENOUGH_USERS``."""
+    return row["users"] >= ENOUGH_USERS and row["uauc_low"] > 0
 
 
 def floor_probabilities(events: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,20 +128,23 @@ def with_offset(requests: DataFrame, samples: DataFrame, coefficients: Offset) -
 
 def _logits(counts: Mapping[str, Any], share: float, strength: float) -> tuple[float, float]:
     user, item = (
-        math.log(counts[f"{name}_liked"] + strength * share)
-        - math.log(counts[f"{name}_events"] - counts[f"{name}_liked"] + strength * (1 - share))
+        _logit(counts[f"{name}_liked"], counts[f"{name}_events"], share, strength, math.log)
         for name in ("user", "item")
     )
     return user, item
+
+
+def _logit(liked: Any, events: Any, share: float, strength: float, log: Callable[[Any], Any]) -> Any:
+    """The logit of a share of likes after ``strength`` more events at ``share``, of numbers or of columns."""
+    return log(liked + strength * share) - log(events - liked + strength * (1 - share))
 
 
 def _logit_column(name: str, offset: Offset) -> Column:
     """``_logits`` of ``name`` in Spark."""
     from pyspark.sql import functions as F
 
-    liked, events = F.col(f"{name}_liked"), F.col(f"{name}_events")
-    not_liked = events - liked + offset.strength * (1 - offset.share)
-    return F.log(liked + offset.strength * offset.share) - F.log(not_liked)
+    logit: Column = _logit(F.col(f"{name}_liked"), F.col(f"{name}_events"), offset.share, offset.strength, F.log)
+    return logit
 
 
 def _with_earlier(events: DataFrame, known: DataFrame, key: str, name: str) -> DataFrame:

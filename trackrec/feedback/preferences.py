@@ -31,8 +31,8 @@ def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: Feedbac
 
     ``candidates``: prompt_key, user_id, row_key, sample_number, status, text, output_tokens of one generator version
     and sampling; ``scored``: as from ``rewards``. Those that compete ended by themselves; of a repeated text the first
-    sample. A group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered fewer events about a
-    candidate than about another, as means over other events cannot be compared.
+    sample. A group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered other events about a
+    candidate than about another, be they as many, as means over other events cannot be compared.
     """
     again = Window.partitionBy("prompt_key", "text").orderBy("sample_number")
     distinct = (
@@ -50,6 +50,7 @@ def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: Feedbac
         "reward",
         F.col("reward").alias("raw"),
         F.coalesce("n_scored", F.lit(0)).alias("n_scored"),
+        "events_hash",
         "reward_kind",
     )
     competing = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("candidates"))
@@ -69,7 +70,8 @@ def _comparable(settings: FeedbackSettings) -> Column:
     count = F.size("candidates")
     events = F.transform("candidates", lambda c: c["n_scored"])
     kinds = F.array_distinct(F.transform("candidates", lambda c: c["reward_kind"]))
-    unscored = (F.array_min(events) == 0) | (F.array_min(events) < F.array_max(events)) | (F.size(kinds) > 1)
+    others = F.size(F.array_distinct(F.transform("candidates", lambda c: c["events_hash"]))) > 1
+    unscored = (F.array_min(events) == 0) | others | (F.size(kinds) > 1)
     no_reward = F.exists("candidates", lambda c: c["reward"].isNull())
     no_pair = ONE_LABEL if settings.reward in OF_PAIRS and settings.one_label == "drop" else NOT_SCORED
     return (

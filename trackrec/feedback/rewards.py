@@ -43,7 +43,7 @@ def min_gap(settings: FeedbackSettings, kind: Reward) -> float:
 
 
 def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame | None = None) -> DataFrame:
-    """row_key, reward, reward_kind, n_scored (events) of each candidate.
+    """row_key, reward, reward_kind, n_scored (events), events_hash (bigint: which events) of each candidate.
 
     ``answers``: row_key, user_id, as_of, item_id, event_time, label, log_odds of one V version; ``baseline``: user_id,
     as_of, item_id, event_time, log_odds of V without a RecCoT, which the log score is measured against where it is
@@ -60,8 +60,13 @@ def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame 
     kinds: tuple[Reward, ...] = ("log_score", settings.reward)
     for name in kinds:
         reward = F.when(kind == name, _reward(name, baseline is not None)).otherwise(reward)
+    which = F.xxhash64(F.transform("events", lambda e: F.struct(e["event_time"], e["item_id"])))
     return events.select(
-        "row_key", reward.alias("reward"), kind.alias("reward_kind"), F.size("events").alias("n_scored")
+        "row_key",
+        reward.alias("reward"),
+        kind.alias("reward_kind"),
+        F.size("events").alias("n_scored"),
+        which.alias("events_hash"),
     )
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from trackrec.engines.spec import EngineSpec, compute_of
 from trackrec.feedback.offset import OFFSET_FILE, Offset, saved_offset
 from trackrec.feedback.templates import ValidatorTemplate
-from trackrec.feedback.user_split import FOLDS
+from trackrec.feedback.user_split import FOLD_FILE, FOLDS, saved_fold
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import Model, base_model, resolve
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EngineSettings, Settings, ValidatorSettings
+
+V_SETTINGS = ("validator.model", "validator.counterpart")  # by fold: which one names the V that was tuned on it
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Validator:
 
 
 def validator_settings(settings: Settings) -> ValidatorSettings:
-    """The settings of V; without any, V starts from G's base model in an engine like G's."""
-    if settings.validator is not None:
-        return settings.validator
+    """The settings of V: what they leave out of how it is run is as for G, and without any it starts from G's base.
+
+    So a V that is named alone, by validator.model.source, is run as it was when it was tuned beside that G.
+    """
     shared = set(EngineSettings.model_fields) - {"chunk_rows"}
     like_generator = {name: getattr(settings.generator, name) for name in shared}
-    return ValidatorSettings(model=settings.generator.model, **like_generator)
+    if settings.validator is None:
+        return ValidatorSettings(model=settings.generator.model, **like_generator)
+    left_out = {name: like_generator[name] for name in shared - settings.validator.model_fields_set}
+    return settings.validator.model_copy(update=left_out)
 
 
 def validator_of(settings: Settings, fold: int = 0) -> Validator:
@@ -101,8 +107,27 @@ def judges_of(settings: Settings) -> dict[int, Validator]:
             )
         judges[0] = validator_of(settings, fold=1)
     for fold, judge in judges.items():
-        _check_offset(settings, judge, tuned_on=1 - fold)
+        _check_offset(settings, judge)
+        check_fold(judge.model, 1 - fold)
     return judges
+
+
+def tuned_fold(model: Model) -> int | None:
+    """The fold of users that a V was tuned on; None of a base, and of an earlier version's V without an offset."""
+    if not model.adapter:
+        return None
+    offset = saved_offset(Path(model.adapter) / OFFSET_FILE)
+    return saved_fold(Path(model.adapter) / FOLD_FILE) if offset is None else offset.fold
+
+
+def check_fold(model: Model, fold: int) -> None:
+    """BadInputError where the V that is to be of ``fold`` was tuned on the users whom it would judge."""
+    tuned = tuned_fold(model)
+    if tuned not in (None, fold):
+        raise BadInputError(
+            f"{V_SETTINGS[fold]} names a V that was tuned on fold {tuned}, whose users it would judge.",
+            "Name the V of fold 0 by validator.model and that of fold 1 by validator.counterpart.",
+        )
 
 
 def _offset_of(settings: Settings, model: Model) -> Offset | None:
@@ -111,17 +136,11 @@ def _offset_of(settings: Settings, model: Model) -> Offset | None:
     return saved_offset(Path(model.adapter) / OFFSET_FILE)
 
 
-def _check_offset(settings: Settings, judge: Validator, tuned_on: int) -> None:
+def _check_offset(settings: Settings, judge: Validator) -> None:
     if settings.feedback.offset == "none":
         return
     if judge.offset is None:
         raise BadInputError(
             f"V {judge.model.version} ({judge.model.source}) has no offset: no {OFFSET_FILE} beside an adapter.",
             "Tune it with jobs/tune_validator.py, or set feedback.offset=none to judge by the LLM alone.",
-        )
-    if judge.offset.fold != tuned_on:
-        name = ("validator.model", "validator.counterpart")[tuned_on]
-        raise BadInputError(
-            f"{name} names a V that was tuned on fold {judge.offset.fold}, whose users it would judge.",
-            "Name the V of fold 0 by validator.model and that of fold 1 by validator.counterpart.",
         )

@@ -7,6 +7,7 @@ it. What the prompts of a small model need, and how their texts differ: docs/exp
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -64,6 +65,14 @@ class Template:
     def question_text(self) -> str:
         """``question`` with the nouns of the items and their attributes put in."""
         return self.question.format(items=self.item_noun, attributes=self.attribute_noun)
+
+
+_ASKS_FOR_LANGUAGE = re.compile(r" Answer in [^.:]+\.$")
+
+
+def asks_for_language(template: Template) -> bool:
+    """Whether the question ends with the sentence that ``prompt.language`` adds."""
+    return _ASKS_FOR_LANGUAGE.search(template.question) is not None
 
 
 def template_of(prompt: PromptSettings, histories: HistorySettings) -> Template:

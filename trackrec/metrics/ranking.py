@@ -31,6 +31,11 @@ def user_areas(label: Labels, score: Scores, user: Users) -> tuple[Scores, Ints]
     return areas, events.astype(np.int64)
 
 
+def ranked_users(label: Labels, user: Users) -> int:
+    """How many users have both labels, so that their rows can be ranked: those that ``uauc`` is a mean over."""
+    return int((~np.isnan(user_areas(label, np.zeros(len(label)), user)[0])).sum()) if len(label) else 0
+
+
 def uauc(label: Labels, score: Scores, user: Users, *, weighted: bool = True) -> float:
     """Mean over users of the AUC within the user's rows; NaN where no user has both labels.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from trackrec.feedback.chosen import chosen_round
+from trackrec.feedback.chosen import chosen_of
 from trackrec.feedback.loop_state import LoopState
 from trackrec.feedback.metrics import OFFSET, SHUFFLED, USER_SHARE
 from trackrec.feedback.verdicts import groups_by_verdict
@@ -32,7 +32,7 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
         "aligned": len(aligned),
         **figures,
         "length_corr": _number(corr[max(corr)]) if corr else None,
-        "chosen": chosen_round(loop.of_kind("measure")),
+        "chosen": chosen_of(loop)[0],
         "minutes": round(sum(step.seconds for step in loop.outcomes.values()) / 60, 1),
     }
 

@@ -7,10 +7,10 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from trackrec.feedback.chosen import chosen_round
+from trackrec.feedback.chosen import chosen_of
 from trackrec.feedback.gate import closing
 from trackrec.feedback.loop_state import LoopState
-from trackrec.feedback.metrics import NO_RECCOT, OFFSET, QUALITY, SHUFFLED, USER_SHARE, quality_table
+from trackrec.feedback.metrics import ENOUGH_USERS, NO_RECCOT, OFFSET, QUALITY, SHUFFLED, USER_SHARE, quality_table
 from trackrec.feedback.verdicts import dropped_text, groups_by_verdict, kept, nothing_kept
 from trackrec.runtime.events import Event, Outcome
 from trackrec.runtime.terminal import printable
@@ -105,17 +105,12 @@ def _sentences(loop: LoopState, number: int, rounds: int) -> Iterator[str]:
 
 
 def _choice(loop: LoopState) -> Iterator[str]:
-    number = chosen_round(loop.of_kind("measure"))
+    number, source = chosen_of(loop)
     later = [n for n in loop.of_kind("align") if n > number]
-    why = "no other round was aligned" if not later else "no later one's gain on it has a lower bound above 0"
+    luck = f"no later one's gain on it has a lower bound above 0, over {ENOUGH_USERS} users or more with both labels"
+    why = luck if later else "no other round was aligned"
     yield f"Chosen: G_{number}; {why}."
-    yield f"--set generator.model.source={source_of(loop, number)}"
-
-
-def source_of(loop: LoopState, number: int) -> str:
-    """Where the weights of G_t are, as generator.model.source takes it."""
-    step = loop.of_kind("align" if number else "distill")[number]
-    return step.labels["source"]
+    yield f"--set generator.model.source={source}"
 
 
 def _variant(name: str, number: int) -> str:
@@ -152,6 +147,8 @@ def _difference(number: int, other: str, row: Mapping[str, float]) -> str:
 
 
 def _effect(difference: Mapping[str, float]) -> str:
+    if difference["users"] < ENOUGH_USERS:
+        return f"cannot be told from 0, of only {difference['users']:.0f} users with both labels"
     if math.isnan(difference["uauc_low"]) or difference["uauc_low"] <= 0 <= difference["uauc_high"]:
         return "cannot be told from 0"
     return "better" if difference["uauc"] > 0 else "worse"

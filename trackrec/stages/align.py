@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
+from trackrec.feedback.user_split import in_share
 from trackrec.feedback.validator import judges_of
 from trackrec.histories.templates import template_of
 from trackrec.models.registry import TrainedVersion
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from trackrec.training.group_loop import Figures
     from trackrec.training.sdpo_objective import Preference
 
-_COLUMNS = ["prompt_key", "generator_version", "validator_version", "sampling", "chosen", "rejected"]
+_COLUMNS = ["user_id", "prompt_key", "generator_version", "validator_version", "sampling", "chosen", "rejected"]
 
 
 def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcome:
@@ -57,8 +58,9 @@ def align_generator(run: Run, tables: Lake, number: int | None = None) -> Outcom
 def preference_rows(settings: Settings, tables: Lake, generator: Model) -> list[Row]:
     """The rows of ``preferences`` among this generator's candidates of the settings' sampling, in the order of keys.
 
-    Where the settings name a V, those that it and, with feedback.cross_fit, its counterpart preferred. Raises
-    BadInputError where there are none, or where they are of other V's than these, or of several that nobody named.
+    Where the settings name a V, those that it and, with feedback.cross_fit, its counterpart preferred; else those of
+    the only judge there is, or of the only pair of them, one a fold of users. Raises BadInputError where there are
+    none, or where several V's judged one user and none is named.
     """
     version, sampling = generator_identity(settings.generator, generator)
     named = None if settings.validator is None else {judge.version for judge in judges_of(settings).values()}
@@ -66,13 +68,28 @@ def preference_rows(settings: Settings, tables: Lake, generator: Model) -> list[
     rows = [r for r in stored if r["generator_version"] == version and r["sampling"] == sampling]
     rows = [r for r in rows if named is None or r["validator_version"] in named]
     validators = sorted({row["validator_version"] for row in rows})
-    if not validators or (named is None and len(validators) > 1):
+    if not validators or (named is None and not _of_one_judge(settings, rows)):
         raise BadInputError(
             f"table preferences holds {len(rows)} rows of generator {version} and this sampling, "
             f"judged by {' and '.join(validators or sorted(named or {'nobody'}))}.",
-            "Run jobs/validate_reccot.py with the same settings, or say which V is meant by validator.model.",
+            f"Run jobs/validate_reccot.py with the same settings, or say which V is meant: {_naming(settings)}.",
         )
     return sorted(rows, key=lambda row: str(row["prompt_key"]))
+
+
+def _of_one_judge(settings: Settings, rows: Iterable[Row]) -> bool:
+    """Whether one V judged all rows or, with feedback.cross_fit, those of each fold of users."""
+    feedback = settings.feedback
+    judges: dict[bool, set[str]] = {}
+    for row in rows:
+        fold = feedback.cross_fit and in_share(row["user_id"], feedback.validator_share)
+        judges.setdefault(fold, set()).add(row["validator_version"])
+    return all(len(versions) == 1 for versions in judges.values())
+
+
+def _naming(settings: Settings) -> str:
+    counterpart = " --set validator.counterpart.source=…" if settings.feedback.cross_fit else ""
+    return f"--set validator.model.source=…{counterpart}, as jobs/tune_validator.py prints them"
 
 
 def _token_groups(settings: Settings, tables: Lake, generator: Model, rows: Sequence[Row]) -> list[Preference]:

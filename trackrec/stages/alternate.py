@@ -24,18 +24,17 @@ from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, o
 from trackrec.feedback.validator import validator_settings
 from trackrec.feedback.verdicts import kept, nothing_kept
 from trackrec.histories.templates import template_of
-from trackrec.models.resolve import resolve, resolve_model
+from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.chosen import mark_chosen
+from trackrec.stages.chosen import choose_generator
 from trackrec.stages.forecast import forecast_loop
 from trackrec.stages.given_generator import begins_distilled
 from trackrec.stages.histories import build_histories
 from trackrec.stages.inputs import item_catalogue, stored_histories
 from trackrec.stages.round_steps import RoundSteps, candidate_settings
-from trackrec.stages.validate import validate_reccots
 from trackrec.tables.warehouse import Warehouse
 from trackrec.training.teachers.build import teacher_version
 
@@ -90,7 +89,7 @@ class _Loop:
             return self._ended(number)
         judging = self._run.with_settings(candidate_settings(self._settings, self._generators[-1], self._validators))
         self._step("candidates", number, lambda: self._steps.candidates(judging))
-        validated = self._step("validate", number, lambda: validate_reccots(judging, self._tables))
+        validated = self._step("validate", number, lambda: self._steps.validate(judging))
         if not kept(validated.counts):
             self._stage.notice(f"Round {number}: {nothing_kept(validated.counts)}")
             return self._ended(number)
@@ -105,10 +104,7 @@ class _Loop:
 
     def end(self) -> dict[str, str]:
         """Mark the chosen G in ``model_versions``; returns it and the last V as model.source takes them."""
-        number = self._chosen_before(len(self._generators))
-        source = self._generators[number]
-        version = resolve_model(source, self._settings.cache_dir()).version
-        mark_chosen(self._tables, self._state.name, version, number)
+        source = choose_generator(self._tables, self._state, self._settings.cache_dir())
         names = ("validator.model.source", "validator.counterpart.source")
         return {"generator.model.source": source} | dict(zip(names, self._validators, strict=False))
 
@@ -118,7 +114,7 @@ class _Loop:
         generator, before = self._generators[number], self._validators
         self._step("greedy", number, lambda: self._steps.greedy(generator))
         if self._settings.tune.candidates:
-            self._step("samples", number, lambda: self._steps.samples(generator))
+            self._step("tuning_samples", number, lambda: self._steps.tuning_samples(generator))
         also = tuple(source for source in compared.values() if source != generator)
         tuned = []
         for fold, kind in enumerate(tuned_kinds(self._settings)):
@@ -167,13 +163,18 @@ def steps_of(settings: Settings) -> int:
     return 3 + of_v + settings.loop.rounds * (6 + of_v)
 
 
+def models_of(settings: Settings) -> dict[str, str]:
+    """Versions of the weights that a loop begins with: generator, validator and, where one is named, counterpart."""
+    named = validator_settings(settings)
+    models = {"generator": settings.generator.model, "validator": named.model, "counterpart": named.counterpart}
+    return {name: resolve(model, settings.cache_dir()).version for name, model in models.items() if model is not None}
+
+
 def _identity(settings: Settings, tables: Warehouse) -> dict[str, str]:
     """What besides its settings decides the loop: its data, the boundaries, the weights it begins with, the teacher."""
     template = template_of(settings.prompt, settings.histories)
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     data = loop_data(tables.read("samples"), histories, items, settings.feedback.holdout_share)
-    models = (settings.generator.model, validator_settings(settings).model)
-    generator, validator = (resolve(model, settings.cache_dir()).version for model in models)
-    data |= {"generator": generator, "validator": validator}
+    data |= models_of(settings)
     distilled = begins_distilled(settings.generator.model.source, settings.loop.distill)
     return data | ({"teacher": teacher_version(settings.distill, template, settings.cache_dir())} if distilled else {})

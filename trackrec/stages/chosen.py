@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from trackrec.feedback.chosen import chosen_of
+from trackrec.feedback.loop_state import LoopState
+from trackrec.models.resolve import resolve_model
 from trackrec.tables.warehouse import Warehouse
 
 _SAME = "old.version = new.version AND old.round = new.round"
@@ -10,6 +15,16 @@ _CHOSEN = (
     f"CASE WHEN {_SAME} THEN array_union(coalesce(old.chosen, CAST(array() AS array<string>)), array(new.loop)) "
     "ELSE array_remove(old.chosen, new.loop) END"
 )
+
+
+def choose_generator(tables: Warehouse, loop: LoopState, cache: Path) -> str:
+    """Mark the G that ``chosen_of`` names, which the report names as well; returns it as model.source takes it.
+
+    Weights are looked for in ``cache``. Raises BadInputError as ``resolve_model`` and ``mark_chosen``.
+    """
+    number, source = chosen_of(loop)
+    mark_chosen(tables, loop.name, resolve_model(source, cache).version, number)
+    return source
 
 
 def mark_chosen(tables: Warehouse, loop: str, version: str, number: int) -> int:

@@ -22,6 +22,7 @@ from trackrec.training.digests import distillation_digest
 from trackrec.training.sft import fine_tune
 from trackrec.training.teacher_tokens import teacher_examples
 from trackrec.training.teachers.build import build_teacher
+from trackrec.training.teachers.interface import Teacher
 from trackrec.training.teachers.statistics import StatisticsTeacher
 from trackrec.training.teachers.tallies import TalliesTeacher
 
@@ -43,6 +44,7 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         template = template_of(settings.prompt, settings.histories)
         histories = histories_to_teach(settings, tables, template)
         teacher = build_teacher(settings.distill, template, settings.cache_dir())
+        stage.notice(who_teaches(settings.distill.teacher, template, teacher))
         texts = teacher_texts(run, tables, stage, histories, teacher)
         use_threads(generator.threads)  # a teacher's engine has its own
         histories = [row for row in histories if row["prompt_key"] in texts]
@@ -59,6 +61,12 @@ def distill_generator(run: Run, tables: Lake, number: int = 0) -> Outcome:
         trained = TrainedVersion(f"adapter:{folder}", base.version, data, metrics)
         record_version(run, tables, stage, "generator", trained, number)
     return stage.outcome
+
+
+def who_teaches(name: str, template: Template, teacher: Teacher) -> str:
+    """The teacher that the settings call ``name`` and its version; of the earlier statistics teacher also why it."""
+    reads = f": it reads tallies, as {template.name} shows no shares" if isinstance(teacher, TalliesTeacher) else ""
+    return f"teacher {name}, {teacher.version}{reads}"
 
 
 def histories_to_teach(settings: Settings, tables: Lake, template: Template) -> list[Row]:

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback.forecast import MACHINE, LoopSize, minutes_of, work_of
+from trackrec.feedback.rewards import needs_baseline
 from trackrec.feedback.user_split import FOLDS, fold_of
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
@@ -27,11 +28,13 @@ def forecast_loop(run: Run, tables: Warehouse) -> Outcome:
         judged = FOLDS if settings.feedback.cross_fit else FOLDS[1:]
         events = holdout_of(settings, tables).select("user_id", "as_of").collect()
         taught = tuple(by_fold[fold] for fold in tuned)
+        candidates_about = sum(aligned[fold] for fold in judged)
         size = LoopSize(
             taught=taught,
-            aligned=sum(aligned[fold] for fold in judged),
+            aligned=candidates_about,
             greedy_prompts=sum(taught) + len(set(events)),
             holdout_events=len(events),
+            baselines=candidates_about if needs_baseline(settings.feedback) else 0,
         )
         work = work_of(size, settings, _distilled(settings, sum(by_fold)))
         stage.counts |= work

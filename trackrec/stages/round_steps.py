@@ -20,6 +20,7 @@ from trackrec.stages.given_generator import begins_distilled, register_generator
 from trackrec.stages.inputs import holdout_of, teaching_snapshots
 from trackrec.stages.measure import measure_round
 from trackrec.stages.rec_tuning import build_rec_tuning
+from trackrec.stages.validate import validate_reccots
 from trackrec.tables.catalog import lake_of
 from trackrec.tables.lake import Lake
 from trackrec.tables.warehouse import Warehouse
@@ -48,7 +49,7 @@ class RoundSteps:
         outcome = generate_reccots(self._run.with_settings(settings), self._tables, snapshots)
         return replace(outcome, labels={**outcome.labels, **generator_of(settings)._asdict()})
 
-    def samples(self, generator: str) -> Outcome:
+    def tuning_samples(self, generator: str) -> Outcome:
         """Texts of G at temperature 1 about what V is tuned on: such texts it will judge."""
         settings = with_candidates(with_generator(self._settings, generator), self._settings.tune.candidates)
         return generate_reccots(self._run.with_settings(settings), self._tables, self._tuned_on())
@@ -57,14 +58,16 @@ class RoundSteps:
         """V_t of a fold, on the RecCoTs of G and of the further sources of G ``also`` about its users.
 
         From its base of the start, or from the V's of the round ``before`` (``tune.start``). In round 0 there is none:
-        without settings of V what they start from is G's base, not its adapter.
+        a fold whose V the settings do not name starts from the base, not from G's adapter.
         """
         from trackrec.stages.tune import tune_validator
 
-        validator, tune = validator_settings(self._settings), self._settings.tune.model_copy(update={"also": also})
+        named, tune = self._settings.validator, self._settings.tune
+        tune = tune.model_copy(update={"also": tuple(dict.fromkeys((*tune.also, *also)))})
+        validator = validator_settings(self._settings)
         if before and tune.start == "previous":
             validator = with_validators(validator, before)
-        elif self._settings.validator is None:
+        elif named is None or (fold and named.counterpart is None):
             tune = tune.model_copy(update={"start": "base"})
         settings = with_generator(self._settings, generator).model_copy(update={"validator": validator, "tune": tune})
         run = self._run.with_settings(settings)
@@ -73,10 +76,11 @@ class RoundSteps:
 
     def candidates(self, judging: Run) -> Outcome:
         """Candidates of G about the users whom V judges; ``judging`` as from ``candidate_settings``."""
-        snapshots = teaching_snapshots(self._settings, self._tables, self._settings.loop.aligned_histories)
-        if not self._settings.feedback.cross_fit:
-            snapshots = snapshots.where(~self._is_validator_user())
-        return generate_reccots(judging, self._tables, snapshots)
+        return generate_reccots(judging, self._tables, self._judged_about())
+
+    def validate(self, judging: Run) -> Outcome:
+        """V's judgement of these candidates, and of no other texts that were drawn with the same sampling."""
+        return validate_reccots(judging, self._tables, self._judged_about())
 
     def align(self, judging: Run, number: int) -> Outcome:
         """S-DPO from G to G_t."""
@@ -95,6 +99,11 @@ class RoundSteps:
         """user_id, as_of of the histories that V is tuned on: of all users where there are two V's."""
         taught = teaching_snapshots(self._settings, self._tables, self._settings.loop.histories)
         return taught if self._settings.feedback.cross_fit else taught.where(self._is_validator_user())
+
+    def _judged_about(self) -> DataFrame:
+        """user_id, as_of of the histories that candidates are written about: of all users where there are two V's."""
+        aligned = teaching_snapshots(self._settings, self._tables, self._settings.loop.aligned_histories)
+        return aligned if self._settings.feedback.cross_fit else aligned.where(~self._is_validator_user())
 
     def _is_validator_user(self) -> Column:
         return is_validator_user(F.col("user_id"), self._settings.feedback.validator_share)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
-from trackrec.feedback.validator import Validator, validator_of
+from trackrec.feedback.user_split import FOLD_FILE, save_fold
+from trackrec.feedback.validator import V_SETTINGS, Validator, check_fold, validator_of
 from trackrec.feedback.writers import tuning_writers
 from trackrec.models.registry import TrainedVersion, round_of
 from trackrec.models.resolve import Model, base_model, resolve
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS]
 _VERSIONS = ["generator_version", "sampling", "template_version"]
-_SETTINGS = ("validator.model", "validator.counterpart")  # by fold: which one names the V that is tuned
 
 
 def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int = 0) -> Outcome:
@@ -46,7 +46,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
     settings = run.settings
     with run.stage("tune") as stage:
         validator = validator_of(settings, fold)
-        start = start_of(settings, validator)
+        start = start_of(settings, validator, fold)
         template, chosen = validator.template, validator.settings
         use_threads(chosen.threads)  # before torch is imported
         generator = resolve(settings.generator.model, settings.cache_dir())
@@ -62,20 +62,33 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         )
         folder = Path(settings.models).resolve() / "validator" / digest
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
-        adapter, steps = _trained(settings, chosen, start, groups, folder, stage, offset)
+        adapter, steps = _trained(settings, chosen, start, groups, folder, stage, offset, fold)
         metrics = _sizes(rows, groups) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
         metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE))
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
         trained = TrainedVersion(f"adapter:{adapter}", start.version, data, metrics)
-        record_version(run, tables, stage, "validator", trained, number, _SETTINGS[fold])
+        record_version(run, tables, stage, "validator", trained, number, V_SETTINGS[fold])
     return stage.outcome
 
 
-def start_of(settings: Settings, validator: Validator) -> Model:
-    """The weights that tuning starts from; BadInputError where that V had an offset and is to have none, or not."""
-    if settings.tune.start == "base" or not validator.model.adapter:
+def start_of(settings: Settings, validator: Validator, fold: int) -> Model:
+    """The weights that tuning starts from.
+
+    BadInputError where it is to go on from a V that the settings do not name, that was tuned on the other fold, or that
+    had an offset and is to have none, or not.
+    """
+    if settings.tune.start == "base":
         return base_model(validator.model)
+    named = settings.validator and (settings.validator.counterpart if fold else settings.validator.model)
+    if named is None:
+        raise BadInputError(
+            f"tune.start is previous, and of the V's to go on from {V_SETTINGS[fold]} names none.",
+            f"Add --set {V_SETTINGS[fold]}.source=… as jobs/tune_validator.py printed it, or set tune.start=base.",
+        )
+    if not validator.model.adapter:
+        return validator.model
+    check_fold(validator.model, fold)
     had = saved_offset(Path(validator.model.adapter) / OFFSET_FILE) is not None
     if had != (settings.feedback.offset == "fixed"):
         raise BadInputError(
@@ -91,8 +104,8 @@ def training_rows(
 ) -> list[list[Row]]:
     """The rows that V is tuned on, RecCoT by RecCoT in the order of their earlier keys, which mixes users and times.
 
-    Those of all ``tuning_writers``. Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as stay
-    within ``tune.max_examples``. Raises BadInputError where there are none of this generator with the settings'
+    Those of all ``tuning_writers``. Of each RecCoT the first ``tune.next_events`` rows by time; as many RecCoTs as hold
+    ``tune.max_examples`` events. Raises BadInputError where there are none of this generator with the settings'
     sampling.
     """
     identities = _identities(settings, generator)
@@ -134,13 +147,23 @@ def _identities(settings: Settings, generator: Model) -> list[GeneratorIdentity]
 
 
 def first_rows(reccots: Sequence[list[Row]], count: int) -> list[list[Row]]:
-    """The first RecCoTs with ``count`` rows in all; the last one is cut."""
+    """The first RecCoTs that hold ``count`` next events of histories in all; the last one is cut.
+
+    An event of a history counts once, however many RecCoTs there are about that history: V learns from as many events
+    where it is tuned on several texts, of one G or of more. With one text a history these are the first ``count`` rows.
+    """
     kept: list[list[Row]] = []
+    seen: set[tuple[Any, ...]] = set()
     for rows in reccots:
-        left = count - sum(map(len, kept))
-        if left <= 0:
+        if len(seen) >= count:
             break
-        kept.append(rows[:left])
+        taken = []
+        for row in rows:
+            event = (row["prompt_key"], row["item_id"], row["event_time"])
+            if event in seen or len(seen) < count:
+                seen.add(event)
+                taken.append(row)
+        kept.append(taken)
     return kept
 
 
@@ -187,6 +210,7 @@ def _trained(
     folder: Path,
     stage: Stage,
     offset: Offset | None,
+    fold: int,
 ) -> tuple[Path, list[Figures]]:
     from trackrec.training.answer_objective import train_answers
     from trackrec.training.distributed import trained
@@ -194,7 +218,7 @@ def _trained(
     from trackrec.training.processes import Processes
 
     tune, dtype = settings.tune, validator.dtype
-    beside = () if offset is None else (OFFSET_FILE,)
+    beside = FOLD_FILE if offset is None else OFFSET_FILE
 
     def training(stage: Stage) -> Path:
         def train_in_place(model: Any, checkpoints: Path) -> None:
@@ -203,9 +227,12 @@ def _trained(
                 (base,) = Processes.current().of_all(
                     1, lambda _: _kept_offset(offset, start, model, groups, checkpoints, stage).base
                 )
+            elif Processes.current().is_first:
+                checkpoints.mkdir(parents=True, exist_ok=True)
+                save_fold(checkpoints / FOLD_FILE, fold)
             train_answers(model, groups, tune, checkpoints, stage, base)
 
-        return train_adapter(start, dtype, tune, folder, train_in_place, beside)
+        return train_adapter(start, dtype, tune, folder, train_in_place, (beside,))
 
     adapter = trained(training, folder, tune.batch_size, validator.threads, settings, stage)
     return adapter, steps_of(folder / "training")

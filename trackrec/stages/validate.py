@@ -19,8 +19,8 @@ from trackrec.reccots.requests import chunks_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
-from trackrec.runtime.settings import Settings
-from trackrec.stages.inputs import questions_about, reccots_of
+from trackrec.runtime.settings import SamplingSettings, Settings
+from trackrec.stages.inputs import questions_about, reccots_of, stored_histories
 from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.ranking import ranked_candidates
 from trackrec.stages.worker_progress import worker_progress
@@ -30,18 +30,19 @@ from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
 
-def validate_reccots(run: Run, tables: Warehouse) -> Outcome:
+def validate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = None) -> Outcome:
     """Score every candidate and event that its V has not scored in this version, then rank the candidates.
 
-    Candidates are the RecCoTs of the generator and sampling in the settings (``n`` of at least 2, else BadInputError),
+    Candidates are the RecCoTs of the generator and sampling in the settings (BadInputError where these are none),
     of users whom their V is not tuned on: all of them with feedback.cross_fit, where two V's judge in turn; those that
-    max_tokens cut do not compete and are not asked about. Events lie in the alignment window, before its hold-out. A
-    second run does nothing. For counts and figures see ``ranked_candidates``.
+    max_tokens cut do not compete and are not asked about. ``snapshots``: user_id, as_of, where not all are to be
+    judged: what V is tuned on may have been drawn with the same sampling. Events lie in the alignment window, before
+    its hold-out. A second run does nothing. For counts and figures see ``ranked_candidates``.
     """
     settings, judges = run.settings, judges_of(run.settings)
     with run.stage("validate") as stage, ExitStack() as scratch:
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "failed": 0}
-        candidates = _candidates(settings, tables, judges)
+        candidates = _candidates(settings, tables, judges, snapshots)
         template = judges[1].template  # that of every V of these settings
         about = _asked_about(candidates, settings)
         requests = questions_about(settings, tables, about, template, settings.feedback.next_events)
@@ -68,14 +69,35 @@ def _score_pending(
         _score_chunks(run, tables, stage, rows, validator)
 
 
-def _candidates(settings: Settings, tables: Warehouse, judges: Mapping[int, Validator]) -> DataFrame:
-    if settings.generator.sampling.n < 2:
+def check_sampling(sampling: SamplingSettings) -> None:
+    """BadInputError unless several texts a history are drawn from G itself: S-DPO compares their probabilities by G.
+
+    What was drawn by penalised or cut probabilities is not what those of G prefer.
+    """
+    if sampling.n < 2:
         raise BadInputError(
-            f"generator.sampling.n is {settings.generator.sampling.n}: one RecCoT a history cannot be compared.",
+            f"generator.sampling.n is {sampling.n}: one RecCoT a history cannot be compared.",
             "Set generator.sampling.n to at least 2 and its temperature to 1, as for jobs/generate_reccot.py.",
         )
+    if sampling.frequency_penalty or sampling.top_p < 1:
+        raise BadInputError(
+            f"generator.sampling has frequency_penalty {sampling.frequency_penalty:g} and top_p {sampling.top_p:g}: "
+            "such candidates are not drawn from G itself, whose probabilities the alignment compares.",
+            f"Set 'generator.sampling={{n: {sampling.n}, temperature: 1, frequency_penalty: 0, top_p: 1}}', for "
+            "jobs/generate_reccot.py as well.",
+        )
+
+
+def _candidates(
+    settings: Settings, tables: Warehouse, judges: Mapping[int, Validator], snapshots: DataFrame | None
+) -> DataFrame:
+    check_sampling(settings.generator.sampling)
     judged = fold_of(F.col("user_id"), settings.feedback.validator_share).isin(*judges)
-    return reccots_of(settings, tables).where(judged)
+    candidates = reccots_of(settings, tables).where(judged)
+    if snapshots is None:
+        return candidates
+    histories = stored_histories(settings, tables).join(snapshots, ["user_id", "as_of"], "left_semi")
+    return candidates.join(histories, "prompt_key", "left_semi")
 
 
 def _asked_about(candidates: DataFrame, settings: Settings) -> DataFrame:

@@ -104,6 +104,7 @@ class GeneratorSettings(EngineSettings):
 class ValidatorSettings(EngineSettings):
     """V: one prefill a request, so it takes more requests between two commits than G.
 
+    Of how it is run, what is left out is as for G: ``feedback.validator.validator_settings``, which alone reads them.
     ``engine: packed`` reads what prompts have in common once, to the token, where vLLM's cache shares whole blocks.
     """
 

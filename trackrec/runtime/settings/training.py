@@ -74,7 +74,9 @@ class RecTuningSettings(GroupTrainingSettings):
     learning_rate: float = Field(1e-3, gt=0)
     batch_size: int = Field(4, ge=1)  # RecCoTs an optimiser step, each with its events: about as many users
     next_events: int = Field(8, ge=1)  # of a snapshot: more of them cost little, the history is read once
-    max_examples: int | None = Field(None, ge=1)  # events; RecCoTs by hash until there are this many. None: all
+    # Next events of histories; RecCoTs by hash until there are this many. None: all. Of several texts about one history
+    # an event counts once and is learned with each of those that were reached.
+    max_examples: int | None = Field(None, ge=1)
     candidates: int = Field(1, ge=0)  # texts a history at temperature 1 that V is tuned on besides the served one
     start: Literal["base", "previous"] = "base"  # previous: goes on from the V that validator.model names
     also: tuple[str, ...] = ()  # further sources of G, as generator.model.source: V is tuned on their RecCoTs, too

@@ -23,9 +23,9 @@ from trackrec.training.teachers.interface import TeacherText, read_text
 from trackrec.training.teachers.redaction import SHORT_KEY, redacted
 
 INSTRUCTIONS = (
-    "You study what one person rated and explain their taste. Use only what the data says; name no {items} that is not "
+    "You study what one person {met} and explain their taste. Use only what the data says; name no {items} that is not "
     "in it. Go from evidence to conclusion: cite titles and counts, then say what they prefer, what they avoid, how "
-    "strict they are, and what they will probably like or dislike next. Write one paragraph of at most three sentences "
+    "strict they are, and {outlook} next. Write one paragraph of at most three sentences "
     'that begins with "{opening}".'
 )
 _LONGEST_PAUSE_S = 8.0
@@ -39,7 +39,14 @@ def openai_version(settings: EndpointSettings, template: Template) -> str:
 
 
 def _instructions(template: Template) -> str:
-    return INSTRUCTIONS.format(items=template.item_noun, opening=template.opening)
+    """Of ratings in the words that they always had, for a version is over them and texts are paid for once."""
+    met, outlook = "rated", "what they will probably like or dislike"
+    if (template.liked, template.not_liked) != (Template.liked, Template.not_liked):
+        met, outlook = (
+            "met",
+            f"which {template.item_noun} will probably be {template.liked} and which {template.not_liked}",
+        )
+    return INSTRUCTIONS.format(items=template.item_noun, opening=template.opening, met=met, outlook=outlook)
 
 
 class OpenAITeacher:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trackrec.histories.shares import Tally
-from trackrec.histories.templates import Template
+from trackrec.histories.templates import Template, asks_for_language
+from trackrec.runtime.errors import BadInputError
 from trackrec.training.teachers.interface import TeacherText
 
 _FEW = 3  # events an attribute needs before anything is said about it
@@ -31,12 +32,22 @@ class History:
 
 
 class TalliesTeacher:
-    """``reccot`` for rows of ``user_histories``, in words drawn by the prompt's key."""
+    """``reccot`` for rows of ``user_histories``, in words drawn by the prompt's key.
+
+    Raises BadInputError for a template in whose words of liking, or in whose language, these texts are not.
+    """
 
     version = "statistics@2"  # stays: what is said of prompts with shares is ``statistics``
     columns = ("liked", "disliked", "tallies", "n_liked", "n_events")  # of user_histories that it reads
 
     def __init__(self, template: Template) -> None:
+        words = (template.liked, template.not_liked)
+        if words != (Template.liked, Template.not_liked) or asks_for_language(template):
+            raise BadInputError(
+                f"the statistics teacher writes English of what is liked or not, and {template.name} has prompt.liked "
+                f"{words[0]!r}, prompt.not_liked {words[1]!r} and the question {template.question!r}.",
+                "Leave prompt.liked, not_liked and language to the template, or set distill.teacher=openai or model.",
+            )
         self._opening, self._noun = template.opening, template.item_noun
 
     def write(self, histories: Sequence[Mapping[str, Any]]) -> Generator[TeacherText]:
