@@ -31,7 +31,7 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 	$(BIN)/python -m jobs.train_ctr --conf $(DEMO)
 	$(BIN)/python -m trackrec.report tables --conf $(DEMO)
 
-loop: install ## the feedback loop on MovieLens-100k, as far as V judges (45 minutes)
+loop: install ## the feedback loop on MovieLens-100k, as far as V judges
 	$(BIN)/python -m bench.loop
 
 adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (10 minutes)
@@ -88,7 +88,7 @@ bench-headroom: install ## where a gain could still come from: what plain's erro
 bench-results: install ## the tables of docs/results.md out of stored runs (seconds, after the jobs of these settings)
 	$(BIN)/python -m bench.results conf/gain.yaml conf/real.yaml conf/ml1m.yaml
 
-bench-reading: install ## whether V reads RecCoTs: every remedy alone and all together (45 minutes)
+bench-reading: install ## whether V reads RecCoTs: every remedy alone and all together (an hour)
 	$(BIN)/python -m bench.reading
 
 bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from trackrec.runtime.settings import Settings
@@ -15,6 +16,10 @@ from trackrec.runtime.settings_files import load_settings
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf" / "demo.yaml"
+
+# An example may take long on a busy machine; what hangs is ended by pytest's timeout.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 # On frames of a few rows Spark mostly compiles: with these a night on a tiny log takes two thirds of the time.
 TINY = {
