@@ -222,7 +222,7 @@ def test_the_kept_epoch_and_the_settings_stand_beside_the_figures(warehouse, cap
     assert {json.loads(row["settings"])["epochs"] for row in rows} == {1}
     out = capsys.readouterr().out
     assert out.count("4 of 4 fits were ended by ctr.epochs (1), where they may still have been learning: raise it") == 2
-    assert "train_ctr  trained on 50 %: 4 of 4 fits kept" in out
+    assert "train_ctr  trained on 50 %: 4 of 4 fits were ended by ctr.epochs" in out
 
 
 def test_gains_of_an_earlier_version_are_shown_without_intervals(warehouse, capsys):

@@ -62,7 +62,7 @@ def _attributes(lists: Sequence[pa.ChunkedArray], share: Scores) -> tuple[Scores
     row = np.concatenate([np.repeat(snapshots, pc.fill_null(pc.list_value_length(c), 0).to_numpy()) for c in lists])
     tallies = [pc.list_flatten(column) for column in lists]
     name, liked, disliked = (
-        pa.chunked_array([chunk for t in tallies for chunk in pc.struct_field(t, field).chunks], kind)
+        pa.chunked_array([chunk for t in tallies for chunk in pc.struct_field(t, field).cast(kind).chunks], kind)
         for field, kind in (("attribute", pa.string()), ("liked", pa.int32()), ("disliked", pa.int32()))
     )
     names = pc.unique(name).sort()
