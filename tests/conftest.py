@@ -18,7 +18,7 @@ from trackrec.runtime.settings_files import load_settings
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf" / "demo.yaml"
 
-# Before any test imports torch, whose threads else spin at every barrier while the other worker and Spark want the cores.
+# Before a test imports torch, whose threads else spin at every barrier while the other worker and Spark want the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # An example may take long on a busy machine; what hangs is ended by pytest's timeout.
