@@ -11,7 +11,6 @@ from trackrec.feedback.metrics import (
     OFFSET,
     USER_SHARE,
     difference,
-    differences,
     floor_probabilities,
     floors,
     quality,
@@ -133,7 +132,7 @@ def test_what_a_reccot_adds_is_paired_by_event_and_its_interval_draws_whole_user
     label = [1, 0] * 20
     user = [f"u{i // 2}" for i in range(40)]
     shown = {"none": [0.5] * 40, "shuffled": [0.9, 0.1] * 20, "G_1": [0.9, 0.1] * 20}
-    figures = differences(shown, label, user, "G_1")
+    figures = {name: difference(label, user, shown["G_1"], p) for name, p in shown.items() if name != "G_1"}
     assert set(figures) == {"none", "shuffled"}
     assert figures["none"]["auc"] == pytest.approx(0.5)
     assert figures["none"]["low"] == pytest.approx(0.5)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED
+from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED, is_above_zero
 from trackrec.runtime.events import FigureTable
 
 CHANCE = 0.5  # UAUC of a V that knows nothing
@@ -34,7 +34,7 @@ class Bound:
     @property
     def holds(self) -> bool:
         """Whether the interval lies above 0; one that is not a number does not, nor one over few users."""
-        return self.users >= ENOUGH_USERS and self.low > 0
+        return is_above_zero(self.low, self.users)
 
     @property
     def text(self) -> str:

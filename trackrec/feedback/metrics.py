@@ -15,7 +15,6 @@ from trackrec.metrics.ranking import auc, ranked_users, uauc
 
 NO_RECCOT, SHUFFLED = "none", "shuffled"  # variants: V is shown no RecCoT, or that of another user
 CONSTANT, USER_SHARE, OFFSET = "always the same", "user's share", "offset alone"
-FLOORS = (CONSTANT, USER_SHARE, OFFSET)
 # Users with both labels that an interval over users needs before a verdict may rest on it. A user is drawn in some of
 # the draws only, and of one alone every draw has the same UAUC: [1.00, 1.00] of a single liked item put first.
 ENOUGH_USERS = 30
@@ -39,17 +38,6 @@ def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> di
         "logloss": logloss(y, score),
         "ece": calibration_error(y, score),
     }
-
-
-def differences(
-    by_variant: Mapping[str, Sequence[float]], label: Sequence[int], user: Sequence[str], last: str
-) -> dict[str, dict[str, float]]:
-    """``difference`` of V shown the RecCoTs of ``last`` and every other variant, on the same events.
-
-    ``by_variant``: variant → P(Yes), in one order of events.
-    """
-    own = by_variant[last]
-    return {name: difference(label, user, own, other) for name, other in by_variant.items() if name != last}
 
 
 def difference(
@@ -81,8 +69,13 @@ def difference(
 
 
 def is_better(row: Mapping[str, float]) -> bool:
-    """Whether a row of ``difference`` shows a gain in UAUC: its interval lies above 0, over ``ENOUGH_USERS``."""
-    return row["users"] >= ENOUGH_USERS and row["uauc_low"] > 0
+    """Whether a row of ``difference`` shows a gain in UAUC."""
+    return is_above_zero(row["uauc_low"], row["users"])
+
+
+def is_above_zero(low: float, users: float) -> bool:
+    """Whether an interval over ``users`` with both labels lies above 0: NaN does not, nor one over too few users."""
+    return users >= ENOUGH_USERS and low > 0
 
 
 def floor_probabilities(events: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:

@@ -20,11 +20,11 @@ def differences(runs: Mapping[str, Sequence[GainRow]]) -> dict[str, str]:
     for of_run in facts.values():
         for fact, value in of_run.items():
             values.setdefault(fact, set()).add(value)
-    told = {fact for fact, found in values.items() if len(found) > 1}
+    varying = {fact for fact, of_fact in values.items() if len(of_fact) > 1}
     recorded = {name: any(row.settings for row in rows) for name, rows in runs.items()}
     words = {}
     for name, of_run in facts.items():
-        parts = [f"{fact} {value}" for fact, value in of_run.items() if fact in told]
+        parts = [f"{fact} {value}" for fact, value in of_run.items() if fact in varying]
         words[name] = ", ".join(parts if recorded[name] or len(runs) < 2 else [*parts, _NOT_RECORDED])
     return words
 

@@ -37,8 +37,8 @@ def stored_figures(lake: Lake, order: Sequence[str] = ()) -> list[GainFigures]:
     complete = {name: of_run for name, of_run in runs.items() if set(FLOORS) <= {row.arm for row in of_run}}
     if not complete:
         raise BadInputError("no run in table feature_gain has plain and its floors.", "Run jobs/train_ctr.py.")
-    apart = differences(complete) if len({newest[name]["run_id"] for name in complete}) > 1 else {}
-    return [_figures(newest[name], of_run, slices, apart.get(name, "")) for name, of_run in complete.items()]
+    differs_in = differences(complete) if len({newest[name]["run_id"] for name in complete}) > 1 else {}
+    return [_figures(newest[name], of_run, slices, differs_in.get(name, "")) for name, of_run in complete.items()]
 
 
 def _place(backbone: str, order: Sequence[str]) -> tuple[int, str]:
@@ -51,13 +51,13 @@ def _of_run(last: Row, rows: Sequence[Row]) -> list[GainRow]:
     return [_of(GainRow, row) for row in sorted(of_run, key=lambda row: (row["seed"] is not None, row["seed"] or 0))]
 
 
-def _figures(last: Row, rows: Sequence[GainRow], slices: Sequence[Row], apart: str) -> GainFigures:
+def _figures(last: Row, rows: Sequence[GainRow], slices: Sequence[Row], differs_in: str) -> GainFigures:
     run = (last["run_id"], last["backbone"])
     parts = [_of(SliceGain, row) for row in slices if (row["run_id"], row["backbone"]) == run]
-    return GainFigures(last["backbone"], _heading(last, rows, apart), by_arm(rows), parts, apart)
+    return GainFigures(last["backbone"], _heading(last, rows, differs_in), by_arm(rows), parts, differs_in)
 
 
-def _heading(last: Row, rows: Sequence[GainRow], apart: str) -> tuple[str, ...]:
+def _heading(last: Row, rows: Sequence[GainRow], differs_in: str) -> tuple[str, ...]:
     seeds = len({row.seed for row in rows if row.seed is not None})
     created: datetime = last["created_time"]
     lines = (
@@ -65,7 +65,7 @@ def _heading(last: Row, rows: Sequence[GainRow], apart: str) -> tuple[str, ...]:
         f"train {last['train_rows']:,} rows, test {last['test_rows']:,} rows; run {last['run_id']} of "
         f"{created:%Y-%m-%d %H:%M} UTC",
     )
-    return (*lines, *wrapped(f"another run than the other backbones': {apart}")) if apart else lines
+    return (*lines, *wrapped(f"another run than the other backbones': {differs_in}")) if differs_in else lines
 
 
 def _rows(lake: Lake, table: str, kind: type[AnyRow]) -> list[dict[str, Any]]:
