@@ -11,6 +11,7 @@ from bench.reading_offset import fitted, floors, offsets_of
 from bench.reading_real import ask_real, stacking_weight
 from bench.reading_rows import Row, Rows, balanced, others_reccots, ring
 from tests.conftest import CONF
+from tests.weights import write_weights
 from trackrec.feedback.offset import Offset
 from trackrec.runtime.settings_files import load_settings
 
@@ -74,10 +75,7 @@ def test_the_weight_of_a_models_log_odds_is_found_beside_an_offset_that_stays():
 @pytest.fixture
 def real(tmp_path):
     """A model in transformers' layout that the scripted engine answers for."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(b"1")
+    folder = write_weights(tmp_path / "weights")
     return load_settings(CONF, [f"generator.model.source=path:{folder}", "generator.engine=scripted"])
 
 

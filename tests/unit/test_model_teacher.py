@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import CONF
+from tests.weights import write_weights
 from trackrec.histories.templates import Template
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Stage
@@ -24,11 +25,7 @@ def rows(*prompts):
 @pytest.fixture
 def weights(tmp_path):
     """A folder in transformers' layout; the scripted engine reads none of it."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(b"1")
-    return folder
+    return write_weights(tmp_path / "weights")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackrec.histories.shares import Shares, Tally
+from tests.stood_out import drawn_shares
 from trackrec.histories.templates import template_of
 from trackrec.reccots.parts import Parts, parts_of
 from trackrec.runtime.settings import HistorySettings, PromptSettings
@@ -21,19 +21,7 @@ DISLIKED = [
     "Who's Harry Crumb?", "So I Married an Axe Murderer", "Expect No Mercy", "Nothing but Trouble",
     "Nightmare on Elm Street, A",
 ]  # fmt: skip
-counted = st.lists(
-    st.builds(Tally, st.sampled_from(GENRES), st.integers(0, 30), st.integers(0, 30)).filter(lambda t: t.total),
-    unique_by=lambda t: t.attribute,
-)
-
-
-def shares(liked, others, tallies):
-    share = liked / (liked + others)
-    above, below = ([t for t in tallies if side * t.lift(share) > 0] for side in (1, -1))
-    return Shares(liked, liked + others, above, below)
-
-
-histories = st.builds(shares, st.integers(0, 60), st.integers(1, 60), counted)
+histories = drawn_shares(GENRES)
 
 
 @settings(max_examples=2000, deadline=None)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.stood_out import drawn_shares
 from trackrec.histories.shares import Shares, Tally, percent, shares_of
 from trackrec.histories.templates import NAMES, template_of
 from trackrec.runtime.errors import BadInputError
@@ -13,19 +13,7 @@ from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.training.teachers.statistics import StatisticsTeacher, reccot
 
 GENRES = ["Action", "Children's", "Comedy", "Crime", "Drama", "Film-Noir", "Horror", "War", "garden tools", "toys"]
-tallies = st.lists(
-    st.builds(Tally, st.sampled_from(GENRES), st.integers(0, 30), st.integers(0, 30)).filter(lambda t: t.total),
-    unique_by=lambda t: t.attribute,
-)
-
-
-def stood_out(liked, others, counted):
-    share = liked / (liked + others)
-    above, below = ([t for t in counted if side * t.lift(share) > 0] for side in (1, -1))
-    return Shares(liked, liked + others, above, below)
-
-
-histories = st.builds(stood_out, st.integers(0, 60), st.integers(1, 60), tallies)
+histories = drawn_shares(GENRES)
 
 
 def template(name="preference_v2", **words):
