@@ -12,7 +12,6 @@ from trackrec.feedback.metrics import (
     USER_SHARE,
     difference,
     floor_probabilities,
-    floors,
     quality,
     quality_table,
 )
@@ -82,6 +81,11 @@ EVENTS = [
     {"label": 1, "user_id": "a", "n_liked": 3, "n_events": 4, "offset": 0.0},
     {"label": 0, "user_id": "b", "n_liked": 0, "n_events": 2, "offset": math.log(3)},
 ]
+
+
+def floors(events):
+    label, user = [e["label"] for e in events], [e["user_id"] for e in events]
+    return {name: quality(label, p, user) for name, p in floor_probabilities(events).items()}
 
 
 def test_the_floors_are_the_overall_share_the_users_own_and_the_offset():

@@ -93,12 +93,6 @@ def floor_probabilities(events: Sequence[Mapping[str, Any]]) -> dict[str, list[f
     return floors
 
 
-def floors(events: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """``quality`` of each of ``floor_probabilities``."""
-    label, user = [e["label"] for e in events], [e["user_id"] for e in events]
-    return {name: quality(label, p, user) for name, p in floor_probabilities(events).items()}
-
-
 def quality_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """The figures as aligned text, one line a variant."""
     lines = [f"{'V sees':<17}" + "".join(f"{name:>11}" for name in QUALITY)]
