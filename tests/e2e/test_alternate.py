@@ -103,6 +103,12 @@ def versions(folder):
     return {(role, row["round"]): row for role, row in zip(roles, made, strict=True)}
 
 
+def unmarked_versions(folder):
+    """Rows of model_versions without ``chosen``; a table has no order."""
+    made = [{name: value for name, value in row.items() if name != "chosen"} for row in rows(folder, "model_versions")]
+    return sorted(made, key=lambda row: (row["version"], row["created_time"]))
+
+
 def outcomes(folder):
     """Step, e.g. "align 1" → its outcome."""
     loop = newest_loop(load_settings(folder / "conf.yaml"))
@@ -387,7 +393,7 @@ def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsy
 
 def test_an_adapter_that_the_settings_name_is_g_0_as_it_is_and_nothing_is_trained_again(looped, capsys):
     folder, *_ = looped
-    given, before = outcomes(folder)["distill 0"].labels["source"], rows(folder, "model_versions")
+    given, before = outcomes(folder)["distill 0"].labels["source"], unmarked_versions(folder)
     sets = [f"generator.model.source={given}", "loop.gate=require"]
     flags = ["--conf", str(folder / "conf.yaml"), *(part for text in sets for part in ("--set", text))]
     assert alternate.main(flags) == 0
@@ -396,7 +402,6 @@ def test_an_adapter_that_the_settings_name_is_g_0_as_it_is_and_nothing_is_traine
     assert f" · generator.model.source {given} · " in out.splitlines()[-1]
     loop = newest_loop(load_settings(folder / "conf.yaml", sets))
     assert loop.outcomes[LoopStep(0, "distill")].stage == "generator"
-    unmarked = [{name: value for name, value in row.items() if name != "chosen"} for row in before]
-    assert [{k: v for k, v in r.items() if k != "chosen"} for r in rows(folder, "model_versions")] == unmarked
+    assert unmarked_versions(folder) == before
     (first,) = [r for r in rows(folder, "model_versions") if (r["role"], r["round"]) == ("generator", 0)]
     assert loop.name in first["chosen"]

@@ -13,6 +13,11 @@ from trackrec.engines.build import build_engine
 
 pytestmark = pytest.mark.engine
 
+GENRES = (
+    "Action", "Adventure", "Animation", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir", "Horror",
+    "Musical", "Mystery", "Romance", "Thriller", "War", "Western",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def found(smollm2, tmp_path_factory):
@@ -55,7 +60,7 @@ def test_tasks_one_after_the_other_share_one_engine_and_a_killed_worker_starts_a
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_the_size_of_the_caches_blocks_changes_no_text(spec, sampling):
     """The prompts begin alike: a block of 32 shares what one of 128 reads again. So kv_block is in no key."""
-    prompts = [body(liked) for liked in range(1, 17)]
+    prompts = [body(n).replace("Action", genre).replace("Waterworld", genre) for n, genre in enumerate(GENRES)]
     written = []
     for block in (32, 128):
         engine = build_engine(replace(spec, sampling=SAMPLINGS[sampling], kv_block=block))

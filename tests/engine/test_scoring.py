@@ -1,5 +1,6 @@
 """V's log-odds: vLLM and transformers on the same weights, one prefill a request."""
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -144,7 +145,7 @@ def test_the_validate_udf_has_a_row_of_every_request_from_the_packed_engine(judg
         {
             "request_key": [f"q{i}" for i in n], "row_key": [f"r{i:02}" for i in n], "item_id": "i", "event_time": TIME,
             "user_id": "u", "prompt_key": "p", "as_of": TIME, "label": 1, "prompt_body": TREE,
-            "question_key": [f"k{i}" for i in n],
+            "question_key": [f"k{i}" for i in n], "offset": math.nan,
         }
     )  # fmt: skip
     packed = replace(judge, engine="packed", max_packed_tokens=900, high_water=8)

@@ -1,4 +1,4 @@
-"""Fine-tuning through TRL's SFTTrainer on the real base: no token cut, no row lost, loss on the answer alone."""
+"""Fine-tuning on the real base: no token cut, no row lost, loss on the answer alone."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 
 EXAMPLES = [
     Example(tuple(range(1000, 1000 + length)), (28, 400 + i, 2)) for i, length in enumerate((5, 9, 1030, 7))
-]  # one longer than the 1,024 tokens at which the trainer cuts by default
+]  # of very unlike lengths
 SETTINGS = DistillSettings(batch_size=2, epochs=1, learning_rate=1e-3, lora=LoraSettings(rank=4))
 
 
@@ -53,16 +53,20 @@ def test_it_learns_writes_an_adapter_once_and_the_same_seed_gives_the_same_bytes
 
 
 def test_by_length_a_step_takes_examples_of_one_length(smollm2, tmp_path):
+    """The trainer sorts within parts of 8 examples here: in each of the 4 at most one step has both lengths."""
     of_length = {n: Example(tuple(range(1000, 1000 + n)), (28, 400 + n, 2)) for n in (5, 60)}
     still = SETTINGS.model_copy(update={"learning_rate": 1e-12, "by_length": True})
     losses = {}
-    for name, examples in {"5": [5, 5], "60": [60, 60], "mixed": [5, 60] * 4}.items():
+    for name, lengths in {"5": [5, 5], "60": [60, 60], "all": [5, 60] * 16}.items():
         steps = []
-        stage, rows = Stage("test", [steps.append]), [of_length[n] for n in examples]
+        stage, rows = Stage("test", [steps.append]), [of_length[n] for n in lengths]
         fine_tune(smollm2, rows, still, tmp_path / name, dtype="float32", stage=stage)
         losses[name] = [step.figures["loss"] for step in steps]
-    assert losses["5"] != pytest.approx(losses["60"], rel=0.1), "lengths that a step's loss tells apart"
-    assert sorted(losses["mixed"]) == pytest.approx(sorted([*losses["5"] * 2, *losses["60"] * 2]), rel=1e-3)
+    of_one = [*set(losses["5"]), *set(losses["60"])]
+    assert max(of_one) - min(of_one) > 1, "lengths that a step's loss tells apart"
+    mixed = [loss for loss in losses["all"] if all(loss != pytest.approx(one, abs=0.05) for one in of_one)]
+    assert len(losses["all"]) == 16
+    assert len(mixed) <= 4
 
 
 def test_products_in_bfloat16_learn_the_same_and_leave_the_precision_of_others_as_it_was(smollm2, tmp_path):

@@ -189,7 +189,7 @@ def test_v_is_not_asked_the_question_of_g_whatever_its_words(spark):
     asked = row.withColumns(
         {"reccot": F.lit("They like it."), "title": F.lit("Heat"), "attributes": F.array(F.lit("A"))}
     )
-    body = asked.select("prompt_body", question_body(ValidatorTemplate(template)).alias("asked")).first()
+    body = asked.select("prompt_body", question_body(ValidatorTemplate(template, reads="both")).alias("asked")).first()
     assert body.prompt_body.endswith(f"\n{template.question_text}")
     assert template.question_text.endswith("Answer in Deutsch.")
     assert "🎬" not in body.asked

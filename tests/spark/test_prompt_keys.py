@@ -74,7 +74,7 @@ def histories(spark, items):
 
 def test_template_versions_stay():
     assert TEMPLATE.version == "preference_v1@a0f1b706ab9a"
-    assert ValidatorTemplate(TEMPLATE).version == "validator@5732e2d50b4a"
+    assert ValidatorTemplate(TEMPLATE).version == "validator@2dcdd8d8c4ca"
 
 
 def test_prompt_bodies_and_prompt_keys_stay(histories):

@@ -182,7 +182,7 @@ def test_fewer_snapshots_than_components_are_refused_with_both_counts(root, caps
 
 def test_vectors_of_one_arm_that_cannot_be_whitened_name_the_arm_to_leave_out(root, capsys):
     few = published(version="v0", users=4, size=SIZE)
-    ctr_log.write(root, reccot_vectors=[few, published(size=SIZE)])
+    ctr_log.write(root, reccot_vectors=[few, published(size=SIZE, created=1)])
     error = refused(root, capsys, "ctr.components=5", "ctr.arms=[plain,reccot]", "ctr.feature_versions={few: v0}")
     assert "too few to fit 5 principal components" in error
     assert "Or take few out of ctr.feature_versions." in error

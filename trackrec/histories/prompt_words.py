@@ -6,6 +6,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import PromptSettings
 
 _NOUNS = ("item_noun", "attribute_noun")
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # Persian, Indic scripts and emoji are spelt with them
 _WORDS = ("lead", "question", "opening", "liked", "not_liked")
 
 
@@ -29,7 +30,7 @@ def _checked(name: str, word: str) -> str:
     setting, word = f"prompt.{name}", word.strip()
     if not word and name != "opening":
         raise BadInputError(f"{setting} is blank.", "Give it words, or leave it out for those that are there.")
-    if not word.isprintable():
+    if not word.translate(_JOINERS).isprintable():
         raise BadInputError(f"{setting} holds a line break or a control character: {word!r}.", "Write it in one line.")
     fenced = word.replace("<<<", "", 1).replace(">>>", "", 1) if name == "lead" else word
     if "<<<" in fenced or ">>>" in fenced:

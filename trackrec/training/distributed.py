@@ -30,6 +30,8 @@ from trackrec.runtime.settings import Settings
 Training = Callable[[Stage], Path]  # trains, or finds what was trained, and returns the adapter's folder; picklable
 
 _SHARED_SECONDS = 0.5  # between two looks at what the first process reported
+# What gloo and NCCL say in a process that waits for one that has ended.
+_LOST_PEER = re.compile(r"Connection (closed|reset) by peer|Broken pipe|remote process exited")
 _WAIT = timedelta(hours=2)  # of a process for the others: one may have much longer groups than they
 
 
@@ -113,8 +115,10 @@ def train_as_process(training: Training, shared: str, name: str, threads: int) -
         training(Stage(name, [_Reporter(Path(shared) / "events.jsonl")] if rank == 0 else []))
         dist.destroy_process_group()
     except Exception as error:
+        if _LOST_PEER.search(str(error)):  # another process is gone: if by an error of its own, it has written that
+            raise
         what, remedy = (error.what, error.remedy) if isinstance(error, TrackrecError) else (_line(error), "")
-        # The first one's is the cause: others fail because that one is gone.
+        # The first one's is the cause.
         with suppress(FileExistsError), (Path(shared) / "failure.json").open("x") as file:
             json.dump({"rank": rank, "what": what, "remedy": remedy}, file)
         raise
