@@ -44,7 +44,7 @@ setup(
             "scipy>=1.13",
             "matplotlib>=3.10",
         ],
-        "train": ["torch>=2.8", "transformers>=5", "peft>=0.21,<0.22", "trl>=1.16,<1.17", "scikit-learn>=1.5"],
+        "train": ["torch>=2.8", "transformers>=5", "accelerate>=1.1", "peft>=0.21,<0.22", "scikit-learn>=1.5"],
         "dev": [
             "pytest>=8",
             "pytest-timeout",
@@ -56,6 +56,7 @@ setup(
             "types-PyYAML",
             "pandas-stubs",
             "polars",
+            "trl>=1.16,<1.17",  # S-DPO of one rejected RecCoT is its DPO
             "pre-commit",
         ],
     },
