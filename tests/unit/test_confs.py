@@ -13,21 +13,22 @@ def conf(name):
     return load_settings(ROOT / "conf" / f"{name}.yaml")
 
 
+BY_DEMO_GENERATOR = [name for name in CONFS if conf(name).generator.model.source.endswith("demo_generator")]
+
+
 def asks(settings):
     """(version of the template, what decides a prompt's length)"""
     histories = settings.histories
     return template_of(settings.prompt, histories).version, histories.listed, histories.tallied
 
 
-@pytest.mark.parametrize("name", CONFS)
-def test_every_settings_file_loads_and_has_a_template(name):
-    assert asks(conf(name))
+def test_the_settings_files_of_the_demo_generator_are_these():
+    assert {"demo", "gain", "loop", "ml1m"} == {*BY_DEMO_GENERATOR}
 
 
-@pytest.mark.parametrize("name", ["demo", "gain", "loop", "ml1m"])
+@pytest.mark.parametrize("name", BY_DEMO_GENERATOR)
 def test_the_demo_generator_is_asked_in_the_words_that_it_was_taught(name):
     settings = conf(name)
-    assert settings.generator.model.source.endswith("demo_generator")
     assert asks(settings) == asks(conf("distill"))
     assert settings.generator.sampling.frequency_penalty == 0, "its texts name the same attribute twice"
-    assert settings.generator.sampling.max_tokens >= 128, "the longest text of its teacher has 108 tokens"
+    assert settings.generator.sampling.max_tokens >= 128, "of 200 texts of its teacher the longest has 108 tokens"

@@ -28,7 +28,7 @@ def checked_words(prompt: PromptSettings) -> dict[str, str]:
 
 def _checked(name: str, word: str) -> str:
     setting, word = f"prompt.{name}", word.strip()
-    if not word and name != "opening":
+    if not word.translate(_JOINERS).strip() and name != "opening":
         raise BadInputError(f"{setting} is blank.", "Give it words, or leave it out for those that are there.")
     if not word.translate(_JOINERS).isprintable():
         raise BadInputError(f"{setting} holds a line break or a control character: {word!r}.", "Write it in one line.")

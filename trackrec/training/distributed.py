@@ -115,7 +115,9 @@ def train_as_process(training: Training, shared: str, name: str, threads: int) -
         training(Stage(name, [_Reporter(Path(shared) / "events.jsonl")] if rank == 0 else []))
         dist.destroy_process_group()
     except Exception as error:
-        if _LOST_PEER.search(str(error)):  # another process is gone: if by an error of its own, it has written that
+        if isinstance(error, RuntimeError) and _LOST_PEER.search(
+            str(error)
+        ):  # another process is gone: if by an error of its own, it has written that
             raise
         what, remedy = (error.what, error.remedy) if isinstance(error, TrackrecError) else (_line(error), "")
         # The first one's is the cause.

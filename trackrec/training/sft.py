@@ -6,7 +6,6 @@ of the prompt too, here three of four: 20 to 25 s a step of 8 examples of 270 to
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +20,7 @@ from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import DistillSettings
 
 _IGNORED = -100  # a label that no loss is taken on
-_TOGETHER = 4  # examples in memory at a time: 8 of 270 tokens in float32 took 13 GB, and no less time
-_CHECKPOINT_STEPS = 20
+_MOST_IN_MEMORY = 4  # examples at a time: 8 of 270 tokens in float32 took 13 GB, and no less time
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,9 @@ def fine_tune(
 ) -> dict[str, float]:
     """Train ``model``'s adapter, or a new one, and write it to ``folder``; returns examples, steps, first, last loss.
 
-    Every step is reported to ``stage``. What is there already is not trained again, and a killed training goes on from
-    its last checkpoint. Raises BadInputError without examples, TrackrecError where a loss is no number.
+    Every step is reported to ``stage``. What is there already is not trained again. A killed training starts anew: the
+    Trainer's checkpoints are pickles, and not complete or absent. Raises BadInputError without examples, TrackrecError
+    where a loss is no number.
     """
     if not examples:
         raise BadInputError("there are no examples to tune on.", "Look at the shares under distill and feedback.")
@@ -93,12 +92,11 @@ def _train(
 ) -> tuple[Any, list[float]]:
     from transformers import AutoTokenizer, DataCollatorForSeq2Seq
     from transformers.trainer_callback import PrinterCallback
-    from transformers.trainer_utils import get_last_checkpoint
 
     from trackrec.models.lora import trainable
 
-    Path(arguments.output_dir).mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(model.path, local_files_only=True)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # what it stands in is masked
     trainer: Any = _answer_trainer()(
         model=trainable(model, dtype, settings.lora, settings.seed),
         args=arguments,
@@ -107,7 +105,7 @@ def _train(
         callbacks=[_step_reporter(stage)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(arguments.output_dir))
+    trainer.train()
     return trainer.model, [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
@@ -118,7 +116,13 @@ def _answer_trainer() -> Any:
     from transformers import Trainer
 
     class AnswerTrainer(Trainer):
-        """Computes logits only where a token of an answer is predicted; the loss is the mean over all these."""
+        """Computes logits only where a token of an answer is predicted; a step's loss is the mean over all these."""
+
+        loss_is_scaled_for_ga = True  # by the tokens of all that a step accumulates
+
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.model_accepts_loss_kwargs = True  # else these are not counted
 
         def compute_loss(
             self,
@@ -134,7 +138,8 @@ def _answer_trainer() -> Any:
             total = cross_entropy(
                 logits.flatten(0, 1), targets[:, columns].flatten(), ignore_index=_IGNORED, reduction="sum"
             )
-            return total / num_items_in_batch
+            loss: torch.Tensor = total / num_items_in_batch
+            return loss
 
     return AnswerTrainer
 
@@ -143,8 +148,8 @@ def _arguments(settings: DistillSettings, scratch: Path) -> Any:
     import torch
     from transformers import TrainingArguments
 
-    together = math.gcd(settings.batch_size, _TOGETHER)
-    return TrainingArguments(
+    together = max(n for n in range(1, _MOST_IN_MEMORY + 1) if settings.batch_size % n == 0)
+    arguments = TrainingArguments(
         output_dir=str(scratch),
         per_device_train_batch_size=together,
         gradient_accumulation_steps=settings.batch_size // together,
@@ -158,15 +163,16 @@ def _arguments(settings: DistillSettings, scratch: Path) -> Any:
         gradient_checkpointing=False,
         bf16=False,  # the weights are in dtype already, the adapter in float32
         use_cpu=not torch.cuda.is_available(),
-        save_strategy="steps",
-        save_steps=_CHECKPOINT_STEPS,
-        save_total_limit=1,
+        save_strategy="no",
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
+    if arguments.n_gpu > 1:  # the Trainer would share each batch among the GPUs, and with it the columns of the loss
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _step_reporter(stage: Stage) -> Any:
