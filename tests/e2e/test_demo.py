@@ -63,7 +63,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     written = rows(warehouse, "reccots")
     assert {r["engine"] for r in written} == {"vllm"}
     assert len({r["engine_id"] for r in written}) == 1, "one engine start a worker and job"
-    assert all(r["text"].startswith("The user is drawn to") for r in written if r["status"] != "empty")
+    assert all(r["text"].startswith("They liked ") for r in written if r["status"] != "empty")
     vectors = rows(warehouse, "reccot_vectors")
     assert len(vectors) == sum(r["status"] != "empty" for r in written) > 5
     assert {len(r["reccot_vector"]) for r in vectors} == {384}
@@ -95,7 +95,7 @@ def test_the_ctr_job_prints_a_gain_table_with_floors_and_verdicts(warehouse):
 def test_the_report_shows_reccots_and_how_to_read_the_tables(warehouse):
     shown = run(warehouse, [sys.executable, "-m", "trackrec.report", "reccots"])
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.count("RecCoT    The user is drawn to") == 3
+    assert shown.stdout.count("RecCoT    They liked ") == 3
     told = run(warehouse, [sys.executable, "-m", "trackrec.report", "tables"])
     assert f'polars.read_delta("{warehouse}/reccot_vectors")' in told.stdout
 
