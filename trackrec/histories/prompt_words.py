@@ -6,8 +6,8 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import PromptSettings
 
 _NOUNS = ("item_noun", "attribute_noun")
-_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # Persian, Indic scripts and emoji are spelt with them
 _WORDS = ("lead", "question", "opening", "liked", "not_liked")
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # Persian, Indic scripts and emoji are spelt with them
 
 
 def checked_words(prompt: PromptSettings) -> dict[str, str]:
@@ -28,9 +28,10 @@ def checked_words(prompt: PromptSettings) -> dict[str, str]:
 
 def _checked(name: str, word: str) -> str:
     setting, word = f"prompt.{name}", word.strip()
-    if not word.translate(_JOINERS).strip() and name != "opening":
+    shown = word.translate(_JOINERS)
+    if not shown.strip() and name != "opening":
         raise BadInputError(f"{setting} is blank.", "Give it words, or leave it out for those that are there.")
-    if not word.translate(_JOINERS).isprintable():
+    if not shown.isprintable():
         raise BadInputError(f"{setting} holds a line break or a control character: {word!r}.", "Write it in one line.")
     fenced = word.replace("<<<", "", 1).replace(">>>", "", 1) if name == "lead" else word
     if "<<<" in fenced or ">>>" in fenced:

@@ -115,9 +115,7 @@ def train_as_process(training: Training, shared: str, name: str, threads: int) -
         training(Stage(name, [_Reporter(Path(shared) / "events.jsonl")] if rank == 0 else []))
         dist.destroy_process_group()
     except Exception as error:
-        if isinstance(error, RuntimeError) and _LOST_PEER.search(
-            str(error)
-        ):  # another process is gone: if by an error of its own, it has written that
+        if _lost_peer(error):  # the other has written its own error, or was ended from outside
             raise
         what, remedy = (error.what, error.remedy) if isinstance(error, TrackrecError) else (_line(error), "")
         # The first one's is the cause.
@@ -170,6 +168,11 @@ def _failure(shared: Path, launch: Launch, error: Exception) -> Exception:
     failure = json.loads(path.read_text())
     what = f"process {failure['rank'] + 1} of {launch.processes}: {failure['what']}"
     return TrackrecError(what, failure["remedy"]) if failure["remedy"] else RuntimeError(what)
+
+
+def _lost_peer(error: Exception) -> bool:
+    """Whether this process ends only because another one is gone."""
+    return isinstance(error, RuntimeError) and _LOST_PEER.search(str(error)) is not None
 
 
 def _line(error: Exception) -> str:
