@@ -84,9 +84,10 @@ def requests_about(spark, reccot="They like heists.", item="i", title="Ronin", m
 def test_v_reads_the_history_then_the_reccot_then_the_item_and_nothing_that_g_was_asked(spark, name):
     facts = template_of(PromptSettings(template=name, item_noun="films", attribute_noun="genres"), HistorySettings())
     (row,) = requests_about(spark, words=ValidatorTemplate(facts, "both")).collect()
+    tail = TAIL.replace("Do they like it?", "Will they pick it?") if name.startswith("clicks") else TAIL
     assert row.prompt_body == (
         f"{facts.lead}\n<<<\nLiked films: Heat\n>>>\n"
-        f"What was concluded about this user, {READ}:\n<<<\nThey like heists.\n>>>\n{TAIL}"
+        f"What was concluded about this user, {READ}:\n<<<\nThey like heists.\n>>>\n{tail}"
     )
     assert (row.row_key, row.item_id, row.user_id, row.label) == ("r1", "i", "a", 1)
 
