@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.reading_figures import NONE, OWN, SHUFFLED
 from bench.reading_offset import offsets_of
 from bench.reading_rows import Rows, others_reccots
 from bench.reading_ways import Reads, prompts, words_of
+from bench.stacking import stacking_weights
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
@@ -26,7 +25,6 @@ from trackrec.tables.keys import key_of_values
 
 NOTHING = "nothing"
 TUNING = "tuning"  # the variant of the rows that the weight is fitted on: their own RecCoTs
-_RIDGE = 1e-3  # of the weight: a model that answers the same always has none
 
 
 def ask_real(
@@ -49,28 +47,14 @@ def ask_real(
     found = _answers([text for of_variant in texts.values() for text in of_variant], real, folder)
     log_odds = {name: [found[text] for text in of_variant] for name, of_variant in texts.items()}
     learned = log_odds.pop(TUNING)
-    weight, bias = stacking_weight(learned, offsets_of(train, offset), [row.label for row in train])
+    columns = [[odds] for odds in learned]
+    weight, bias = stacking_weights(columns, offsets_of(train, offset), [row.label for row in train]).tolist()
     start = offsets_of(held, offset)
     stacked = {
         name: [begun + weight * odds + bias for odds, begun in zip(scores, start, strict=True)]
         for name, scores in log_odds.items()
     }
     return {"alone": log_odds, "stacked": stacked, "weight": round(weight, 4), "bias": round(bias, 4)}
-
-
-def stacking_weight(log_odds: Sequence[float], offset: Sequence[float], label: Sequence[int]) -> tuple[float, float]:
-    """(w, c) of logit p = offset + w · log_odds + c by maximum likelihood, the offset as it is; Newton's method."""
-    x = np.column_stack([np.asarray(log_odds, dtype=float), np.ones(len(label))])
-    fixed, y = np.asarray(offset, dtype=float), np.asarray(label, dtype=float)
-    weights = np.zeros(2)
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(fixed + x @ weights)))
-        gradient = x.T @ (y - p) - _RIDGE * weights
-        step = np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) + _RIDGE * np.eye(2), gradient)
-        weights = weights + step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(weights[0]), float(weights[1])
 
 
 def _answers(texts: Sequence[str], real: Settings, folder: Path) -> dict[str, float]:

@@ -22,6 +22,7 @@ from trackrec.tables.lake import Lake
 from trackrec.training.teachers.statistics import StatisticsTeacher
 
 _HISTORY = ["user_id", "as_of", "template_version", "prompt_key", "prompt_body", *SHARES]
+Item = tuple[str, tuple[str, ...]]  # title, attributes
 _SAMPLES = ["user_id", "as_of", "item_id", "event_time", "known_time", "label", "window"]
 
 
@@ -35,6 +36,7 @@ class Row:
     history: str
     reccot: str
     item: str
+    attributes: tuple[str, ...]
     user_liked: int
     user_events: int
     item_liked: int
@@ -61,13 +63,7 @@ def read_rows(settings: Settings, conf: str, sets: Sequence[str], *, train: int,
     RecCoTs are the statistics teacher's. Both parts are chosen by hashes of ids and times, never by a label. What was
     known only after the hold-out's start is in neither the training rows nor anything that stands in them.
     """
-    titles = _titles(settings, conf, sets)
-    template, lake = template_of(settings.prompt, settings.histories), Lake(settings.warehouse)
-    histories = _told(lake, template)
-    samples = [row for row in lake.read_columns("samples", _SAMPLES).to_pylist() if row["window"] == "alignment"]
-    samples.sort(key=lambda row: (row["event_time"], row["user_id"], row["item_id"]))
-    start = holdout_start_of([row["event_time"] for row in samples], settings.feedback.holdout_share)
-    earlier, later = _halves(samples, _rows(samples, histories, titles), start)
+    earlier, later = halves(settings, conf, sets)
     taught = {row.user for row in earlier}
     held = balanced([row for row in later if row.user not in taught], users, each)
     tuned = flat(snapshots(earlier, settings.tune.next_events))[:train]
@@ -78,6 +74,20 @@ def read_rows(settings: Settings, conf: str, sets: Sequence[str], *, train: int,
             "Ask for fewer (--more-examples, --holdout), or move --holdout-share.",
         )
     return Rows(tuple(tuned), tuple(held))
+
+
+def halves(settings: Settings, conf: str, sets: Sequence[str]) -> tuple[list[Row], list[Row]]:
+    """All rows that happened and were known before the hold-out's start, and those that happened from then on.
+
+    Only events that join a snapshot have one. Builds the histories by the way.
+    """
+    items = _items(settings, conf, sets)
+    template, lake = template_of(settings.prompt, settings.histories), Lake(settings.warehouse)
+    histories = _written(lake, template)
+    samples = [row for row in lake.read_columns("samples", _SAMPLES).to_pylist() if row["window"] == "alignment"]
+    samples.sort(key=lambda row: (row["event_time"], row["user_id"], row["item_id"]))
+    start = holdout_start_of([row["event_time"] for row in samples], settings.feedback.holdout_share)
+    return _halves(samples, _rows(samples, histories, items), start)
 
 
 def snapshots(rows: Iterable[Row], most: int | None = None) -> list[list[Row]]:
@@ -113,8 +123,8 @@ def others_reccots(rows: Sequence[Row]) -> list[str]:
     return [reccots[following[row.user]] for row in rows]
 
 
-def _titles(settings: Settings, conf: str, sets: Sequence[str]) -> dict[str, str]:
-    """Item → its title with its attributes, as V reads them; builds the histories by the way."""
+def _items(settings: Settings, conf: str, sets: Sequence[str]) -> dict[str, Item]:
+    """Item → its title and attributes."""
     from jobs import build_histories
     from trackrec.histories.sources.cleaning import clean_items
     from trackrec.histories.sources.reader import read_sources
@@ -125,14 +135,15 @@ def _titles(settings: Settings, conf: str, sets: Sequence[str]) -> dict[str, str
     spark = spark_session(settings, "bench reading")
     items = clean_items(read_sources(spark, settings).items, settings.histories.max_title_chars).good.collect()
     spark.stop()
-    return {row["item_id"]: _named(row["title"], row["attributes"] or ()) for row in items}
+    return {row["item_id"]: (row["title"], tuple(row["attributes"] or ())) for row in items}
 
 
 def _named(title: str, attributes: Sequence[str]) -> str:
+    """As V reads it."""
     return f"{title} ({', '.join(attributes)})" if attributes else title
 
 
-def _told(lake: Lake, template: Template) -> dict[tuple[str, datetime], tuple[Mapping[str, Any], str]]:
+def _written(lake: Lake, template: Template) -> dict[tuple[str, datetime], tuple[Mapping[str, Any], str]]:
     """(user, as_of) → the row of ``user_histories`` and what the teacher says of it."""
     stored = lake.read_columns("user_histories", _HISTORY).to_pylist()
     histories = [row for row in stored if row["template_version"] == template.version]
@@ -143,19 +154,20 @@ def _told(lake: Lake, template: Template) -> dict[tuple[str, datetime], tuple[Ma
 def _rows(
     samples: Sequence[Mapping[str, Any]],
     histories: Mapping[tuple[str, datetime], tuple[Mapping[str, Any], str]],
-    titles: Mapping[str, str],
+    items: Mapping[str, Item],
 ) -> Iterator[Row | None]:
     """The row of each sample; None where it joins no snapshot."""
     of_user, of_item = (_counts(samples, name) for name in ("user_id", "item_id"))
     for sample, user, item in zip(samples, of_user, of_item, strict=True):
-        told = histories.get((sample["user_id"], sample["as_of"]))
-        if told is None:
+        written = histories.get((sample["user_id"], sample["as_of"]))
+        if written is None:
             yield None
             continue
-        history, text = told
+        history, text = written
         snapshot = hashlib.sha256(f"{sample['user_id']} {sample['as_of']}".encode()).hexdigest()
-        named = titles.get(sample["item_id"], f"item {sample['item_id']}")
-        yield Row(snapshot, sample["user_id"], sample["label"], history["prompt_body"], text, named, *user, *item)
+        title, attributes = items.get(sample["item_id"], (f"item {sample['item_id']}", ()))
+        about = (history["prompt_body"], text, _named(title, attributes), attributes)
+        yield Row(snapshot, sample["user_id"], sample["label"], *about, *user, *item)
 
 
 def _counts(samples: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, int]]:

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout_questions import holdout_events, variants
+from trackrec.stages.matches import matches_of
 
 pytestmark = pytest.mark.spark
 
@@ -107,3 +109,22 @@ def test_the_other_user_is_one_whom_the_same_v_judges(spark):
 def test_a_text_that_is_the_users_own_is_not_anothers(spark):
     assert shown(spark, {"a": "same", "b": "same"}, {"a": 0, "b": 0})["shuffled"] == {}
     assert shown(spark, {"a": "of a", "b": "of b"}, {"a": 0, "b": 1})["shuffled"] == {}, "alone in their folds"
+
+
+def test_a_reccot_speaks_for_an_item_by_the_attributes_that_both_name(spark):
+    item_columns = "item_id string, title string, attributes array<string>"
+    values = [("i", "Heat", ["Action", "Crime"]), ("j", "Babe", ["Comedy"]), ("k", "Kids", None)]
+    items = spark.createDataFrame(values, item_columns)
+    shown = [
+        ("a", "i", "They prefer Action and Crime."), ("b", "i", "They prefer Crime and are less drawn to Action."),
+        ("c", "j", "They are less drawn to Comedy."), ("d", "j", None), ("e", "k", "They prefer Comedy."),
+        ("f", "gone", "They prefer Comedy."),
+    ]  # fmt: skip
+    columns = "user_id string, item_id string, event_time timestamp, text string"
+    own = spark.createDataFrame([(user, item, at(0), text) for user, item, text in shown], columns)
+    found = matches_of({"G_0": own, "none": own.withColumn("text", F.lit(None).cast("string"))}, items)
+    assert {event[0]: match for event, match in found["G_0"].items()} == {
+        "a": 2, "b": 0, "c": -1, "d": 0, "e": 0, "f": 0,
+    }  # fmt: skip
+    assert set(found["none"].values()) == {0}
+    assert found["none"].keys() == found["G_0"].keys()

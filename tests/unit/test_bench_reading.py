@@ -8,8 +8,9 @@ import pytest
 from bench import reading, reading_real
 from bench.reading_figures import NONE, OFFSET, OWN, SHUFFLED, USER_SHARE, compared, table
 from bench.reading_offset import fitted, floors, offsets_of
-from bench.reading_real import ask_real, stacking_weight
+from bench.reading_real import ask_real
 from bench.reading_rows import Row, Rows, balanced, others_reccots, ring
+from bench.stacking import stacking_weights
 from tests.conftest import CONF
 from tests.weights import write_weights
 from trackrec.feedback.offset import Offset
@@ -20,8 +21,8 @@ LEVEL = Offset(user=0.0, item=0.0, constant=0.3, share=0.5)  # every event alike
 
 def row(user, number, label=0, *, snapshot=None, liked=3):
     history = f"Below.\n<<<\nIn all: liked {liked} of 6 films.\n>>>\nWhat?"
-    counts = (liked, 6, number % 7, 10)
-    return Row(snapshot or f"{user}-{number // 4}", user, label, history, f"About {user}.", f"film {number}", *counts)
+    counts, named = (liked, 6, number % 7, 10), (f"film {number}", ("Drama",))
+    return Row(snapshot or f"{user}-{number // 4}", user, label, history, f"About {user}.", *named, *counts)
 
 
 def log(users=12, each=9):
@@ -67,7 +68,7 @@ def test_the_weight_of_a_models_log_odds_is_found_beside_an_offset_that_stays():
     dice = np.random.default_rng(0)
     odds, offset = dice.normal(3, 2, 20_000), dice.normal(0, 1, 20_000)
     label = dice.random(20_000) < 1 / (1 + np.exp(-(offset + 0.4 * odds - 1.2)))
-    weight, bias = stacking_weight(odds.tolist(), offset.tolist(), label.astype(int).tolist())
+    weight, bias = stacking_weights([[one] for one in odds], offset.tolist(), label.astype(int).tolist())
     assert weight == pytest.approx(0.4, abs=0.03)
     assert bias == pytest.approx(-1.2, abs=0.1)
 

@@ -38,6 +38,27 @@ def test_one_bound_that_fails_closes_the_gate_and_is_named_with_its_figures(low,
     assert sum(bound.text in said for bound in bounds) == 1
 
 
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        ({"reads": 0.41, "reads_low": 0.33}, "V reads the RecCoTs"),
+        (
+            {"reads": 0.41, "reads_low": 0.33},
+            "(correlation +0.41, at least +0.33). So what they say is worth too little",
+        ),
+        ({"reads": 0.02, "reads_low": -0.04}, "It cannot be told that V reads the RecCoTs"),
+        ({"reads": 0.02, "reads_low": -0.04}, "(correlation +0.02, at least -0.04). Tune V on more events"),
+        ({"reads": math.nan, "reads_low": math.nan}, "at least -0.0020. Tune V on more events"),
+        ({}, "at least -0.0020. Tune V on more events"),
+        (None, "at least -0.0020. Tune V on more events"),
+    ],
+)
+def test_a_closed_gate_says_whether_v_does_not_read_or_what_it_reads_says_too_little(reading, said):
+    why = sentence(bounds_of(measured(shuffled=-0.002), "G_0"), 1, reading)
+    assert said in why
+    assert why.endswith("loop.gate=report aligns all the same.")
+
+
 def test_without_an_offset_there_is_none_to_beat():
     bounds = bounds_of(measured(offset=None), "G_0")
     assert [bound.name for bound in bounds] == ["above_chance", "own_minus_shuffled"]

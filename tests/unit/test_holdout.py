@@ -170,7 +170,7 @@ def scored(*p, rows=ROWS):
 
 def test_every_variant_and_floor_has_figures_and_the_last_g_is_compared_with_all_that_say_something():
     scores = {"none": scored(0.5, 0.5, 0.5, 0.5), "G_0": scored(0.9, 0.1, 0.2, 0.8), "G_1": scored(0.9, 0.1, 0.8, 0.2)}
-    tables = holdout_tables(ROWS, scores, "G_1")
+    tables = holdout_tables(ROWS, scores, "G_1", {})
     assert list(tables["validator"]) == [CONSTANT, USER_SHARE, OFFSET, "G_0", "G_1", "none"]
     assert list(tables["differences"]) == [USER_SHARE, OFFSET, "G_0", "none"]
     assert tables["validator"]["G_1"]["uauc"] == 1.0
@@ -179,9 +179,29 @@ def test_every_variant_and_floor_has_figures_and_the_last_g_is_compared_with_all
 
 def test_events_that_v_could_not_read_in_one_variant_are_left_out_of_its_comparison_only():
     scores = {"shuffled": scored(0.4, 0.6), "none": scored(0.5, 0.5, 0.5, 0.5), "G_0": scored(0.9, 0.1, 0.2, 0.8)}
-    tables = holdout_tables(ROWS, scores, "G_0")
+    tables = holdout_tables(ROWS, scores, "G_0", {})
     assert {name: row["events"] for name, row in tables["differences"].items()} == {
         USER_SHARE: 4, OFFSET: 4, "none": 4, "shuffled": 2,
     }  # fmt: skip
     assert tables["differences"]["shuffled"]["uauc"] == 1.0
     assert tables["differences"]["none"]["uauc"] == 0.0
+
+
+def test_a_v_that_moves_with_what_the_texts_say_reads_whatever_the_labels_are():
+    random = np.random.default_rng(0)
+    rows = held_out(*((f"u{n % 40}", int(random.random() < 0.5), 0.0) for n in range(400)))
+    own, other = ({event_of(row): float(random.integers(-1, 2)) for row in rows} for _ in range(2))
+
+    def answers(match, weight):
+        return {event: sigmoid(weight * value + random.normal()) for event, value in match.items()}
+
+    def row_of(weight):
+        scores = {"G_0": answers(own, weight), "shuffled": answers(other, weight), "none": answers(own, 0)}
+        return holdout_tables(rows, scores, "G_0", {"G_0": own, "shuffled": other})["differences"]
+
+    reads = row_of(1.0)
+    assert reads["shuffled"]["reads_low"] > 0.3
+    assert reads["shuffled"]["reads_low"] < reads["shuffled"]["reads"] < reads["shuffled"]["reads_high"]
+    assert "reads" not in reads["none"], "nobody said how far no RecCoT speaks for an item"
+    does_not = row_of(0.0)["shuffled"]
+    assert does_not["reads_low"] < 0 < does_not["reads_high"]

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from trackrec.metrics.bootstrap import Resamples, _Ranking, bootstrap_interval, percentiles, standard_error
+from trackrec.metrics.bootstrap import (
+    Resamples,
+    _Ranking,
+    bootstrap_interval,
+    correlation,
+    percentiles,
+    standard_error,
+)
 from trackrec.metrics.probability import calibration_error, logloss
 from trackrec.metrics.ranking import auc, uauc, user_areas
 
@@ -119,6 +126,15 @@ def test_every_figure_of_a_draw_is_that_of_its_rows(weighted):
         uauc(label[rows], score[rows], names, weighted=weighted)
     )
     assert draws.logloss(score)[7] == pytest.approx(logloss(label[rows], score[rows]))
+    other = score + np.random.default_rng(2).normal(size=400)
+    assert draws.correlation(score, other)[7] == pytest.approx(np.corrcoef(score[rows], other[rows])[0, 1])
+    assert correlation(score, other) == pytest.approx(np.corrcoef(score, other)[0, 1])
+
+
+def test_what_is_always_the_same_correlates_with_nothing():
+    label, score, _ = noise(0)
+    assert np.isnan(correlation(score, np.zeros(400)))
+    assert np.isnan(Resamples(label, np.arange(400)).correlation(score, np.zeros(400))).all()
 
 
 def test_the_standard_error_of_a_mean_over_users_is_that_of_the_textbook():

@@ -15,10 +15,21 @@ from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED, is_above_z
 from trackrec.runtime.events import FigureTable
 
 CHANCE = 0.5  # UAUC of a V that knows nothing
-_REMEDIES = (
-    "Tune V on more events (tune.max_examples, more users or smaller histories.every_n), take a larger V "
-    "(validator.model), or measure on more events (loop.holdout_samples). loop.gate=report aligns all the same."
+_READS = (
+    "V reads the RecCoTs: with another user's its answers move as the two name the item's attributes ({figures}). So "
+    "what they say is worth too little for this hold-out to show: measure on more events (loop.holdout_samples), or "
+    "let the histories say more (histories.last_n). "
 )
+_DOES_NOT_READ = (
+    "It cannot be told that V reads the RecCoTs: with another user's its answers do not move as the two name the "
+    "item's attributes ({figures}). Tune V on more events (tune.max_examples, more users or smaller "
+    "histories.every_n), or take a larger V (validator.model). "
+)
+_NOT_KNOWN = (
+    "Tune V on more events (tune.max_examples, more users or smaller histories.every_n), take a larger V "
+    "(validator.model), or measure on more events (loop.holdout_samples). "
+)
+_ALL_THE_SAME = "loop.gate=report aligns all the same."
 
 
 @dataclass(frozen=True)
@@ -72,13 +83,26 @@ def passed(bounds: tuple[Bound, ...]) -> bool:
     return all(bound.holds for bound in bounds)
 
 
-def sentence(bounds: tuple[Bound, ...], number: int) -> str:
-    """Why round ``number`` may align G, or which bounds keep it from that and what to do."""
+def sentence(bounds: tuple[Bound, ...], number: int, reading: Mapping[str, float] | None = None) -> str:
+    """Why round ``number`` may align G, or which bounds keep it from that and what to do.
+
+    ``reading``: the row of differences from another's RecCoTs, which says whether V reads.
+    """
     judge = f"V_{number - 1}"
     if passed(bounds):
         return f"Round {number}: {judge} has shown that it judges: {'; '.join(bound.text for bound in bounds)}."
     missed = "; ".join(bound.text for bound in bounds if not bound.holds)
-    return f"Round {number}: {judge} has not shown that it judges: {missed}. {_REMEDIES}"
+    remedies = _remedies(reading or {})
+    return f"Round {number}: {judge} has not shown that it judges: {missed}. {remedies}{_ALL_THE_SAME}"
+
+
+def _remedies(reading: Mapping[str, float]) -> str:
+    """What to do, by whether V reads; also where no RecCoT names an attribute and nobody can tell."""
+    low = reading.get("reads_low", float("nan"))
+    if low != low:
+        return _NOT_KNOWN
+    figures = f"correlation {reading['reads']:+.2f}, at least {low:+.2f}"
+    return (_READS if low > 0 else _DOES_NOT_READ).format(figures=figures)
 
 
 def closing(number: int, rounds: int) -> str:

@@ -12,6 +12,7 @@ EVENT = ("user_id", "item_id", "event_time")
 
 Event = tuple[Any, ...]  # values of EVENT
 Scores = dict[str, dict[Event, float]]  # variant → event → P(Yes)
+Matches = Mapping[str, Mapping[Event, float]]  # variant → event → how far what V is shown speaks for the item
 
 
 def event_of(row: Mapping[str, Any]) -> Event:
@@ -19,28 +20,32 @@ def event_of(row: Mapping[str, Any]) -> Event:
     return tuple(row[name] for name in EVENT)
 
 
-def holdout_tables(rows: Sequence[Mapping[str, Any]], scores: Scores, last: str) -> dict[str, FigureTable]:
+def holdout_tables(
+    rows: Sequence[Mapping[str, Any]], scores: Scores, last: str, matches: Matches
+) -> dict[str, FigureTable]:
     """Tables validator (variant or floor → ``metrics.quality``) and differences (→ ``metrics.difference`` of ``last``).
 
     ``rows``: the hold-out's events as ``metrics.floor_probabilities`` takes them, and ``EVENT``. A variant is of the
     events that V could read there, a difference of those it could read in both. What is always the same is compared
-    with nothing: UAUC against it is UAUC - .5.
+    with nothing: UAUC against it is UAUC - .5. ``matches``: of ``last`` and of other variants, whose difference then
+    tells whether V reads.
     """
     label = {event_of(row): row["label"] for row in rows}
     floors = {name: dict(zip(label, p, strict=True)) for name, p in floor_probabilities(rows).items()}
     by_variant = floors | dict(sorted(scores.items()))
 
-    def columns(*names: str) -> tuple[list[int], list[str], list[list[float]]]:
-        """label, user and P(Yes) of each of the variants, of the events that all of them have."""
-        events = sorted(set.intersection(*(set(by_variant[name]) for name in names)))
-        p = [[by_variant[name][event] for event in events] for name in names]
-        return [label[event] for event in events], [event[0] for event in events], p
+    def quality_of(name: str) -> dict[str, float]:
+        scored = by_variant[name]
+        events = sorted(scored)
+        return quality([label[e] for e in events], [scored[e] for e in events], [e[0] for e in events])
 
-    qualities, against = {}, {}
-    for name in by_variant:
-        y, user, (p,) = columns(name)
-        qualities[name] = quality(y, p, user)
-        if name not in (last, CONSTANT):
-            y, user, (own, other) = columns(last, name)
-            against[name] = difference(y, user, own, other)
-    return {"validator": qualities, "differences": against}
+    def difference_from(name: str) -> dict[str, float]:
+        """Of the events that both have."""
+        one, other = by_variant[last], by_variant[name]
+        events = sorted(set(one) & set(other))
+        match = [matches[last][e] - matches[name][e] for e in events] if name in matches else None
+        y, users = [label[e] for e in events], [e[0] for e in events]
+        return difference(y, users, [one[e] for e in events], [other[e] for e in events], match)
+
+    against = {name: difference_from(name) for name in by_variant if name not in (last, CONSTANT)}
+    return {"validator": {name: quality_of(name) for name in by_variant}, "differences": against}

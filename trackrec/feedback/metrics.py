@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trackrec.metrics.arrays import Scores
-from trackrec.metrics.bootstrap import Resamples, percentiles
+from trackrec.metrics.bootstrap import Resamples, correlation, percentiles
 from trackrec.metrics.probability import calibration_error, logloss
 from trackrec.metrics.ranking import auc, ranked_users, uauc
 
@@ -41,7 +41,11 @@ def quality(label: Sequence[int], p: Sequence[float], user: Sequence[str]) -> di
 
 
 def difference(
-    label: Sequence[int], user: Sequence[str], own: Sequence[float], other: Sequence[float]
+    label: Sequence[int],
+    user: Sequence[str],
+    own: Sequence[float],
+    other: Sequence[float],
+    match: Sequence[float] | None = None,
 ) -> dict[str, float]:
     """How much better ``own`` ranks than ``other``, both P(Yes) of the same events.
 
@@ -49,12 +53,16 @@ def difference(
     which a share or a bias that is the user's own cannot move. Paired: the same whole users are drawn again for both.
     users: how many have both labels.
     moved: mean distance of the two log-odds over own's spread (0: V does not read what differs); events: how many.
+    reads, reads_low, reads_high: only with ``match``, how much more what V read for ``own`` speaks for the item than
+    what it read for ``other``: correlation of own's log-odds minus other's with it. No label has a part in this one,
+    so it tells a V that does not read from RecCoTs that say too little.
     """
     y, users, a, b = np.asarray(label), np.asarray(user), np.asarray(own, dtype=float), np.asarray(other, dtype=float)
     draws = Resamples(y, users)
     low, high = percentiles(draws.auc(a) - draws.auc(b))
     uauc_low, uauc_high = percentiles(draws.uauc(a) - draws.uauc(b))
     spread = float(np.std(_log_odds(a))) if len(a) else 0.0
+    reads = {} if match is None else _reads(draws, _log_odds(a) - _log_odds(b), np.asarray(match, dtype=float))
     return {
         "auc": auc(y, a) - auc(y, b),
         "low": low,
@@ -65,7 +73,13 @@ def difference(
         "users": float(ranked_users(y, users)),
         "moved": float(np.mean(np.abs(_log_odds(a) - _log_odds(b)))) / spread if spread else 0.0,
         "events": float(len(y)),
+        **reads,
     }
+
+
+def _reads(draws: Resamples, moved: Scores, match: Scores) -> dict[str, float]:
+    low, high = percentiles(draws.correlation(moved, match))
+    return {"reads": correlation(moved, match), "reads_low": low, "reads_high": high}
 
 
 def is_better(row: Mapping[str, float]) -> bool:

@@ -48,6 +48,16 @@ class Resamples:
         rows = np.bincount(self._code).astype(np.float64)
         return self._means(losses.astype(np.float64), rows)
 
+    def correlation(self, one: Scores, other: Scores) -> Scores:
+        """Pearson's correlation of two figures of the rows, of each draw; NaN where one of them is the same always."""
+        a, b = one - one.mean(), other - other.mean()  # near 0, so that the products below lose no digits
+        columns = (np.ones_like(a), a, b, a * a, b * b, a * b)
+        sums = np.stack([np.bincount(self._code, weights=column) for column in columns], axis=1)
+        rows, *moments = (self._draws @ sums).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_a, mean_b, aa, bb, ab = (moment / rows for moment in moments)
+            return np.asarray((ab - mean_a * mean_b) / np.sqrt((aa - mean_a**2) * (bb - mean_b**2)))
+
     def _means(self, sums: Weights, weights: Weights) -> Scores:
         with np.errstate(invalid="ignore"):  # 0 / 0: a draw without a user that counts
             return np.asarray((self._draws @ sums) / (self._draws @ weights))
@@ -70,6 +80,13 @@ def bootstrap_interval(label: Labels, user: Users, reference: Scores, other: Sco
     """95 % interval (percentiles) of AUC(other) − AUC(reference) over draws of users; NaN with fewer than two users."""
     draws = Resamples(label, user)
     return percentiles(draws.auc(other) - draws.auc(reference))
+
+
+def correlation(one: Scores, other: Scores) -> float:
+    """Pearson's correlation of two figures of the same rows; NaN where one of them is the same always."""
+    a, b = one - one.mean(), other - other.mean()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float((a @ b) / np.sqrt((a @ a) * (b @ b)))
 
 
 class _Ranking:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trackrec.histories.shares import Shares, percent
-from trackrec.reccots.parts import parts_of
+from trackrec.reccots.mentions import mentions_of
 
 NO_PREFERENCE = "no clear preference"  # how the statistics teacher, and who learned from it, says that none stands out
 _USUAL = re.compile(r"(\d+) % of (?:the |their )?last (\d+)")
@@ -59,12 +59,7 @@ def _numbers(text: str, shares: Shares) -> Iterator[bool]:
 
 
 def _sides(text: str, shares: Shares, attributes: Iterable[str], titles: Sequence[str]) -> Iterator[bool]:
-    longest_first = sorted(set(attributes), key=len, reverse=True)
-    if not longest_first:
-        return
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-    parts = parts_of(text, titles)
-    above, below = ({tally.attribute for tally in side} for side in (shares.above, shares.below))
-    for part, side in ((parts.liked, above), (parts.avoided, below), (parts.outlook, above)):
-        for name in names.findall(part):
-            yield name in side
+    mentions = mentions_of(text, attributes, titles)
+    for names, side in ((mentions.liked, shares.above), (mentions.avoided, shares.below)):
+        shown = {tally.attribute for tally in side}
+        yield from (name in shown for name in names)

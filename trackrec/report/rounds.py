@@ -143,7 +143,15 @@ def _difference(number: int, other: str, row: Mapping[str, float]) -> str:
     moved = "" if other in (OFFSET, USER_SHARE) else f"; V's log-odds move by {row['moved']:.2f} of their spread"
     uauc = f"UAUC {row['uauc']:+.4f} [{row['uauc_low']:+.4f}, {row['uauc_high']:+.4f}], {_effect(row)}"
     auc = f"AUC {row['auc']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
-    return f"Round {number}: V with G_{number} against {against}: {uauc}; {auc}{moved}."
+    return f"Round {number}: V with G_{number} against {against}: {uauc}; {auc}{moved}{_reading(row)}."
+
+
+def _reading(difference: Mapping[str, float]) -> str:
+    """Whether V moves as the texts say; nothing where no text names an attribute."""
+    value, low, high = (difference.get(name, float("nan")) for name in ("reads", "reads_low", "reads_high"))
+    if math.isnan(low):
+        return ""
+    return f", with what the texts say of the item's attributes at correlation {value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def _effect(difference: Mapping[str, float]) -> str:

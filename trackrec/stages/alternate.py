@@ -21,6 +21,7 @@ from trackrec.feedback import gate
 from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
+from trackrec.feedback.metrics import SHUFFLED
 from trackrec.feedback.validator import validator_settings
 from trackrec.feedback.verdicts import kept, nothing_kept
 from trackrec.histories.templates import template_of
@@ -129,11 +130,12 @@ class _Loop:
 
     def _gate(self, number: int) -> Outcome:
         """What the hold-out says of the V that is to judge in round ``number``: passed, why, the table of bounds."""
-        bounds = gate.bounds_of(self._state.of_kind("measure")[number - 1].tables, f"G_{number - 1}")
+        tables = self._state.of_kind("measure")[number - 1].tables
+        bounds = gate.bounds_of(tables, f"G_{number - 1}")
         return Outcome(
             "gate",
             {"passed": int(gate.passed(bounds))},
-            labels={"why": gate.sentence(bounds, number)},
+            labels={"why": gate.sentence(bounds, number, tables["differences"].get(SHUFFLED))},
             tables={"bounds": {bound.name: {"value": bound.value, "low": bound.low} for bound in bounds}},
         )
 

@@ -1,0 +1,133 @@
+"""The most that a V can show: what a reader that misses nothing gains from true RecCoTs, and how many events show it.
+
+python -m bench.ceiling                       # MovieLens-100k, histories of the newest 50, 100 and 200 events; minutes
+python -m bench.ceiling --last-n 50 --every 10
+
+RecCoTs are the statistics teacher's. The reader is no model: how many of an item's attributes stand in liked and
+outlook clauses, and how many in avoided ones (``trackrec.reccots.mentions``), has a weight each, fitted beside V's
+offset on the events before the hold-out. A weight is the same for all attributes, so no user can be learned by heart,
+and all later events of all users are the hold-out. ``seen_with``: events of it, ``--each`` of a user, with which the
+UAUC with the own RecCoT minus with another user's has its 95 % interval above 0 four times out of five: with fewer, a
+gate on it stays closed in front of a V without fault. Last line one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.reading_figures import OFFSET, OWN, SHUFFLED, HoldOut
+from bench.reading_offset import fitted, offsets_of
+from bench.reading_rows import Row, balanced, halves, others_reccots
+from bench.stacking import stacking_weights, with_constant
+from trackrec.reccots.claims import NO_PREFERENCE
+from trackrec.reccots.mentions import mentions_of
+from trackrec.runtime.settings_files import load_settings
+
+_CONF = "conf/loop.yaml"
+_POWER = 1.96 + 0.84  # standard errors: an interval of 95 % above 0 in 80 % of the cases
+_PAIRS = (f"{OWN} - {OFFSET}", f"{OWN} - {SHUFFLED}")
+
+
+def main() -> int:
+    """Build the histories of each length, fit the reader, print a line each and the JSON line."""
+    args = _arguments()
+    ceilings = {}
+    for last_n in args.last_n:
+        sets = _sets(args, last_n)
+        earlier, later = halves(load_settings(_CONF, sets), _CONF, sets)
+        ceilings[last_n] = ceiling(earlier, later, args.each)
+        print(f"newest {last_n}: {json.dumps(ceilings[last_n])}", flush=True)
+    print(table(ceilings))
+    print(json.dumps({"bench": "ceiling", "settings": vars(args), "last_n": ceilings}))
+    return 0
+
+
+def ceiling(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
+    """UAUC of the offset, what the reader adds to it and what another's RecCoT takes away, with 95 % intervals."""
+    attributes = {name for row in (*earlier, *later) for name in row.attributes}
+    offset = fitted(earlier)
+    weights = stacking_weights(
+        evidence(earlier, [row.reccot for row in earlier], attributes),
+        offsets_of(earlier, offset),
+        [row.label for row in earlier],
+    )
+
+    def log_odds(rows: Sequence[Row]) -> dict[str, Any]:
+        start = np.asarray(offsets_of(rows, offset))
+        shown = {OWN: [row.reccot for row in rows], SHUFFLED: others_reccots(rows)}
+        read = {name: with_constant(evidence(rows, reccots, attributes)) @ weights for name, reccots in shown.items()}
+        return {OFFSET: start, **{name: start + moved for name, moved in read.items()}}
+
+    return {
+        "events": len(later),
+        "users": len({row.user for row in later}),
+        "without_preference": round(float(np.mean([NO_PREFERENCE in row.reccot for row in later])), 3),
+        **_gains(later, log_odds(later)),
+        "weights": [round(float(weight), 3) for weight in weights],
+        "seen_with": _seen_with(later, each, log_odds),
+    }
+
+
+def evidence(rows: Sequence[Row], reccots: Sequence[str], attributes: set[str]) -> list[tuple[int, int]]:
+    """(liked, avoided): how many attributes of each row's item the RecCoT at its place names so."""
+    read = {text: mentions_of(text, attributes) for text in set(reccots)}
+    return [read[text].match(row.attributes) for row, text in zip(rows, reccots, strict=True)]
+
+
+def table(ceilings: dict[int, dict[str, Any]]) -> str:
+    """A Markdown table, a row a length of history."""
+    lines = [
+        "| newest events | without preference | reader - offset, UAUC | own - another's, UAUC | reader - offset, AUC "
+        "| events that show own - another's |",
+        "|---|---|---|---|---|---|",
+    ]
+    for last_n, found in ceilings.items():
+        gains = (" ".join(f"{number:+.4f}" for number in found["uauc"][pair]) for pair in _PAIRS)
+        cells = (f"{found['without_preference']:.2f}", *gains, f"{found['auc']:+.4f}", f"{found['seen_with']:,}")
+        lines.append(f"| {last_n} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _gains(rows: Sequence[Row], log_odds: dict[str, Any]) -> dict[str, Any]:
+    held = HoldOut(rows)
+    quality = {name: held.quality(scores) for name, scores in log_odds.items()}
+    return {
+        "offset": quality[OFFSET],
+        "uauc": {f"{OWN} - {other}": held.gain(log_odds[OWN], log_odds[other]) for other in (OFFSET, SHUFFLED)},
+        "auc": round(quality[OWN]["auc"] - quality[OFFSET]["auc"], 4),
+    }
+
+
+def _seen_with(later: Sequence[Row], each: int, log_odds: Any) -> int:
+    """The gain of all later events against the standard error that ``each`` events of as many users have."""
+    value = HoldOut(later).gain(*(log_odds(later)[name] for name in (OWN, SHUFFLED)))[0]
+    rows = balanced(later, len({row.user for row in later}), each)
+    _, low, high = HoldOut(rows).gain(*(log_odds(rows)[name] for name in (OWN, SHUFFLED)))
+    error = (high - low) / (2 * 1.96)
+    return round(len(rows) * (_POWER * error / value) ** 2) if value > 0 else -1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--last-n", type=int, nargs="+", default=[50, 100, 200], help="newest events of a history")
+    parser.add_argument("--every", type=int, default=20, help="events between two histories")
+    parser.add_argument("--each", type=int, default=10, help="events of a user, for seen_with")
+    parser.add_argument("--holdout-share", type=float, default=0.35, help="of the alignment window")
+    return parser.parse_args()
+
+
+def _sets(args: argparse.Namespace, last_n: int) -> list[str]:
+    place = f"warehouse/ceiling/{last_n}"
+    return [
+        f"warehouse={place}", f"log={place}.log", f"histories.every_n={args.every}", f"histories.last_n={last_n}",
+        "histories.windows=[alignment]", f"feedback.holdout_share={args.holdout_share}",
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
