@@ -29,6 +29,15 @@ def item_year(raw: DataFrame) -> Column:
     return F.when(is_year, number.cast("int"))
 
 
+def with_decades(raw: DataFrame) -> DataFrame:
+    """``raw`` with the decade of its ``item_year`` as the last of column ``attributes``; as it was without a year."""
+    year, attributes = item_year(raw), F.coalesce("attributes", F.array().cast("array<string>"))
+    decade = F.concat((year - year % 10).cast("string"), F.lit("s"))
+    return raw.withColumn(
+        "attributes", F.when(year.isNull(), F.col("attributes")).otherwise(F.array_append(attributes, decade))
+    )
+
+
 def has_unusable_year(raw: DataFrame) -> Column:
     """Whether column ``year`` holds something of which ``item_year`` can make no year: 0, "V", "unknown"."""
     given = F.coalesce(F.btrim(F.col("year").cast("string")) != "", F.lit(False))

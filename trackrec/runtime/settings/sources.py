@@ -22,13 +22,15 @@ class TableSource(Section):
 class SourceSettings(Section):
     """Whose logs are read: the team's tables, or a public set of the same contract, fetched into the cache.
 
-    ``movielens`` is MovieLens-100k, ``movielens-1m`` MovieLens-1M before 2001-06-01.
+    ``movielens`` is MovieLens-100k, ``movielens-1m`` MovieLens-1M before 2001-06-01. With ``decades`` the decade of an
+    item's year, e.g. 1990s, is one more of its attributes.
     """
 
     kind: Literal["tables", "movielens", "movielens-1m"] = "tables"
     interactions: TableSource | None = None
     items: TableSource | None = None
     users: TableSource | None = None
+    decades: bool = False
     like_threshold: float = 4.0  # a rating >= this is a like
     rating_min: float = 1.0
     rating_max: float = 5.0

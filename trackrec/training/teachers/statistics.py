@@ -17,7 +17,8 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.training.teachers.interface import TeacherText
 from trackrec.training.teachers.tallies import TalliesTeacher
 
-_NAMED = 2  # attributes a side: the clearest; of more the texts run to over 100 tokens
+_COUNTED = 2  # attributes a side whose counts are said, the clearest: of more the texts run to over 128 tokens
+_NAMED = 4  # attributes a side in the verdict: whoever reads four learns a fifth more than of two (make bench-ceiling)
 
 
 class StatisticsTeacher:
@@ -27,7 +28,7 @@ class StatisticsTeacher:
     whose answers do not begin in its words.
     """
 
-    version = "statistics@4"  # counts up when the words below change
+    version = "statistics@5"  # counts up when the words below change
     columns = COLUMNS  # of user_histories that it reads
 
     def __init__(self, template: Template) -> None:
@@ -73,7 +74,8 @@ def reccot(shares: Shares, template: Template) -> str:
     above, below = shares.above[:_NAMED], shares.below[:_NAMED]
     share = f"{percent(shares.liked, shares.events)} %"
     evidence = [f"They {template.liked} {share} of their last {shares.events} {template.item_noun}."]
-    evidence += [f"{_counted(side, template.liked, only)}." for side, only in ((above, ""), (below, "only ")) if side]
+    sides = ((above[:_COUNTED], ""), (below[:_COUNTED], "only "))
+    evidence += [f"{_counted(side, template.liked, only)}." for side, only in sides if side]
     if not above and not below:
         verdict = f"Their {template.attribute_noun} all lie near that share, so there is no clear preference."
         return " ".join([*evidence, verdict, f"Expect about {share} of the next {template.item_noun} to please."])
@@ -103,4 +105,5 @@ def _outlook(above: Sequence[Tally], below: Sequence[Tally], item_noun: str) -> 
 
 
 def _names(tallies: Sequence[Tally]) -> str:
-    return " and ".join(t.attribute for t in tallies)
+    *others, last = (t.attribute for t in tallies)
+    return f"{', '.join(others)} and {last}" if others else last
