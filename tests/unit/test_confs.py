@@ -31,4 +31,4 @@ def test_the_demo_generator_is_asked_in_the_words_that_it_was_taught(name):
     settings = conf(name)
     assert asks(settings) == asks(conf("distill"))
     assert settings.generator.sampling.frequency_penalty == 0, "its texts name the same attribute twice"
-    assert settings.generator.sampling.max_tokens >= 128, "of 200 texts of its teacher the longest has 108 tokens"
+    assert settings.generator.sampling.max_tokens >= 132, "the longest of 4,677 texts of its teacher has 131 tokens"

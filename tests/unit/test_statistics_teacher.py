@@ -26,15 +26,15 @@ DRAMA, WAR, COMEDY, HORROR = Tally("Drama", 16, 4), Tally("War", 5, 1), Tally("C
 TEXTS = {
     "both sides": (
         Shares(27, 50, [DRAMA, WAR], [HORROR, COMEDY]),
-        "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20) and of War 83 % (5 of 6). Of "
-        "Horror they liked none (0 of 4) and of Comedy only 30 % (3 of 10). They prefer Drama and War and are less "
-        "drawn to Horror and Comedy. Next, Drama should suit them; Horror is a risk.",
+        "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20). Of Horror they liked none (0 of "
+        "4). They prefer Drama and War and are less drawn to Horror and Comedy. Next, Drama should suit them; Horror "
+        "is a risk.",
     ),
-    "of more than two the counts of two, of more than four the names of four": (
+    "of more than four the names of four": (
         Shares(27, 50, [DRAMA, WAR, *(Tally(name, 3, 1) for name in ("Crime", "1950s", "toys"))], [COMEDY]),
-        "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20) and of War 83 % (5 of 6). Of "
-        "Comedy they liked only 30 % (3 of 10). They prefer Drama, War, Crime and 1950s and are less drawn to Comedy. "
-        "Next, Drama should suit them; Comedy is a risk.",
+        "They liked 54 % of their last 50 films. Of Drama they liked 80 % (16 of 20). Of Comedy they liked only 30 % "
+        "(3 of 10). They prefer Drama, War, Crime and 1950s and are less drawn to Comedy. Next, Drama should suit "
+        "them; Comedy is a risk.",
     ),
     "only above": (
         Shares(27, 50, [DRAMA], []),
@@ -66,7 +66,7 @@ def test_every_number_in_it_stands_in_the_history_and_every_attribute_on_its_sid
         f"They liked {percent(history.liked, history.events)} % of their last {history.events} films. "
     )
     counts = re.findall(r"[Oo]f ([\w'-]+(?: tools)?) (?:they liked )?(only )?(\d+ %|none) \((\d+) of (\d+)\)", text)
-    assert len(counts) == text.count("(") == min(2, len(history.above)) + min(2, len(history.below))
+    assert len(counts) == text.count("(") == min(1, len(history.above)) + min(1, len(history.below))
     above, below = ({t.attribute: t for t in side} for side in (history.above, history.below))
     for genre, only, share, liked, total in counts:
         tally = (above if genre in above else below)[genre]

@@ -17,8 +17,9 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.training.teachers.interface import TeacherText
 from trackrec.training.teachers.tallies import TalliesTeacher
 
-_COUNTED = 2  # attributes a side whose counts are said, the clearest: of more the texts run to over 128 tokens
-_NAMED = 4  # attributes a side in the verdict: whoever reads four learns a fifth more than of two (make bench-ceiling)
+# Attributes a side in the verdict: whoever reads four learns a fifth more than of two. Of the clearest the counts are
+# said too: of two a side the longest texts of MovieLens-100k have 172 tokens of SmolLM2 (median 95), of one 131 (76).
+_NAMED = 4
 
 
 class StatisticsTeacher:
@@ -74,20 +75,18 @@ def reccot(shares: Shares, template: Template) -> str:
     above, below = shares.above[:_NAMED], shares.below[:_NAMED]
     share = f"{percent(shares.liked, shares.events)} %"
     evidence = [f"They {template.liked} {share} of their last {shares.events} {template.item_noun}."]
-    sides = ((above[:_COUNTED], ""), (below[:_COUNTED], "only "))
-    evidence += [f"{_counted(side, template.liked, only)}." for side, only in sides if side]
+    clearest = ((side[0], only) for side, only in ((above, ""), (below, "only ")) if side)
+    evidence += [f"{_counted(tally, template.liked, only)}." for tally, only in clearest]
     if not above and not below:
         verdict = f"Their {template.attribute_noun} all lie near that share, so there is no clear preference."
         return " ".join([*evidence, verdict, f"Expect about {share} of the next {template.item_noun} to please."])
     return " ".join([*evidence, _verdict(above, below), _outlook(above, below, template.item_noun)])
 
 
-def _counted(tallies: Sequence[Tally], liked: str, only: str) -> str:
-    """Each as the prompt has it, "80 % (16 of 20)": counts that took a sum were right in .12 of a 135 M G's texts."""
-    shares = [f"{only}{percent(t.liked, t.total)} %" if t.liked else "none" for t in tallies]
-    counted = [f"{share} ({t.liked} of {t.total})" for share, t in zip(shares, tallies, strict=True)]
-    others = [f"of {t.attribute} {count}" for t, count in zip(tallies[1:], counted[1:], strict=True)]
-    return " and ".join([f"Of {tallies[0].attribute} they {liked} {counted[0]}", *others])
+def _counted(tally: Tally, liked: str, only: str) -> str:
+    """As the prompt has it, "80 % (16 of 20)": counts that took a sum were right in .12 of a 135 M G's texts."""
+    share = f"{only}{percent(tally.liked, tally.total)} %" if tally.liked else "none"
+    return f"Of {tally.attribute} they {liked} {share} ({tally.liked} of {tally.total})"
 
 
 def _verdict(above: Sequence[Tally], below: Sequence[Tally]) -> str:
