@@ -54,10 +54,10 @@ WORDS_FOR_LIKED = ("liked", "bought", "purchased", "opened", "watched", "played"
 def test_what_the_teacher_says_in_another_word_for_liked_is_read_as_well(word):
     words = PromptSettings(template="clicks_v2", item_noun="films", attribute_noun="genres", liked=word)
     text = reccot(SHARES, template_of(words, HistorySettings()))
-    assert claims_of(text, SHARES, ATTRIBUTES) == Claims(5, 5, 10, 10)
+    assert claims_of(text, SHARES, ATTRIBUTES) == Claims(3, 3, 8, 8)
     parts = parts_of(text)
-    assert f"Of Drama they {word} 80 % (16 of 20) and of War 83 % (5 of 6)" in parts.liked
-    assert "% (3 of 10) and of Horror none (0 of 4)" in parts.avoided
+    assert f"Of Drama they {word} 80 % (16 of 20)" in parts.liked
+    assert f"Of Comedy they {word} only 30 % (3 of 10)" in parts.avoided
 
 
 def history(above=(), below=()):
@@ -68,7 +68,7 @@ def history(above=(), below=()):
 
 def test_the_bench_counts_each_way_of_sampling_alone_and_no_teacher():
     histories = {"p": history()}
-    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@4", "{}", "c"), ("g@1", "greedy", None)]
+    rows = [("g@1", "greedy", "a"), ("g@1", "warm", "b"), ("statistics@5", "{}", "c"), ("g@1", "greedy", None)]
     named = [
         dict(zip(("generator_version", "sampling", "text"), row, strict=True)) | {"prompt_key": "p"} for row in rows
     ]
