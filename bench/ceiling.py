@@ -1,7 +1,7 @@
 """The most that a V can show: what a reader that misses nothing gains from true RecCoTs, and how many events show it.
 
 python -m bench.ceiling                       # MovieLens-100k, histories of the newest 50, 100 and 200 events; minutes
-python -m bench.ceiling --last-n 50 --every 10
+python -m bench.ceiling --set source.decades=false    # decades are no attributes
 
 RecCoTs are the statistics teacher's. The reader is no model: how many of an item's attributes stand in liked and
 outlook clauses, and how many in avoided ones (``trackrec.reccots.mentions``), has a weight each, fitted beside V's
@@ -27,6 +27,7 @@ from bench.stacking import stacking_weights, with_constant
 from trackrec.reccots.claims import NO_PREFERENCE
 from trackrec.reccots.mentions import mentions_of
 from trackrec.runtime.settings_files import load_settings
+from trackrec.tables.keys import key_of_values
 
 _CONF = "conf/loop.yaml"
 _POWER = 1.96 + 0.84  # standard errors: an interval of 95 % above 0 in 80 % of the cases
@@ -118,14 +119,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=20, help="events between two histories")
     parser.add_argument("--each", type=int, default=10, help="events of a user, for seen_with")
     parser.add_argument("--holdout-share", type=float, default=0.35, help="of the alignment window")
+    parser.add_argument("--set", action="append", default=[], help="key=value, as of every job")
     return parser.parse_args()
 
 
 def _sets(args: argparse.Namespace, last_n: int) -> list[str]:
-    place = f"warehouse/ceiling/{last_n}"
+    place = f"warehouse/ceiling/{key_of_values(str(last_n), *args.set)[:12]}"
     return [
         f"warehouse={place}", f"log={place}.log", f"histories.every_n={args.every}", f"histories.last_n={last_n}",
-        "histories.windows=[alignment]", f"feedback.holdout_share={args.holdout_share}",
+        "histories.windows=[alignment]", f"feedback.holdout_share={args.holdout_share}", *args.set,
     ]  # fmt: skip
 
 

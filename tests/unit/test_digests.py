@@ -87,6 +87,19 @@ def test_another_order_of_the_examples_or_other_products_are_another_distillatio
     assert len(names) == len(ways)
 
 
+def test_other_products_are_another_alignment_and_another_tuning():
+    fast, rows = {"bfloat16_products": True}, [{"row_key": "r0", "item_id": "i0", "label": 1}]
+
+    def alignment(**settings):
+        return alignment_digest("g@0", "float32", AlignmentSettings(**settings), [])
+
+    def tuning(**settings):
+        return rec_tuning_digest("base@0", "float32", ("Yes", "No"), RecTuningSettings(**settings), "t", rows)
+
+    assert alignment(**fast) != alignment()
+    assert tuning(**fast) != tuning()
+
+
 @pytest.fixture
 def settings():
     model = {"model": {"source": "path:m"}}

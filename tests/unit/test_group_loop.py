@@ -41,6 +41,16 @@ def test_the_same_training_has_the_same_bits_however_threads_come(tmp_path):
     assert all(torch.equal(found[0], other) for other in found[1:])
 
 
+def test_products_in_bfloat16_learn_nearly_the_same_and_leave_the_precision_of_others_as_it_was(tmp_path):
+    groups = [AnswerGroup("r", Group((1, 2, 3), tuple((4 + i, 5) for i in range(8))))]
+    losses = {}
+    for fast in (False, True):
+        way = SETTINGS.model_copy(update={"bfloat16_products": fast})
+        losses[fast] = train_answers(wide_llama(), groups, way, tmp_path / str(fast), SILENT)[0]["loss"]
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert losses[True] == pytest.approx(losses[False], rel=0.02)
+
+
 def test_torchs_own_setting_is_as_it_was_before(tmp_path):
     train_answers(wide_llama(), [AnswerGroup("r", Group((1, 2), ((3,),)))], SETTINGS, tmp_path, SILENT)
     assert not torch.are_deterministic_algorithms_enabled()

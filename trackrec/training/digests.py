@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from trackrec.feedback.offset import COUNTS
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Section
 from trackrec.tables.lake import Row
 
-_LATER_IN_ALIGN = ("length_normalised", "sft_weight")
+# Settings that came later: a training with their defaults was made before there were any, and keeps its name.
+_LATER = ("bfloat16_products", "by_length", "length_normalised", "sft_weight")
 
 
 def alignment_digest(
@@ -23,7 +24,7 @@ def alignment_digest(
 ) -> str:
     """The name of an S-DPO training of a generator on rows of ``preferences`` (prompt_key, chosen, rejected)."""
     examples = [[row["prompt_key"], row["chosen"], row["rejected"]] for row in preferences]
-    return _digest([generator_version, dtype, _named(settings, _LATER_IN_ALIGN), examples])
+    return _digest([generator_version, dtype, _named(settings), examples])
 
 
 def rec_tuning_digest(
@@ -42,7 +43,7 @@ def rec_tuning_digest(
     The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart. So are the
     settings of which rows they are: the rows themselves are in.
     """
-    training = settings.model_dump(mode="json", exclude={"candidates", "also", "start"})
+    training = _named(settings, without={"candidates", "also", "start"})
     examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
     offset = [] if strength is None else [strength, [[row[name] for name in COUNTS] for row in rows]]
     return _digest([base_version, dtype, answers, training, template_version, examples, *offset])
@@ -58,20 +59,15 @@ def distillation_digest(
 ) -> str:
     """The name of a distillation of G's base on a teacher's ``texts`` about the histories ``prompt_keys``."""
     # Who wrote the texts is left out: the texts themselves are in.
-    training = settings.model_dump(mode="json", exclude={"teacher", "model", "endpoint"})
-    for came_later in ("by_length", "bfloat16_products"):  # trainings of before keep their names
-        if not training[came_later]:
-            del training[came_later]
+    training = _named(settings, without={"teacher", "model", "endpoint"})
     return _digest([[base_version, dtype, training, template_version], list(prompt_keys), list(texts)])
 
 
-def _named(settings: Section, later: Sequence[str]) -> dict[str, Any]:
-    """The settings that name a training; those of a ``later`` version only where they are not at their default.
-
-    Where they are, the training is the one that was made before there were such settings, and keeps its name.
-    """
-    defaults = {name for name in later if getattr(settings, name) == type(settings).model_fields[name].default}
-    return settings.model_dump(mode="json", exclude=defaults)
+def _named(settings: Section, without: Collection[str] = ()) -> dict[str, Any]:
+    """The settings that name a training: none of ``without``, and what came later only where it is not the default."""
+    fields = type(settings).model_fields
+    defaults = {name for name in _LATER if name in fields and getattr(settings, name) == fields[name].default}
+    return settings.model_dump(mode="json", exclude=defaults | {*without})
 
 
 def _digest(parts: list[Any]) -> str:

@@ -29,6 +29,7 @@ from trackrec.runtime.settings import GroupTrainingSettings
 from trackrec.training.checkpoints import Checkpoints
 from trackrec.training.prefix import Group, separate_logps, shared_logps
 from trackrec.training.processes import Processes
+from trackrec.training.products import products
 
 LogpsFunction = Callable[[Any, Group], Tensor]  # model, group → log-probability of each answer
 Figures = dict[str, float]  # of one step, by name
@@ -56,7 +57,7 @@ def train(
     it, training goes on from there. Of several ``processes`` each takes its part of every step's groups and ends with
     the same weights; the first writes. Raises TrackrecError at a loss that is no number: the last checkpoint stays.
     """
-    with _sums_in_one_order():
+    with _sums_in_one_order(), products(bfloat16=settings.bfloat16_products):
         return _train(model, objective, settings, folder, stage)
 
 

@@ -7,8 +7,7 @@ of the prompt too, here three of four: 20 to 25 s a step of 8 examples of 270 to
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +55,12 @@ def fine_tune(
     """
     if not examples:
         raise BadInputError("there are no examples to tune on.", "Look at the shares under distill and feedback.")
+    from trackrec.training.products import products  # torch's, which the jobs with Spark do without
+
     losses = folder.with_name(f"{folder.name}-losses.txt")
     if not folder.is_dir():
         scratch = folder.with_name(f"{folder.name}-scratch")
-        with _products(bfloat16=settings.bfloat16_products):
+        with products(bfloat16=settings.bfloat16_products):
             trained, step_losses = _train(model, examples, settings, _arguments(settings, scratch), dtype, stage)
         shutil.rmtree(scratch, ignore_errors=True)
         losses.write_text("\n".join(map(str, step_losses)))
@@ -67,19 +68,6 @@ def fine_tune(
         save_adapter(trained, folder, source=base.source, version=base.version)
     steps = [float(line) for line in losses.read_text().split()]
     return {"examples": len(examples), "steps": len(steps), "first_loss": steps[0], "last_loss": steps[-1]}
-
-
-@contextmanager
-def _products(*, bfloat16: bool) -> Iterator[None]:
-    """Products of float32 matrices in bfloat16, summed in float32, where the processor has instructions for it."""
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium" if bfloat16 else before)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _train(

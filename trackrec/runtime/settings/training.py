@@ -58,6 +58,8 @@ class TrainingSettings(Section):
     warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps in which the learning rate rises; then it falls to 0
     seed: int = 1  # order of the examples and a new adapter's first weights
     lora: LoraSettings = LoraSettings()
+    # Of float32 matrices, summed in float32; without AMX or AVX512_BF16 (CPU) it changes nothing.
+    bfloat16_products: bool = False
 
 
 class GroupTrainingSettings(TrainingSettings):
@@ -125,8 +127,6 @@ class DistillSettings(TrainingSettings):
     share: float = Field(0.05, gt=0, le=1)  # of the users
     max_examples: int | None = Field(None, ge=1)  # this many, the smallest by hash; None: all
     by_length: bool = False  # a step takes examples of like length: less padding to read, the order less random
-    # Of float32 matrices, summed in float32; without AMX or AVX512_BF16 (CPU) it changes nothing.
-    bfloat16_products: bool = False
     learning_rate: float = Field(1e-3, gt=0)
 
 
