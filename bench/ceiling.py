@@ -16,16 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from bench.reading_figures import OFFSET, OWN, SHUFFLED, HoldOut
 from bench.reading_offset import fitted, offsets_of
-from bench.reading_rows import Row, balanced, halves, others_reccots
-from bench.stacking import stacking_weights, with_constant
+from bench.reading_rows import Row, balanced, evidence, halves, others_reccots
+from trackrec.feedback.reader import fit_reader
+from trackrec.feedback.stacking import with_constant
 from trackrec.reccots.claims import NO_PREFERENCE
-from trackrec.reccots.mentions import mentions_of
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.keys import key_of_values
 
@@ -50,16 +51,12 @@ def main() -> int:
 
 def ceiling(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
     """UAUC of the offset, what the reader adds to it and what another's RecCoT takes away, with 95 % intervals."""
-    attributes = {name for row in (*earlier, *later) for name in row.attributes}
-    offset = fitted(earlier)
-    weights = stacking_weights(
-        evidence(earlier, [row.reccot for row in earlier], attributes),
-        offsets_of(earlier, offset),
-        [row.label for row in earlier],
-    )
+    attributes = frozenset(name for row in (*earlier, *later) for name in row.attributes)
+    reader = fit_reader([asdict(row) for row in earlier], fitted(earlier))
+    weights = [reader.liked, reader.avoided, reader.constant]
 
     def log_odds(rows: Sequence[Row]) -> dict[str, Any]:
-        start = np.asarray(offsets_of(rows, offset))
+        start = np.asarray(offsets_of(rows, reader.offset))
         shown = {OWN: [row.reccot for row in rows], SHUFFLED: others_reccots(rows)}
         read = {name: with_constant(evidence(rows, reccots, attributes)) @ weights for name, reccots in shown.items()}
         return {OFFSET: start, **{name: start + moved for name, moved in read.items()}}
@@ -69,15 +66,9 @@ def ceiling(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str
         "users": len({row.user for row in later}),
         "without_preference": round(float(np.mean([NO_PREFERENCE in row.reccot for row in later])), 3),
         **_gains(later, log_odds(later)),
-        "weights": [round(float(weight), 3) for weight in weights],
+        "weights": [round(weight, 3) for weight in weights],
         "seen_with": _seen_with(later, each, log_odds),
     }
-
-
-def evidence(rows: Sequence[Row], reccots: Sequence[str], attributes: set[str]) -> list[tuple[int, int]]:
-    """(liked, avoided): how many attributes of each row's item the RecCoT at its place names so."""
-    read = {text: mentions_of(text, attributes) for text in set(reccots)}
-    return [read[text].match(row.attributes) for row, text in zip(rows, reccots, strict=True)]
 
 
 def table(ceilings: dict[int, dict[str, Any]]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.reading_rows import Row
+from bench.reading_rows import Row, evidence, others_reccots
 from trackrec.metrics.arrays import Scores
-from trackrec.metrics.bootstrap import Resamples, percentiles
+from trackrec.metrics.bootstrap import Resamples, correlation, percentiles
 from trackrec.metrics.probability import logloss
 from trackrec.metrics.ranking import auc, uauc
 
@@ -43,6 +43,11 @@ class HoldOut:
         value = logloss(self._label, other) - logloss(self._label, one)
         return _rounded(value, self._draws.logloss(other) - self._draws.logloss(one))
 
+    def reads(self, log_odds: Sequence[float], other: Sequence[float], match: Sequence[float]) -> list[float]:
+        """Correlation of ``log_odds`` minus ``other`` with ``match``, by how much more the first's RecCoT speaks."""
+        moved, speaks = np.asarray(log_odds) - np.asarray(other), np.asarray(match, dtype=float)
+        return _rounded(correlation(moved, speaks), self._draws.correlation(moved, speaks))
+
     def _uauc(self, score: Scores) -> float:
         return uauc(self._label, score, self._user)
 
@@ -50,24 +55,40 @@ class HoldOut:
 def compared(
     rows: Sequence[Row], by_variant: Mapping[str, Sequence[float]], floors: Mapping[str, Sequence[float]]
 ) -> dict[str, Any]:
-    """V's figures shown each variant, and what a row's own RecCoT brings against the other variants and the floors."""
+    """V's figures shown each variant, and what a row's own RecCoT brings against the other variants and the floors.
+
+    ``reads``: whether V moves with another's RecCoT as the two name the item's attributes.
+    """
     held, own = HoldOut(rows), by_variant[OWN]
+    catalogue = frozenset(name for row in rows for name in row.attributes)
+    matches = [
+        [liked - avoided for liked, avoided in evidence(rows, reccots, catalogue)]
+        for reccots in ([row.reccot for row in rows], others_reccots(rows))
+    ]
+    match = [a - b for a, b in zip(*matches, strict=True)]
+    reads = {"reads": held.reads(own, by_variant[SHUFFLED], match)} if SHUFFLED in by_variant else {}
     gains = {f"own - {name}": held.gain(own, other) for name, other in by_variant.items() if name != OWN}
     return {
         "validator": {name: held.quality(scores) for name, scores in by_variant.items()},
         "uauc": gains | {f"V - {name}": held.gain(own, floor) for name, floor in floors.items()},
         "logloss": {f"{name} - V": held.spared(own, floor) for name, floor in floors.items()},
+        **reads,
     }
 
 
 def table(ways: Mapping[str, Mapping[str, Any]]) -> str:
     """The ways as a Markdown table: UAUC and its differences with intervals."""
     pairs = (f"own - {SHUFFLED}", f"V - {OFFSET}", f"V - {USER_SHARE}")
-    lines = [f"| way | UAUC | {' | '.join(pairs)} | AUC | log-loss | s |", f"|---|{'---|' * (len(pairs) + 4)}"]
+    lines = [f"| way | UAUC | {' | '.join(pairs)} | reads | AUC | log-loss | s |", f"|---|{'---|' * (len(pairs) + 5)}"]
     for name, found in ways.items():
         own = found["validator"][OWN]
         cells = [_interval(own["uauc"], signed=False), *(_interval(found["uauc"][pair]) for pair in pairs)]
-        cells += [f"{own['auc']:.4f}", f"{own['logloss']:.4f}", str(found.get("seconds", ""))]
+        cells += [
+            _interval(found["reads"]),
+            f"{own['auc']:.4f}",
+            f"{own['logloss']:.4f}",
+            str(found.get("seconds", "")),
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -11,12 +11,12 @@ from bench.reading_figures import NONE, OWN, SHUFFLED
 from bench.reading_offset import offsets_of
 from bench.reading_rows import Rows, others_reccots
 from bench.reading_ways import Reads, prompts, words_of
-from bench.stacking import stacking_weights
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
 from trackrec.engines.spec import EngineSpec, compute_of
 from trackrec.feedback.offset import Offset
+from trackrec.feedback.stacking import stacking_weights
 from trackrec.feedback.validator import validator_settings
 from trackrec.models.resolve import resolve
 from trackrec.runtime.errors import TrackrecError

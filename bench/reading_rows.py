@@ -16,6 +16,7 @@ from trackrec.ctr.as_of import counts_before
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
+from trackrec.reccots.mentions import mentions_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
@@ -37,6 +38,8 @@ class Row:
     reccot: str
     item: str
     attributes: tuple[str, ...]
+    liked_attributes: int  # of these, that the RecCoT names as liked
+    avoided_attributes: int
     user_liked: int
     user_events: int
     item_liked: int
@@ -115,6 +118,12 @@ def flat(groups: Iterable[Sequence[Row]]) -> list[Row]:
     return [row for group in groups for row in group]
 
 
+def evidence(rows: Sequence[Row], reccots: Sequence[str], catalogue: frozenset[str]) -> list[tuple[int, int]]:
+    """(liked, avoided): how many attributes of each row's item the RecCoT at its place names so."""
+    read = {text: mentions_of(text, catalogue) for text in set(reccots)}
+    return [read[text].match(row.attributes) for row, text in zip(rows, reccots, strict=True)]
+
+
 def others_reccots(rows: Sequence[Row]) -> list[str]:
     """For each row a RecCoT of the next user in the order of a hash: what it says is about somebody else."""
     users = ring({row.user for row in rows})
@@ -158,6 +167,8 @@ def _rows(
 ) -> Iterator[Row | None]:
     """The row of each sample; None where it joins no snapshot."""
     of_user, of_item = (_counts(samples, name) for name in ("user_id", "item_id"))
+    catalogue = frozenset(name for _, attributes in items.values() for name in attributes)
+    read = {text: mentions_of(text, catalogue) for _, text in histories.values()}
     for sample, user, item in zip(samples, of_user, of_item, strict=True):
         written = histories.get((sample["user_id"], sample["as_of"]))
         if written is None:
@@ -166,7 +177,7 @@ def _rows(
         history, text = written
         snapshot = hashlib.sha256(f"{sample['user_id']} {sample['as_of']}".encode()).hexdigest()
         title, attributes = items.get(sample["item_id"], (f"item {sample['item_id']}", ()))
-        about = (history["prompt_body"], text, _named(title, attributes), attributes)
+        about = (history["prompt_body"], text, _named(title, attributes), attributes, *read[text].match(attributes))
         yield Row(snapshot, sample["user_id"], sample["label"], *about, *user, *item)
 
 

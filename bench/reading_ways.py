@@ -19,6 +19,7 @@ from bench.reading_rows import Row, Rows, others_reccots
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import Offset
+from trackrec.feedback.reader import Reader, fit_reader
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
@@ -42,6 +43,7 @@ class Way:
     reccots: int = 1  # RecCoTs, each of another user, an optimiser step
     more: bool = False  # events: --more-examples in place of --examples
     short_tail: bool = False
+    reader: bool = False  # whether V learns a reader's probabilities in place of the labels
 
 
 WAYS = {
@@ -53,6 +55,7 @@ WAYS = {
     "short tail": Way(short_tail=True),
     "all together": Way("reccot", True, 4, True, True),
     "all together, and the history": Way("both", True, 4, True, True),
+    "all together, a reader's targets": Way("reccot", True, 4, True, True, reader=True),
 }
 # What is read of every event, as it was: 17 tokens of SmolLM2 besides the item, where it is now 11.
 _LONG_TAIL: dict[str, Any] = {
@@ -104,7 +107,8 @@ def measure(way: Way, settings: Settings, rows: Rows, offset: Offset, count: int
     base = resolve(chosen.model, settings.cache_dir())
     asking = Asking(words_of(settings, way.reads, short_tail=way.short_tail), chosen, base)
     train, held = rows.train[:count], rows.held
-    groups = asking.groups(train, [row.reccot for row in train], offset if way.offset else None)
+    reader = fit_reader([asdict(row) for row in train], offset) if way.reader else None
+    groups = asking.groups(train, [row.reccot for row in train], offset if way.offset else None, reader)
     tuning = settings.tune.model_copy(update={"batch_size": way.reccots})
     model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)
     began = time.perf_counter()
@@ -136,7 +140,9 @@ class Asking:
         self._words = words
         self._chat = Chat(EngineSpec.for_validator(chosen, base))
 
-    def groups(self, rows: Sequence[Row], reccots: Sequence[str], offset: Offset | None) -> list[AnswerGroup]:
+    def groups(
+        self, rows: Sequence[Row], reccots: Sequence[str], offset: Offset | None, reader: Reader | None = None
+    ) -> list[AnswerGroup]:
         """A group for each run of rows of one snapshot, shown its RecCoTs; rows stay in their order."""
         from trackrec.training.answer_tokens import answer_groups
 
@@ -145,7 +151,7 @@ class Asking:
             asdict(row) | {"row_key": row.snapshot, "prompt_body": text} for row, text in zip(rows, texts, strict=True)
         ]
         by_snapshot = [list(run) for _, run in groupby(asked, key=lambda one: one["snapshot"])]
-        found = answer_groups(by_snapshot, self._chat, offset)
+        found = answer_groups(by_snapshot, self._chat, offset, reader)
         if sum(len(one.group.answers) for one in found) < len(rows):
             raise BadInputError("a prompt exceeds generator.max_model_len.", "Raise it in conf/loop.yaml.")
         return found

@@ -10,10 +10,10 @@ from bench.reading_figures import NONE, OFFSET, OWN, SHUFFLED, USER_SHARE, compa
 from bench.reading_offset import fitted, floors, offsets_of
 from bench.reading_real import ask_real
 from bench.reading_rows import Row, Rows, balanced, others_reccots, ring
-from bench.stacking import stacking_weights
 from tests.conftest import CONF
 from tests.weights import write_weights
 from trackrec.feedback.offset import Offset
+from trackrec.feedback.stacking import stacking_weights
 from trackrec.runtime.settings_files import load_settings
 
 LEVEL = Offset(user=0.0, item=0.0, constant=0.3, share=0.5)  # every event alike
@@ -21,7 +21,7 @@ LEVEL = Offset(user=0.0, item=0.0, constant=0.3, share=0.5)  # every event alike
 
 def row(user, number, label=0, *, snapshot=None, liked=3):
     history = f"Below.\n<<<\nIn all: liked {liked} of 6 films.\n>>>\nWhat?"
-    counts, named = (liked, 6, number % 7, 10), (f"film {number}", ("Drama",))
+    counts, named = (liked, 6, number % 7, 10), (f"film {number}", ("Drama",), 0, 0)
     return Row(snapshot or f"{user}-{number // 4}", user, label, history, f"About {user}.", *named, *counts)
 
 

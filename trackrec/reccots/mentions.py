@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from trackrec.reccots.parts import parts_of
@@ -27,15 +26,10 @@ def mentions_of(text: str, attributes: Iterable[str], titles: Sequence[str] = ()
 
     A longer name is not read as the shorter one in it; capital letters count.
     """
-    names = _pattern(frozenset(attributes))
-    if names is None:
+    longest_first = sorted({name for name in attributes if name and name in text}, key=lambda name: (-len(name), name))
+    if not longest_first:
         return Mentions((), ())
+    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
     parts = parts_of(text, titles)
     liked, avoided = (names.findall(part) for part in (f"{parts.liked}\n{parts.outlook}", parts.avoided))
     return Mentions(tuple(liked), tuple(avoided))
-
-
-@lru_cache(maxsize=8)
-def _pattern(attributes: frozenset[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(attributes - {""}, key=lambda name: (-len(name), name))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)") if longest_first else None

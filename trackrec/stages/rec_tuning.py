@@ -16,7 +16,8 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.inputs import questions_about, reccots_of
+from trackrec.stages.inputs import item_catalogue, questions_about, reccots_of
+from trackrec.stages.matches import with_matches
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -60,6 +61,8 @@ def _rows(settings: Settings, writer: Settings, tables: Warehouse, fold: int) ->
     requests = questions_about(
         settings, tables, reccots, validator_of(settings, fold).template, settings.tune.next_events
     )
-    return requests.drop("request_key", "question_key").withColumns(
+    texts = reccots.select("row_key", "text")
+    matched = with_matches(requests.join(texts, "row_key"), item_catalogue(settings, tables)).drop("text")
+    return matched.drop("request_key", "question_key").withColumns(
         {name: F.lit(value) for name, value in names._asdict().items()}
     )

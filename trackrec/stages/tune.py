@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
+from trackrec.feedback.reader import MATCHES, Reader, fit_reader
 from trackrec.feedback.user_split import FOLD_FILE, save_fold
 from trackrec.feedback.validator import V_SETTINGS, Validator, check_fold, validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from trackrec.training.answer_objective import AnswerGroup
     from trackrec.training.group_loop import Figures
 
-_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS]
+_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS, *MATCHES]
 _VERSIONS = ["generator_version", "sampling", "template_version"]
 
 
@@ -55,7 +56,8 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         keyed = with_earlier_keys(rows, earlier_row_keys(settings.generator, generator, rows))
         share_liked = _share_liked(rows)
         offset = _offset(settings, start, rows, fold)
-        groups = _token_groups(reccots, chosen, start, offset)
+        reader = _reader(settings, rows, offset)
+        groups = _token_groups(reccots, chosen, start, offset, reader)
         strength = None if offset is None else offset.strength
         digest = rec_tuning_digest(
             start.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed, strength
@@ -64,7 +66,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
         adapter, steps = _trained(settings, chosen, start, groups, folder, stage, offset, fold)
         metrics = _sizes(rows, groups) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
-        metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE))
+        metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE)) | _weights(reader)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
         trained = TrainedVersion(f"adapter:{adapter}", start.version, data, metrics)
@@ -187,12 +189,27 @@ def _offset(settings: Settings, start: Model, rows: Sequence[Row], fold: int) ->
     return fit_offset([events[key] for key in sorted(events)], fold)
 
 
+def _reader(settings: Settings, rows: Sequence[Row], offset: Offset | None) -> Reader | None:
+    if settings.tune.targets == "labels":
+        return None
+    if offset is None:
+        raise BadInputError(
+            "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none.",
+            "Set feedback.offset=fixed, or tune.targets=labels.",
+        )
+    return fit_reader(rows, offset)
+
+
 def _token_groups(
-    reccots: Sequence[Sequence[Row]], validator: ValidatorSettings, base: Model, offset: Offset | None
+    reccots: Sequence[Sequence[Row]],
+    validator: ValidatorSettings,
+    base: Model,
+    offset: Offset | None,
+    reader: Reader | None,
 ) -> list[AnswerGroup]:
     from trackrec.training.answer_tokens import answer_groups
 
-    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)), offset)
+    groups = answer_groups(reccots, Chat(EngineSpec.for_validator(validator, base)), offset, reader)
     if not groups:
         prompts = sum(map(len, reccots))
         raise BadInputError(
@@ -271,6 +288,10 @@ def _coefficients(offset: Offset | None) -> dict[str, float]:
         return {}
     names = ("user", "item", "constant", "base")
     return {f"offset_{name}": getattr(offset, name) for name in names}
+
+
+def _weights(reader: Reader | None) -> dict[str, float]:
+    return {f"reader_{name}": getattr(reader, name) for name in ("liked", "avoided", "constant")} if reader else {}
 
 
 def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:

@@ -30,7 +30,8 @@ class AnswerGroup:
     """V's prompts about one RecCoT as token ids, each with what the user did behind it; ``key`` names it in errors.
 
     ``others``: the same prompts with the other answer; ``liked``: whether the user's answer is the first one (yes);
-    ``offsets``: what is added to the log-odds of yes, nats. All three are empty where V has no offset.
+    ``offsets``: what is added to the log-odds of yes, nats; ``targets``: P(yes) that is to be learned, 0 or 1 where it
+    is the user's answer. All four are empty where V has no offset.
     """
 
     key: str
@@ -38,6 +39,7 @@ class AnswerGroup:
     others: Group | None = None
     liked: tuple[bool, ...] = ()
     offsets: tuple[float, ...] = ()
+    targets: tuple[float, ...] = ()
 
 
 def answer_group(key: str, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> AnswerGroup:
@@ -51,11 +53,13 @@ def offset_group(
     labels: Sequence[int],
     tokens: tuple[Sequence[int], Sequence[int]],
     offsets: Sequence[float],
+    targets: Sequence[float] | None = None,
 ) -> AnswerGroup:
-    """As ``answer_group``, of prompts with an offset each; ``tokens`` are those of yes and of no."""
+    """As ``answer_group``, of prompts with an offset each; ``tokens`` are those of yes and of no; None: the labels."""
     liked = tuple(bool(label) for label in labels)
     right, wrong = ([tokens[yes == other] for yes in liked] for other in (False, True))
-    return AnswerGroup(key, _group(prompts, right), _group(prompts, wrong), liked, tuple(offsets))
+    learned = tuple(map(float, labels if targets is None else targets))
+    return AnswerGroup(key, _group(prompts, right), _group(prompts, wrong), liked, tuple(offsets), learned)
 
 
 def train_answers(
@@ -77,10 +81,15 @@ def train_answers(
         if group.others is None:
             return -logps(model, group.group).mean(), {}
         towards = log_odds(model, group, logps) + _offsets(group).to(model.device) - base
-        return softplus(-towards * _signs(group).to(model.device)).mean(), {}
+        return _cross_entropy(towards, torch.tensor(group.targets).to(model.device)), {}
 
     keys, sizes = [f"RecCoT {group.key}" for group in groups], [len(group.group.answers) for group in groups]
     return train(model, Objective("Rec-tuning", keys, sizes, loss_of), settings, folder, stage)
+
+
+def _cross_entropy(log_odds: Tensor, targets: Tensor) -> Tensor:
+    """Mean over the events, nats: −p·log σ(x) − (1 − p)·log σ(−x)."""
+    return (targets * softplus(-log_odds) + (1 - targets) * softplus(log_odds)).mean()
 
 
 @torch.no_grad()

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.feedback.offset import Offset
+from trackrec.feedback.reader import Reader
 from trackrec.tables.lake import Row
 from trackrec.training.answer_objective import AnswerGroup, answer_group, offset_group
 
 
-def answer_groups(reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset | None = None) -> list[AnswerGroup]:
+def answer_groups(
+    reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset | None = None, reader: Reader | None = None
+) -> list[AnswerGroup]:
     """``reccots``, rows (row_key, prompt_body, label) RecCoT by RecCoT, as token ids; where V has an offset, with it.
 
-    With one the rows have ``offset.COUNTS``, too. Prompts too long for the context of ``chat`` are left out, and
+    With one the rows have ``offset.COUNTS``, too, and with a ``reader``, whose probabilities then are to be learned in
+    place of the labels, ``reader.MATCHES``. Prompts too long for the context of ``chat`` are left out, and
     RecCoTs of which no prompt is left.
     """
     yes, no = chat.answers.tokens
@@ -29,6 +33,8 @@ def answer_groups(reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset |
             answers = [yes if rows[i]["label"] else no for i in fitting]
             groups.append(answer_group(key, read, answers))
         else:
-            offsets = [offset.log_odds(rows[i]) for i in fitting]
-            groups.append(offset_group(key, read, [rows[i]["label"] for i in fitting], (yes, no), offsets))
+            fitted = [rows[i] for i in fitting]
+            offsets, labels = [offset.log_odds(row) for row in fitted], [row["label"] for row in fitted]
+            targets = [reader.probability(row) for row in fitted] if reader else labels
+            groups.append(offset_group(key, read, labels, (yes, no), offsets, targets))
     return groups

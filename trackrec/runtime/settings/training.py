@@ -79,6 +79,9 @@ class RecTuningSettings(GroupTrainingSettings):
     # Next events of histories; RecCoTs by hash until there are this many. None: all. Of several texts about one history
     # an event counts once and is learned with each of those that were reached.
     max_examples: int | None = Field(None, ge=1)
+    # What V learns: labels, or the probabilities that a reader which counts the attributes that a RecCoT names makes of
+    # them (feedback/reader.py). Labels alone take more events than a small log has before V reads.
+    targets: Literal["labels", "reader"] = "labels"
     candidates: int = Field(1, ge=0)  # texts a history at temperature 1 that V is tuned on besides the served one
     start: Literal["base", "previous"] = "base"  # previous: goes on from the V that validator.model names
     also: tuple[str, ...] = ()  # further sources of G, as generator.model.source: V is tuned on their RecCoTs, too

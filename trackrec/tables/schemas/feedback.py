@@ -98,6 +98,8 @@ REC_TUNING = Table(
         Column("user_events", "bigint", "events of the user, known before as_of", nullable=True),
         Column("item_liked", "bigint", "events in which the item was liked, known before as_of", nullable=True),
         Column("item_events", "bigint", "events of the item, known before as_of", nullable=True),
+        Column("liked_attributes", "int", "attributes of the item that the RecCoT names as liked", nullable=True),
+        Column("avoided_attributes", "int", "attributes of the item that the RecCoT names as avoided", nullable=True),
         RUN,
         CREATED,
     ),
