@@ -41,7 +41,7 @@ adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the al
 	rm -rf conf/demo_generator && cp -r models/distill/generator/*/adapter conf/demo_generator
 
 test: install ## all tiers that run on this machine
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install ## ruff, and the import contracts of the rooms
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""The loop and its jobs on a small log, interrupted in the middle: engines are scripted, every training is real."""
+"""The loop and its jobs on a small log, interrupted in the middle: engines are scripted, every training is real.
+
+Of a model of two layers: what the loop does with the results does not depend on how good they are.
+"""
 
 import io
 import json
@@ -9,7 +12,9 @@ from contextlib import redirect_stdout
 import pytest
 
 from jobs import align_generator, alternate, distill_generator, tune_validator, validate_reccot
+from tests.conftest import CONF
 from tests.e2e.logs import log_rows, rows, write_conf, write_csv
+from tests.weights import write_shallow_weights
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec
@@ -49,8 +54,11 @@ def looped(spark, tmp_path_factory):
     Engines that are scripted judge by chance, so only ``loop.gate=report`` comes to an alignment.
     """
     folder = tmp_path_factory.mktemp("looped")
+    base = load_settings(CONF)
+    weights = write_shallow_weights(folder / "weights", base.generator.model.source, base.cache_dir())
     conf = write_conf(
         folder,
+        generator={"model": {"source": f"path:{weights}"}, "engine": "scripted", "dtype": "float32"},
         prompt={"template": "preference_v2"},
         histories={"every_n": 3},
         feedback={"candidates": 3, "holdout_share": 0.3, "next_events": 2} | AGREEMENT,
