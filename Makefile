@@ -6,7 +6,7 @@ DEMO := conf/demo.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-ceiling bench-reading bench-loop
+	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reader bench-reading bench-loop
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -88,8 +88,8 @@ bench-headroom: install ## where a gain could still come from: what plain's erro
 bench-results: install ## the tables of docs/results.md out of stored runs (seconds, after the jobs of these settings)
 	$(BIN)/python -m bench.results conf/gain.yaml conf/real.yaml conf/ml1m.yaml
 
-bench-ceiling: install ## what a reader that misses nothing gains from true RecCoTs, and how many events show it (8 minutes)
-	$(BIN)/python -m bench.ceiling
+bench-reader: install ## what a reader that misses nothing gains from true RecCoTs, and how many events show it (8 minutes)
+	$(BIN)/python -m bench.reader
 
 bench-reading: install ## whether V reads RecCoTs: every remedy alone and all together (an hour)
 	$(BIN)/python -m bench.reading

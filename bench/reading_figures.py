@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.reading_rows import Row, evidence, others_reccots
+from bench.reading_rows import Row, named_in, others_reccots
+from trackrec.feedback.metrics import reading
 from trackrec.metrics.arrays import Scores
-from trackrec.metrics.bootstrap import Resamples, correlation, percentiles
+from trackrec.metrics.bootstrap import Resamples, percentiles
 from trackrec.metrics.probability import logloss
 from trackrec.metrics.ranking import auc, uauc
 
@@ -43,10 +44,10 @@ class HoldOut:
         value = logloss(self._label, other) - logloss(self._label, one)
         return _rounded(value, self._draws.logloss(other) - self._draws.logloss(one))
 
-    def reads(self, log_odds: Sequence[float], other: Sequence[float], match: Sequence[float]) -> list[float]:
-        """Correlation of ``log_odds`` minus ``other`` with ``match``, by how much more the first's RecCoT speaks."""
-        moved, speaks = np.asarray(log_odds) - np.asarray(other), np.asarray(match, dtype=float)
-        return _rounded(correlation(moved, speaks), self._draws.correlation(moved, speaks))
+    def reading(self, log_odds: Sequence[float], other: Sequence[float], support: Sequence[float]) -> list[float]:
+        """``metrics.reading`` of ``log_odds`` minus ``other``: value, low, high."""
+        found = reading(self._draws, self._user, np.asarray(log_odds) - np.asarray(other), np.asarray(support))
+        return [round(found[name], 4) for name in ("reading", "reading_low", "reading_high")]
 
     def _uauc(self, score: Scores) -> float:
         return uauc(self._label, score, self._user)
@@ -57,34 +58,36 @@ def compared(
 ) -> dict[str, Any]:
     """V's figures shown each variant, and what a row's own RecCoT brings against the other variants and the floors.
 
-    ``reads``: whether V moves with another's RecCoT as the two name the item's attributes.
+    ``reading``: see ``feedback.metrics.reading``.
     """
     held, own = HoldOut(rows), by_variant[OWN]
-    catalogue = frozenset(name for row in rows for name in row.attributes)
-    matches = [
-        [liked - avoided for liked, avoided in evidence(rows, reccots, catalogue)]
-        for reccots in ([row.reccot for row in rows], others_reccots(rows))
+    others = named_in(rows, others_reccots(rows))
+    support = [
+        (row.named_liked - row.named_avoided) - (liked - avoided)
+        for row, (liked, avoided) in zip(rows, others, strict=True)
     ]
-    match = [a - b for a, b in zip(*matches, strict=True)]
-    reads = {"reads": held.reads(own, by_variant[SHUFFLED], match)} if SHUFFLED in by_variant else {}
+    reading = {"reading": held.reading(own, by_variant[SHUFFLED], support)} if SHUFFLED in by_variant else {}
     gains = {f"own - {name}": held.gain(own, other) for name, other in by_variant.items() if name != OWN}
     return {
         "validator": {name: held.quality(scores) for name, scores in by_variant.items()},
         "uauc": gains | {f"V - {name}": held.gain(own, floor) for name, floor in floors.items()},
         "logloss": {f"{name} - V": held.spared(own, floor) for name, floor in floors.items()},
-        **reads,
+        **reading,
     }
 
 
 def table(ways: Mapping[str, Mapping[str, Any]]) -> str:
     """The ways as a Markdown table: UAUC and its differences with intervals."""
     pairs = (f"own - {SHUFFLED}", f"V - {OFFSET}", f"V - {USER_SHARE}")
-    lines = [f"| way | UAUC | {' | '.join(pairs)} | reads | AUC | log-loss | s |", f"|---|{'---|' * (len(pairs) + 5)}"]
+    lines = [
+        f"| way | UAUC | {' | '.join(pairs)} | reading | AUC | log-loss | s |",
+        f"|---|{'---|' * (len(pairs) + 5)}",
+    ]
     for name, found in ways.items():
         own = found["validator"][OWN]
         cells = [_interval(own["uauc"], signed=False), *(_interval(found["uauc"][pair]) for pair in pairs)]
         cells += [
-            _interval(found["reads"]),
+            _interval(found["reading"]),
             f"{own['auc']:.4f}",
             f"{own['logloss']:.4f}",
             str(found.get("seconds", "")),

@@ -11,12 +11,12 @@ from bench.reading_figures import NONE, OWN, SHUFFLED
 from bench.reading_offset import offsets_of
 from bench.reading_rows import Rows, others_reccots
 from bench.reading_ways import Reads, prompts, words_of
+from bench.stacking import stacking_weight
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Request
 from trackrec.engines.pump import pump
 from trackrec.engines.spec import EngineSpec, compute_of
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.stacking import stacking_weights
 from trackrec.feedback.validator import validator_settings
 from trackrec.models.resolve import resolve
 from trackrec.runtime.errors import TrackrecError
@@ -47,8 +47,7 @@ def ask_real(
     found = _answers([text for of_variant in texts.values() for text in of_variant], real, folder)
     log_odds = {name: [found[text] for text in of_variant] for name, of_variant in texts.items()}
     learned = log_odds.pop(TUNING)
-    columns = [[odds] for odds in learned]
-    weight, bias = stacking_weights(columns, offsets_of(train, offset), [row.label for row in train]).tolist()
+    weight, bias = stacking_weight(learned, offsets_of(train, offset), [row.label for row in train])
     start = offsets_of(held, offset)
     stacked = {
         name: [begun + weight * odds + bias for odds, begun in zip(scores, start, strict=True)]

@@ -16,7 +16,7 @@ from trackrec.ctr.as_of import counts_before
 from trackrec.feedback.holdout import holdout_start_of
 from trackrec.histories.shares import COLUMNS as SHARES
 from trackrec.histories.templates import Template, template_of
-from trackrec.reccots.mentions import mentions_of
+from trackrec.reccots.mentions import AttributeNames
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 from trackrec.tables.lake import Lake
@@ -38,8 +38,8 @@ class Row:
     reccot: str
     item: str
     attributes: tuple[str, ...]
-    liked_attributes: int  # of these, that the RecCoT names as liked
-    avoided_attributes: int
+    named_liked: int  # of these, that the RecCoT names as liked
+    named_avoided: int
     user_liked: int
     user_events: int
     item_liked: int
@@ -118,10 +118,11 @@ def flat(groups: Iterable[Sequence[Row]]) -> list[Row]:
     return [row for group in groups for row in group]
 
 
-def evidence(rows: Sequence[Row], reccots: Sequence[str], catalogue: frozenset[str]) -> list[tuple[int, int]]:
-    """(liked, avoided): how many attributes of each row's item the RecCoT at its place names so."""
-    read = {text: mentions_of(text, catalogue) for text in set(reccots)}
-    return [read[text].match(row.attributes) for row, text in zip(rows, reccots, strict=True)]
+def named_in(rows: Sequence[Row], reccots: Sequence[str]) -> list[tuple[int, int]]:
+    """How many attributes of each row's item the RecCoT at its place names as liked, and how many as avoided."""
+    catalogue = AttributeNames(name for row in rows for name in row.attributes)
+    read = {text: catalogue.mentions(text) for text in set(reccots)}
+    return [read[text].of_item(row.attributes) for row, text in zip(rows, reccots, strict=True)]
 
 
 def others_reccots(rows: Sequence[Row]) -> list[str]:
@@ -135,14 +136,14 @@ def others_reccots(rows: Sequence[Row]) -> list[str]:
 def _items(settings: Settings, conf: str, sets: Sequence[str]) -> dict[str, Item]:
     """Item → its title and attributes."""
     from jobs import build_histories
-    from trackrec.histories.sources.cleaning import clean_items
     from trackrec.histories.sources.reader import read_sources
     from trackrec.runtime.session import spark_session
+    from trackrec.stages.inputs import cleaned_items
 
     if build_histories.main(["--conf", conf, *(part for text in sets for part in ("--set", text))]):
         raise SystemExit("build_histories failed")
     spark = spark_session(settings, "bench reading")
-    items = clean_items(read_sources(spark, settings).items, settings.histories.max_title_chars).good.collect()
+    items = cleaned_items(settings, read_sources(spark, settings)).good.collect()
     spark.stop()
     return {row["item_id"]: (row["title"], tuple(row["attributes"] or ())) for row in items}
 
@@ -167,8 +168,8 @@ def _rows(
 ) -> Iterator[Row | None]:
     """The row of each sample; None where it joins no snapshot."""
     of_user, of_item = (_counts(samples, name) for name in ("user_id", "item_id"))
-    catalogue = frozenset(name for _, attributes in items.values() for name in attributes)
-    read = {text: mentions_of(text, catalogue) for _, text in histories.values()}
+    catalogue = AttributeNames(name for _, attributes in items.values() for name in attributes)
+    read = {text: catalogue.mentions(text) for text in {text for _, text in histories.values()}}
     for sample, user, item in zip(samples, of_user, of_item, strict=True):
         written = histories.get((sample["user_id"], sample["as_of"]))
         if written is None:
@@ -177,7 +178,7 @@ def _rows(
         history, text = written
         snapshot = hashlib.sha256(f"{sample['user_id']} {sample['as_of']}".encode()).hexdigest()
         title, attributes = items.get(sample["item_id"], (f"item {sample['item_id']}", ()))
-        about = (history["prompt_body"], text, _named(title, attributes), attributes, *read[text].match(attributes))
+        about = (history["prompt_body"], text, _named(title, attributes), attributes, *read[text].of_item(attributes))
         yield Row(snapshot, sample["user_id"], sample["label"], *about, *user, *item)
 
 

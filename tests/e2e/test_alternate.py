@@ -243,7 +243,7 @@ def test_every_round_is_measured_with_and_without_reccots_and_against_what_v_mus
         assert row["logloss"] > 0
     assert sorted(tables["differences"]) == others
     assert tables["differences"]["none"]["events"] == counts["events"] >= tables["differences"]["shuffled"]["events"]
-    assert {"reads", "reads_low"} <= tables["differences"]["shuffled"].keys() & tables["differences"]["none"].keys()
+    assert {"reading", "reading_low"} <= tables["differences"]["shuffled"].keys() & tables["differences"]["none"].keys()
     assert counts["users"] > 1
     assert tables["reccots"]["G_1"]["texts"] > 0
     assert any("V sees" in line for line in second)

@@ -37,6 +37,12 @@ def test_a_missing_column(folder, capsys):
     assert_refused(code, capsys, folder, "interactions", "when", "stars")
 
 
+def test_decades_of_a_catalogue_without_years(folder, capsys):
+    code = run(build_histories, write_conf(folder), "source.decades=true")
+    assert code == 2
+    assert "none of 9 items has a year. Name its column in source.items.columns" in capsys.readouterr().err
+
+
 def test_an_unknown_setting(folder, capsys):
     code = run(build_histories, write_conf(folder), "histories.evry_n=3")
     assert_refused(code, capsys, folder, "histories.evry_n", "histories.every_n")

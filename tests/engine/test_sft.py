@@ -74,11 +74,13 @@ def test_by_length_a_step_takes_examples_of_one_length(smollm2, tmp_path):
 
 
 def test_products_in_bfloat16_learn_the_same_and_leave_the_precision_of_others_as_it_was(smollm2, tmp_path):
-    found = {}
+    found, seen = {}, {False: set(), True: set()}
     for fast in (False, True):
         way = SETTINGS.model_copy(update={"bfloat16_products": fast})
-        found[fast] = fine_tune(smollm2, EXAMPLES[:2], way, tmp_path / str(fast), dtype="float32", stage=SILENT)
+        stage = Stage("distill", (lambda _, fast=fast: seen[fast].add(torch.get_float32_matmul_precision()),))
+        found[fast] = fine_tune(smollm2, EXAMPLES[:2], way, tmp_path / str(fast), dtype="float32", stage=stage)
         assert torch.get_float32_matmul_precision() == "highest"
+    assert seen == {False: {"highest"}, True: {"medium"}}
     assert found[True]["first_loss"] == pytest.approx(found[False]["first_loss"], rel=0.02)
 
 

@@ -250,10 +250,23 @@ def test_neither_cleaning_uses_a_python_worker(spark):
             assert "Aggregate" in plan
 
 
-def items(spark, *rows, max_title_chars=80):
+def items(spark, *rows, max_title_chars=80, **more):
     """Of item_id, title, attributes, and where given year and description."""
     rows = [(*row, *[None] * (len(ITEMS.columns) - len(row))) for row in rows]
-    return clean_items(spark.createDataFrame(rows, ITEMS.spark_schema()), max_title_chars)
+    return clean_items(spark.createDataFrame(rows, ITEMS.spark_schema()), max_title_chars, **more)
+
+
+def test_the_decade_is_of_the_year_that_was_kept_and_stands_behind_all_attributes(spark):
+    rows = [
+        ("a", "Heat", ["Crime"], 1995), ("a", "Heat", ["Crime"], None), ("b", "B", [f"x{n}" for n in range(60)], 2003),
+        ("c", "None", None, 1899), ("d", "Undated", ["Crime"], None), ("e", "Zero", ["Crime"], 0),
+        ("f", "Twice", ["1970s", "Crime"], 1979),
+    ]  # fmt: skip
+    of = {row.item_id: row.attributes for row in items(spark, *rows, decades=True).good.collect()}
+    assert (len(of["b"]), of.pop("b")[-1]) == (51, "2000s")
+    assert of == {
+        "a": ["Crime", "1990s"], "c": ["1890s"], "d": ["Crime"], "e": ["Crime"], "f": ["1970s", "Crime"],
+    }  # fmt: skip
 
 
 def test_titles_and_attributes_are_neutralised(spark):

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout_questions import holdout_events, variants
-from trackrec.stages.matches import matches_of
+from trackrec.stages.support import support_of
 
 pytestmark = pytest.mark.spark
 
@@ -122,7 +122,7 @@ def test_a_reccot_speaks_for_an_item_by_the_attributes_that_both_name(spark):
     ]  # fmt: skip
     columns = "user_id string, item_id string, event_time timestamp, text string"
     own = spark.createDataFrame([(user, item, at(0), text) for user, item, text in shown], columns)
-    found = matches_of({"G_0": own, "none": own.withColumn("text", F.lit(None).cast("string"))}, items)
+    found = support_of({"G_0": own, "none": own.withColumn("text", F.lit(None).cast("string"))}, items)
     assert {event[0]: match for event, match in found["G_0"].items()} == {
         "a": 2, "b": 0, "c": -1, "d": 0, "e": 0, "f": 0,
     }  # fmt: skip

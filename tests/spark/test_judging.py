@@ -11,7 +11,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from bench.rewards import candidates_and_answers, compared, lines
-from tests.e2e.logs import log_rows, write_conf, write_csv
+from tests.e2e.logs import GENRES, log_rows, write_conf, write_csv
+from tests.weights import write_shallow_weights
 from trackrec.feedback.offset import OFFSET_FILE, Offset
 from trackrec.feedback.user_split import in_share
 from trackrec.feedback.validator import judges_of
@@ -25,7 +26,9 @@ from trackrec.runtime.settings_files import load_settings
 from trackrec.stages.generate import generate_reccots
 from trackrec.stages.histories import build_histories
 from trackrec.stages.rec_tuning import build_rec_tuning
+from trackrec.stages.tune import tune_validator
 from trackrec.stages.validate import commit_answers, validate_reccots
+from trackrec.tables.lake import Lake
 from trackrec.tables.warehouse import Warehouse
 from udfs.validate import OUTPUT_SCHEMA
 
@@ -430,3 +433,30 @@ def test_v_is_tuned_on_candidates_and_on_further_generators_of_the_same_users(sp
     assert {json.loads(row["sampling"])["temperature"] for row in taught} == {0.0, 1.0}
     also = run_of(folder, "tune.candidates=0", "tune.also=[path:elsewhere]")
     assert [w.generator.model.source for w in tuning_writers(also.settings)][1:] == ["path:elsewhere"]
+
+
+def test_v_learns_from_a_reader_of_what_its_reccots_name(spark, folder, tmp_path):
+    """Tuned for real, on a model of two layers."""
+    assert {row["named_liked"] for row in rows_of(spark, folder, "rec_tuning")} == {None}, "labels need no count"
+    DeltaTable.forPath(spark, f"{folder}/warehouse/reccots").update(
+        set={"text": F.lit("They prefer Comedy and are less drawn to War.")}
+    )
+    base = load_settings(folder / "conf.yaml")
+    weights = write_shallow_weights(tmp_path / "weights", base.generator.model.source, base.cache_dir())
+    sets = ("tune.targets=reader", "feedback.offset=fixed", f"validator.model.source=path:{weights}")
+    assert teach_again(spark, folder, *sets) > 0
+    rows = rows_of(spark, folder, "rec_tuning")
+    genres = {f"i{n}": GENRES[: 1 + n % 4] for n in range(9)}
+    for row in rows:
+        of_item = genres[row["item_id"]]
+        assert (row["named_liked"], row["named_avoided"]) == ("Comedy" in of_item, "War" in of_item)
+    run = run_of(folder, *CANDIDATES, *sets, f"models={tmp_path}/models")
+    tuned = tune_validator(run, Lake(run.settings.warehouse), number=0)
+    assert tuned.figures["reader_liked"] >= 0 >= tuned.figures["reader_avoided"]
+    assert tuned.figures["steps"] > 0
+    for wrong, named in (
+        ("feedback.offset=none", "feedback.offset is none"),
+        ("feedback.validator_reads=history", "reads is"),
+    ):
+        with pytest.raises(BadInputError, match=named):
+            tune_validator(run_of(folder, *CANDIDATES, *sets, wrong), Lake(run.settings.warehouse), number=0)

@@ -5,7 +5,6 @@ from datetime import datetime
 import pytest
 
 from trackrec.histories.sources.cleaning import clean_interactions, clean_items
-from trackrec.histories.sources.item_columns import with_decades
 from trackrec.histories.sources.reader import read_sources, read_table
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings, SourceSettings, TableSource
@@ -290,20 +289,11 @@ def test_movielens_is_read_by_the_ordinary_reader(spark, tmp_path):
 
 
 def test_a_decade_is_an_attribute_where_the_settings_say_so(spark, tmp_path):
-    source = SourceSettings(kind="movielens", decades=True)
-    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=source))
-    items = clean_items(sources.items, 80)
+    sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens")))
+    items = clean_items(sources.items, 80, decades=True)
     film = items.good.where("item_id = '1'").first()
     assert film.attributes == ["Animation", "Children's", "Comedy", "1990s"]
     assert items.good.where("exists(attributes, a -> a RLIKE '^1[0-9]{2}0s$')").count() == items.count().years == 1680
-
-
-def test_decades_are_of_usable_years_alone(spark):
-    raw = [("a", ["x"], "1999"), ("b", None, "2000.0"), ("c", ["x"], "unknown"), ("d", None, None), ("e", [], "0")]
-    frame = with_decades(spark.createDataFrame(raw, "item_id string, attributes array<string>, year string"))
-    assert {row.item_id: row.attributes for row in frame.collect()} == {
-        "a": ["x", "1990s"], "b": ["2000s"], "c": ["x"], "d": None, "e": [],
-    }  # fmt: skip
 
 
 def test_movielens_1m_is_read_by_the_ordinary_reader_up_to_its_cut(spark, tmp_path):

@@ -10,10 +10,10 @@ from bench.reading_figures import NONE, OFFSET, OWN, SHUFFLED, USER_SHARE, compa
 from bench.reading_offset import fitted, floors, offsets_of
 from bench.reading_real import ask_real
 from bench.reading_rows import Row, Rows, balanced, others_reccots, ring
+from bench.stacking import stacking_weight
 from tests.conftest import CONF
 from tests.weights import write_weights
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.stacking import stacking_weights
 from trackrec.runtime.settings_files import load_settings
 
 LEVEL = Offset(user=0.0, item=0.0, constant=0.3, share=0.5)  # every event alike
@@ -68,7 +68,7 @@ def test_the_weight_of_a_models_log_odds_is_found_beside_an_offset_that_stays():
     dice = np.random.default_rng(0)
     odds, offset = dice.normal(3, 2, 20_000), dice.normal(0, 1, 20_000)
     label = dice.random(20_000) < 1 / (1 + np.exp(-(offset + 0.4 * odds - 1.2)))
-    weight, bias = stacking_weights([[one] for one in odds], offset.tolist(), label.astype(int).tolist())
+    weight, bias = stacking_weight(odds.tolist(), offset.tolist(), label.astype(int).tolist())
     assert weight == pytest.approx(0.4, abs=0.03)
     assert bias == pytest.approx(-1.2, abs=0.1)
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from trackrec.feedback.offset import COUNTS
-from trackrec.feedback.reader import MATCHES
+from trackrec.feedback.reader import NAMED
 from trackrec.models.resolve import Model
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Settings
 from trackrec.stages.align import preference_rows
@@ -89,14 +89,14 @@ def test_another_order_of_the_examples_or_other_products_are_another_distillatio
 
 
 def test_a_tuning_on_a_readers_targets_is_named_by_what_the_reader_counted():
-    row = {"row_key": "r0", "item_id": "i0", "label": 1, "liked_attributes": 1, "avoided_attributes": 0}
+    row = {"row_key": "r0", "item_id": "i0", "label": 1, "named_liked": 1, "named_avoided": 0}
 
     def name(row, targets="reader"):
         way = RecTuningSettings(targets=targets)
         return rec_tuning_digest("base@0", "float32", ("Yes", "No"), way, "t", [row])
 
-    assert name(row) != name(row | {"liked_attributes": 2}) != name(row, "labels")
-    assert name(row, "labels") == name(row | {"liked_attributes": 2}, "labels")
+    assert name(row) != name(row | {"named_liked": 2}) != name(row, "labels")
+    assert name(row, "labels") == name(row | {"named_liked": 2}, "labels")
 
 
 def test_other_products_are_another_alignment_and_another_tuning():
@@ -124,7 +124,7 @@ def row_key(settings, version, prompt, number):
 
 
 def lake_of(rows):
-    absent = dict.fromkeys(("user_id", "fold", *COUNTS, *MATCHES))  # of rows of an earlier version
+    absent = dict.fromkeys(("user_id", "fold", *COUNTS, *NAMED))  # of rows of an earlier version
     table = pa.Table.from_pylist([absent | row for row in rows])
     return SimpleNamespace(read_columns=lambda _, columns: table.select(columns))
 

@@ -38,25 +38,34 @@ def test_one_bound_that_fails_closes_the_gate_and_is_named_with_its_figures(low,
     assert sum(bound.text in said for bound in bounds) == 1
 
 
+def reading(value, low, users=ENOUGH_USERS):
+    return {"reading": value, "reading_low": low, "reading_users": users}
+
+
 @pytest.mark.parametrize(
-    ("reading", "said"),
+    ("row", "said"),
     [
-        ({"reads": 0.41, "reads_low": 0.33}, "V reads the RecCoTs"),
-        (
-            {"reads": 0.41, "reads_low": 0.33},
-            "(correlation +0.41, at least +0.33). So what they say is worth too little",
-        ),
-        ({"reads": 0.02, "reads_low": -0.04}, "It cannot be told that V reads the RecCoTs"),
-        ({"reads": 0.02, "reads_low": -0.04}, "(correlation +0.02, at least -0.04). Tune V on more events"),
-        ({"reads": math.nan, "reads_low": math.nan}, "at least -0.0020. Tune V on more events"),
+        (reading(0.41, 0.33), "V reads the RecCoTs"),
+        (reading(0.41, 0.33), "(correlation +0.41, at least +0.33). So what they say is worth too little"),
+        (reading(0.02, -0.04), "V has not shown that it reads the RecCoTs"),
+        (reading(0.02, -0.04), "(correlation +0.02, at least -0.04). Let it learn from a reader that counts"),
+        (reading(0.41, 0.33, ENOUGH_USERS - 1), "at least -0.0020. Tune V on more events"),
+        (reading(math.nan, math.nan), "at least -0.0020. Tune V on more events"),
         ({}, "at least -0.0020. Tune V on more events"),
         (None, "at least -0.0020. Tune V on more events"),
     ],
 )
-def test_a_closed_gate_says_whether_v_does_not_read_or_what_it_reads_says_too_little(reading, said):
-    why = sentence(bounds_of(measured(shuffled=-0.002), "G_0"), 1, reading)
+def test_a_closed_gate_says_whether_v_does_not_read_or_what_it_reads_says_too_little(row, said):
+    why = sentence(bounds_of(measured(shuffled=-0.002), "G_0"), 1, row)
     assert said in why
+    assert "loop.holdout_samples" in why
     assert why.endswith("loop.gate=report aligns all the same.")
+
+
+def test_a_v_that_reads_and_gains_by_it_is_not_told_that_reccots_are_worth_too_little():
+    why = sentence(bounds_of(measured(offset=-0.002), "G_0"), 1, reading(0.41, 0.33))
+    assert "worth too little" not in why
+    assert "Tune V on more events" in why
 
 
 def test_without_an_offset_there_is_none_to_beat():

@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from tests.unit.test_answer_objective import SETTINGS, SILENT, weights
+from trackrec.runtime.events import Stage
+from trackrec.runtime.settings import AlignmentSettings
 from trackrec.training.answer_objective import AnswerGroup, train_answers
 from trackrec.training.group_loop import first_and_last, linear_schedule
 from trackrec.training.prefix import Group
+from trackrec.training.sdpo_objective import Preference, train_sdpo
 
 
 @pytest.fixture
@@ -41,14 +44,21 @@ def test_the_same_training_has_the_same_bits_however_threads_come(tmp_path):
     assert all(torch.equal(found[0], other) for other in found[1:])
 
 
-def test_products_in_bfloat16_learn_nearly_the_same_and_leave_the_precision_of_others_as_it_was(tmp_path):
+@pytest.mark.parametrize(("fast", "precision"), [(False, "highest"), (True, "medium")])
+def test_products_are_as_the_settings_say_in_training_and_as_they_were_after_it(tmp_path, fast, precision):
     groups = [AnswerGroup("r", Group((1, 2, 3), tuple((4 + i, 5) for i in range(8))))]
-    losses = {}
-    for fast in (False, True):
-        way = SETTINGS.model_copy(update={"bfloat16_products": fast})
-        losses[fast] = train_answers(wide_llama(), groups, way, tmp_path / str(fast), SILENT)[0]["loss"]
-        assert torch.get_float32_matmul_precision() == "highest"
-    assert losses[True] == pytest.approx(losses[False], rel=0.02)
+    seen = []
+    stage = Stage("tune", (lambda _: seen.append(torch.get_float32_matmul_precision()),))
+    train_answers(wide_llama(), groups, SETTINGS.model_copy(update={"bfloat16_products": fast}), tmp_path, stage)
+    assert set(seen) == {precision}
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_the_reference_of_an_alignment_is_computed_as_its_steps_are(tmp_path):
+    preferences = [Preference("p", Group((1, 2, 3), ((4, 5, 6), (7, 8, 9))))]
+    fast = AlignmentSettings(bfloat16_products=True, batch_size=1)
+    (step,) = train_sdpo(wide_llama(), preferences, fast, tmp_path, SILENT)
+    assert step["margin"] == 0
 
 
 def test_torchs_own_setting_is_as_it_was_before(tmp_path):

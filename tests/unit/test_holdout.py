@@ -187,21 +187,46 @@ def test_events_that_v_could_not_read_in_one_variant_are_left_out_of_its_compari
     assert tables["differences"]["none"]["uauc"] == 0.0
 
 
-def test_a_v_that_moves_with_what_the_texts_say_reads_whatever_the_labels_are():
-    random = np.random.default_rng(0)
-    rows = held_out(*((f"u{n % 40}", int(random.random() < 0.5), 0.0) for n in range(400)))
-    own, other = ({event_of(row): float(random.integers(-1, 2)) for row in rows} for _ in range(2))
+def moves(tone, item, seed=0, users=50):
+    """A row of differences of a V that moves by so much with a text's tone, and with what it says of the item."""
+    random = np.random.default_rng(seed)
+    rows = held_out(*((f"u{n % users}", int(random.random() < 0.5), 0.0) for n in range(8 * users)))
+    # What a text says of an item: how kind it is altogether, and of this item.
+    of_user = {name: {f"u{n}": random.normal() for n in range(users)} for name in ("G_0", "shuffled")}
+    of_item = {name: {event_of(row): random.normal() for row in rows} for name in of_user}
 
-    def answers(match, weight):
-        return {event: sigmoid(weight * value + random.normal()) for event, value in match.items()}
+    def both(name, a, b):
+        return {event_of(r): a * of_user[name][r["user_id"]] + b * of_item[name][event_of(r)] for r in rows}
 
-    def row_of(weight):
-        scores = {"G_0": answers(own, weight), "shuffled": answers(other, weight), "none": answers(own, 0)}
-        return holdout_tables(rows, scores, "G_0", {"G_0": own, "shuffled": other})["differences"]
+    scores = {
+        name: {e: sigmoid(x + 0.5 * random.normal()) for e, x in both(name, tone, item).items()} for name in of_user
+    }
+    support = {name: both(name, 1, 1) for name in of_user}
+    return holdout_tables(rows, scores | {"none": dict.fromkeys(scores["G_0"], 0.5)}, "G_0", support)["differences"]
 
-    reads = row_of(1.0)
-    assert reads["shuffled"]["reads_low"] > 0.3
-    assert reads["shuffled"]["reads_low"] < reads["shuffled"]["reads"] < reads["shuffled"]["reads_high"]
-    assert "reads" not in reads["none"], "nobody said how far no RecCoT speaks for an item"
-    does_not = row_of(0.0)["shuffled"]
-    assert does_not["reads_low"] < 0 < does_not["reads_high"]
+
+def test_a_v_that_moves_with_what_the_texts_say_of_the_item_reads_whatever_the_labels_are():
+    row = moves(tone=0, item=1)["shuffled"]
+    assert row["reading_low"] > 0.5
+    assert row["reading_low"] < row["reading"] < row["reading_high"]
+    assert row["reading_users"] == 50
+    assert "reading" not in moves(tone=0, item=1)["none"], "nobody said how far no RecCoT speaks for an item"
+
+
+@pytest.mark.parametrize("tone", [0, 1])
+def test_a_v_that_looks_at_no_item_does_not_read_whatever_it_makes_of_the_texts_tone(tone):
+    row = moves(tone=tone, item=0)["shuffled"]
+    assert row["reading_low"] < 0 < row["reading_high"]
+
+
+def test_users_whose_items_are_spoken_of_alike_say_nothing_of_reading():
+    rows = held_out(*((f"u{n % 5}", n % 2, 0.0) for n in range(40)))
+    scores = {
+        name: {event_of(r): sigmoid(np.sin(n + 40 * i)) for n, r in enumerate(rows)}
+        for i, name in enumerate(("G_0", "x"))
+    }
+    support = {
+        "G_0": {event_of(r): float(r["user_id"] == "u0" and r["label"]) for r in rows},
+        "x": {event_of(r): 2.0 for r in rows},
+    }
+    assert holdout_tables(rows, scores, "G_0", support)["differences"]["x"]["reading_users"] == 1

@@ -23,7 +23,7 @@ def events(count, liked=0.4, avoided=-0.6, seed=0):
         matches = [int(dice.integers(3)) for _ in range(2)]
         p = 1 / (1 + np.exp(-(0.5 + liked * matches[0] + avoided * matches[1])))
         label = int(dice.random() < p)
-        yield {"label": label, "liked_attributes": matches[0], "avoided_attributes": matches[1]} | COUNTS
+        yield {"label": label, "named_liked": matches[0], "named_avoided": matches[1]} | COUNTS
 
 
 def test_the_weights_are_found_among_labels_that_are_drawn():
@@ -33,19 +33,26 @@ def test_the_weights_are_found_among_labels_that_are_drawn():
 
 def test_its_probability_is_the_offsets_moved_by_what_is_named():
     reader = Reader(liked=1.0, avoided=-2.0, constant=0.25, offset=LEVEL)
-    row = {"liked_attributes": 2, "avoided_attributes": 1} | COUNTS
+    row = {"named_liked": 2, "named_avoided": 1} | COUNTS
     assert reader.probability(row) == pytest.approx(1 / (1 + np.exp(-(0.5 + 2.0 - 2.0 + 0.25))))
 
 
 def test_reccots_that_name_no_attribute_are_bad_input():
-    rows = [row | {"liked_attributes": 0, "avoided_attributes": 0} for row in events(3)]
-    with pytest.raises(BadInputError, match=r"of 3 rows no RecCoT names an attribute.*tune\.targets=labels"):
+    rows = [row | {"named_liked": 0, "named_avoided": 0} for row in events(3)]
+    with pytest.raises(BadInputError, match=r"of 3 rows to tune on no RecCoT names an attribute.*tune\.targets=labels"):
         fit_reader(rows, LEVEL)
 
 
+def test_reccots_that_say_the_opposite_of_what_users_do_teach_nothing():
+    with pytest.raises(BadInputError, match=r"users like what their RecCoTs call liked no more \(-0"):
+        fit_reader(list(events(5_000, liked=-0.4, avoided=0.4)), LEVEL)
+    reader = fit_reader(list(events(5_000, liked=-0.4, avoided=-0.6)), LEVEL)
+    assert reader.liked == 0 > reader.avoided
+
+
 def test_rows_of_an_earlier_version_are_bad_input():
-    rows = [row | {"liked_attributes": None, "avoided_attributes": None} for row in events(3)]
-    with pytest.raises(BadInputError, match=r"rows of an earlier version.*Run jobs/tune_validator\.py"):
+    rows = [row | {"named_liked": None, "named_avoided": None} for row in events(3)]
+    with pytest.raises(BadInputError, match=r"some lack named_liked and named_avoided.*Run jobs/tune_validator\.py"):
         fit_reader(rows, LEVEL)
 
 

@@ -137,8 +137,9 @@ def test_a_round_whose_candidates_v_cannot_tell_apart_says_so(closed):
 def test_the_report_says_whether_v_moves_as_the_texts_say(loop):
     rows = loop.outcomes[LoopStep(1, "measure")].tables["differences"]
     assert "correlation" not in round_tables(loop, 1), "an earlier version measured no such thing"
-    rows["none"] |= {"reads": 0.412, "reads_low": 0.33, "reads_high": 0.5}
-    rows["G_0"] |= {"reads": math.nan, "reads_low": math.nan, "reads_high": math.nan}
+    found = {"reading": 0.412, "reading_low": 0.33, "reading_high": 0.5, "reading_users": 40}
+    rows["none"] |= found
+    rows["G_0"] |= found | {"reading_users": 3}
     report = round_tables(loop, 1)
     said = "of their spread, with what the texts say of the item's attributes at correlation +0.41 [+0.33, +0.50]."
     assert said in report

@@ -21,9 +21,10 @@ _READS = (
     "let the histories say more (histories.last_n). "
 )
 _DOES_NOT_READ = (
-    "It cannot be told that V reads the RecCoTs: with another user's its answers do not move as the two name the "
-    "item's attributes ({figures}). Tune V on more events (tune.max_examples, more users or smaller "
-    "histories.every_n), or take a larger V (validator.model). "
+    "V has not shown that it reads the RecCoTs: with another user's its answers do not move as the two name the item's "
+    "attributes ({figures}). Let it learn from a reader that counts (tune.targets=reader) or on more events "
+    "(tune.max_examples, more users or smaller histories.every_n), take a larger V (validator.model), or measure on "
+    "more events (loop.holdout_samples). "
 )
 _NOT_KNOWN = (
     "Tune V on more events (tune.max_examples, more users or smaller histories.every_n), take a larger V "
@@ -92,17 +93,20 @@ def sentence(bounds: tuple[Bound, ...], number: int, reading: Mapping[str, float
     if passed(bounds):
         return f"Round {number}: {judge} has shown that it judges: {'; '.join(bound.text for bound in bounds)}."
     missed = "; ".join(bound.text for bound in bounds if not bound.holds)
-    remedies = _remedies(reading or {})
+    remedies = _remedies(bounds, reading or {})
     return f"Round {number}: {judge} has not shown that it judges: {missed}. {remedies}{_ALL_THE_SAME}"
 
 
-def _remedies(reading: Mapping[str, float]) -> str:
-    """What to do, by whether V reads; also where no RecCoT names an attribute and nobody can tell."""
-    low = reading.get("reads_low", float("nan"))
-    if low != low:
+def _remedies(bounds: tuple[Bound, ...], reading: Mapping[str, float]) -> str:
+    """What to do, by whether V reads; also where too few RecCoTs name an attribute to tell."""
+    low, users = reading.get("reading_low", float("nan")), reading.get("reading_users", 0.0)
+    if low != low or users < ENOUGH_USERS:
         return _NOT_KNOWN
-    figures = f"correlation {reading['reads']:+.2f}, at least {low:+.2f}"
-    return (_READS if low > 0 else _DOES_NOT_READ).format(figures=figures)
+    figures = f"correlation {reading['reading']:+.2f}, at least {low:+.2f}"
+    if not is_above_zero(low, users):
+        return _DOES_NOT_READ.format(figures=figures)
+    own_is_worth_nothing = any(bound.name == "own_minus_shuffled" and not bound.holds for bound in bounds)
+    return _READS.format(figures=figures) if own_is_worth_nothing else _NOT_KNOWN
 
 
 def closing(number: int, rounds: int) -> str:

@@ -12,7 +12,7 @@ EVENT = ("user_id", "item_id", "event_time")
 
 Event = tuple[Any, ...]  # values of EVENT
 Scores = dict[str, dict[Event, float]]  # variant → event → P(Yes)
-Matches = Mapping[str, Mapping[Event, float]]  # variant → event → how far what V is shown speaks for the item
+Support = Mapping[str, Mapping[Event, float]]  # variant → event → how far what V is shown speaks for the item
 
 
 def event_of(row: Mapping[str, Any]) -> Event:
@@ -21,14 +21,14 @@ def event_of(row: Mapping[str, Any]) -> Event:
 
 
 def holdout_tables(
-    rows: Sequence[Mapping[str, Any]], scores: Scores, last: str, matches: Matches
+    rows: Sequence[Mapping[str, Any]], scores: Scores, last: str, support: Support
 ) -> dict[str, FigureTable]:
     """Tables validator (variant or floor → ``metrics.quality``) and differences (→ ``metrics.difference`` of ``last``).
 
     ``rows``: the hold-out's events as ``metrics.floor_probabilities`` takes them, and ``EVENT``. A variant is of the
     events that V could read there, a difference of those it could read in both. What is always the same is compared
-    with nothing: UAUC against it is UAUC - .5. ``matches``: of ``last`` and of other variants, whose difference then
-    tells whether V reads.
+    with nothing: UAUC against it is UAUC - .5. ``support``: of ``last`` and of other variants, whose difference then
+    tells whether V reads (``metrics.reading``).
     """
     label = {event_of(row): row["label"] for row in rows}
     floors = {name: dict(zip(label, p, strict=True)) for name, p in floor_probabilities(rows).items()}
@@ -43,9 +43,9 @@ def holdout_tables(
         """Of the events that both have."""
         one, other = by_variant[last], by_variant[name]
         events = sorted(set(one) & set(other))
-        match = [matches[last][e] - matches[name][e] for e in events] if name in matches else None
+        more = [support[last][e] - support[name][e] for e in events] if name in support else None
         y, users = [label[e] for e in events], [e[0] for e in events]
-        return difference(y, users, [one[e] for e in events], [other[e] for e in events], match)
+        return difference(y, users, [one[e] for e in events], [other[e] for e in events], more)
 
     against = {name: difference_from(name) for name in by_variant if name not in (last, CONSTANT)}
     return {"validator": {name: quality_of(name) for name in by_variant}, "differences": against}

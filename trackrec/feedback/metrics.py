@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trackrec.metrics.arrays import Scores
+from trackrec.metrics.arrays import Scores, Users
 from trackrec.metrics.bootstrap import Resamples, correlation, percentiles
 from trackrec.metrics.probability import calibration_error, logloss
 from trackrec.metrics.ranking import auc, ranked_users, uauc
@@ -18,6 +18,7 @@ CONSTANT, USER_SHARE, OFFSET = "always the same", "user's share", "offset alone"
 # Users with both labels that an interval over users needs before a verdict may rest on it. A user is drawn in some of
 # the draws only, and of one alone every draw has the same UAUC: [1.00, 1.00] of a single liked item put first.
 ENOUGH_USERS = 30
+_ROUNDING = 1e-9
 QUALITY = ("auc", "uauc", "uauc_low", "uauc_high", "logloss", "ece")
 
 
@@ -45,7 +46,7 @@ def difference(
     user: Sequence[str],
     own: Sequence[float],
     other: Sequence[float],
-    match: Sequence[float] | None = None,
+    support: Sequence[float] | None = None,
 ) -> dict[str, float]:
     """How much better ``own`` ranks than ``other``, both P(Yes) of the same events.
 
@@ -53,16 +54,16 @@ def difference(
     which a share or a bias that is the user's own cannot move. Paired: the same whole users are drawn again for both.
     users: how many have both labels.
     moved: mean distance of the two log-odds over own's spread (0: V does not read what differs); events: how many.
-    reads, reads_low, reads_high: only with ``match``, how much more what V read for ``own`` speaks for the item than
-    what it read for ``other``: correlation of own's log-odds minus other's with it. No label has a part in this one,
-    so it tells a V that does not read from RecCoTs that say too little.
+    With ``support``, how much more what V read for ``own`` speaks for the item than what it read for ``other``, those
+    of ``reading``, too.
     """
     y, users, a, b = np.asarray(label), np.asarray(user), np.asarray(own, dtype=float), np.asarray(other, dtype=float)
     draws = Resamples(y, users)
     low, high = percentiles(draws.auc(a) - draws.auc(b))
     uauc_low, uauc_high = percentiles(draws.uauc(a) - draws.uauc(b))
     spread = float(np.std(_log_odds(a))) if len(a) else 0.0
-    reads = {} if match is None else _reads(draws, _log_odds(a) - _log_odds(b), np.asarray(match, dtype=float))
+    moved = _log_odds(a) - _log_odds(b)
+    read = {} if support is None else reading(draws, users, moved, np.asarray(support, dtype=float))
     return {
         "auc": auc(y, a) - auc(y, b),
         "low": low,
@@ -71,15 +72,35 @@ def difference(
         "uauc_low": uauc_low,
         "uauc_high": uauc_high,
         "users": float(ranked_users(y, users)),
-        "moved": float(np.mean(np.abs(_log_odds(a) - _log_odds(b)))) / spread if spread else 0.0,
+        "moved": float(np.mean(np.abs(moved))) / spread if spread else 0.0,
         "events": float(len(y)),
-        **reads,
+        **read,
     }
 
 
-def _reads(draws: Resamples, moved: Scores, match: Scores) -> dict[str, float]:
-    low, high = percentiles(draws.correlation(moved, match))
-    return {"reads": correlation(moved, match), "reads_low": low, "reads_high": high}
+def reading(draws: Resamples, user: Users, moved: Scores, support: Scores) -> dict[str, float]:
+    """Whether V reads: reading, the correlation of how its log-odds moved with how the support of the item differs.
+
+    Of each event both stand for what V was shown in place of something else. Within users: each user's mean is taken
+    off first, so a V that only looks at how many attributes a text names, and never at the item, has 0. No label has a
+    part in it: it tells a V that does not read from texts that say too little. reading_low, reading_high: 95 % interval
+    over users; reading_users: of how many the support differs from one item to another.
+    """
+    one, other = _within(user, moved), _within(user, support)
+    low, high = percentiles(draws.correlation(one, other))
+    users = len(np.unique(user[np.abs(other) > _ROUNDING]))
+    return {
+        "reading": correlation(one, other),
+        "reading_low": low,
+        "reading_high": high,
+        "reading_users": float(users),
+    }
+
+
+def _within(user: Users, values: Scores) -> Scores:
+    """``values`` less the mean of their user's."""
+    _, code = np.unique(user, return_inverse=True)
+    return np.asarray(values - (np.bincount(code, weights=values) / np.bincount(code))[code])
 
 
 def is_better(row: Mapping[str, float]) -> bool:

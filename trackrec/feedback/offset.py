@@ -24,8 +24,6 @@ OFFSET_FILE = "trackrec-offset.json"  # in the folder of V's adapter, whose vers
 COUNTS = ("user_liked", "user_events", "item_liked", "item_events")  # columns: what was known before as_of
 # Events at the overall share that each share is shrunk by.
 STRENGTH = 5.0
-_STEPS = 50  # of Newton's method, which needs about six
-_ENOUGH = 1e-9  # the largest change of a coefficient at which it ends
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,8 @@ def fit_offset(rows: Iterable[Mapping[str, Any]], fold: int = 0) -> Offset:
     """
     import numpy as np
 
+    from trackrec.feedback.logistic import logistic_weights
+
     events = list(rows)
     label = np.array([row["label"] for row in events], dtype=float)
     if not 0 < label.sum() < len(label):
@@ -85,22 +85,8 @@ def fit_offset(rows: Iterable[Mapping[str, Any]], fold: int = 0) -> Offset:
     share = float(label.mean())
     x = np.array([[*_logits(row, share, STRENGTH), 1.0] for row in events])
     prior, penalty = np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0])
-
-    def loss(weights: Any) -> float:
-        pulled = penalty @ (weights - prior) ** 2 / 2
-        return float(np.logaddexp(0, np.where(label == 1, -1, 1) * (x @ weights)).sum() + pulled)
-
-    weights = np.array([0.0, 0.0, math.log(share / (1 - share))])
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-(x @ weights)))
-        gradient = x.T @ (p - label) + penalty * (weights - prior)
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty), gradient)
-        while loss(weights - step) > loss(weights) and float(np.abs(step).max()) > _ENOUGH:
-            step = step / 2  # far from the least loss a whole step of Newton's goes too far
-        weights = weights - step
-        if float(np.abs(step).max()) <= _ENOUGH:
-            break
-    user, item, constant = (float(weight) for weight in weights)
+    start = np.array([0.0, 0.0, math.log(share / (1 - share))])
+    user, item, constant = (float(weight) for weight in logistic_weights(x, label, start, prior, penalty))
     return Offset(user, item, constant, share, fold=fold)
 
 

@@ -14,45 +14,60 @@ from dataclasses import dataclass
 from typing import Any
 
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.stacking import stacking_weights
 from trackrec.runtime.errors import BadInputError
 
-MATCHES = ("liked_attributes", "avoided_attributes")  # columns: how many of the item's attributes the RecCoT names so
+NAMED = ("named_liked", "named_avoided")  # columns: how many of the item's attributes the RecCoT names so
+_RIDGE = 1e-3  # of the weights: what is the same always has none
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The weights (nats an attribute) and the constant (nats), beside ``offset``."""
+    """The weights (nats an attribute; liked ≥ 0 ≥ avoided) and the constant (nats), beside ``offset``."""
 
     liked: float
     avoided: float
     constant: float
     offset: Offset
 
+    def evidence(self, liked: int, avoided: int) -> float:
+        """What is added to the offset, nats, where so many of an item's attributes are named."""
+        return self.liked * liked + self.avoided * avoided + self.constant
+
     def probability(self, row: Mapping[str, Any]) -> float:
-        """P(yes) of an event with its ``MATCHES`` and ``offset.COUNTS``."""
-        liked, avoided = (row[name] for name in MATCHES)
-        read = self.liked * liked + self.avoided * avoided + self.constant
-        return 1 / (1 + math.exp(-(self.offset.log_odds(row) + read)))
+        """P(yes) of an event with its ``NAMED`` and ``offset.COUNTS``."""
+        liked, avoided = (row[name] for name in NAMED)
+        return 1 / (1 + math.exp(-(self.offset.log_odds(row) + self.evidence(liked, avoided))))
 
 
 def fit_reader(rows: Sequence[Mapping[str, Any]], offset: Offset) -> Reader:
-    """The reader of these rows: label, ``MATCHES`` and ``offset.COUNTS``.
+    """The reader of these rows: label, ``NAMED`` and ``offset.COUNTS``. A weight of the wrong sign is 0.
 
-    Raises BadInputError where the matches were not counted, or no RecCoT names an attribute of an item.
+    Raises BadInputError where nothing was counted, where no RecCoT names an attribute of its item, and where neither
+    weight has its sign: then the reader has nothing to teach.
     """
-    evidence = [tuple(row[name] for name in MATCHES) for row in rows]
-    if any(None in matches for matches in evidence):
+    import numpy as np
+
+    from trackrec.feedback.logistic import logistic_weights
+
+    named = [tuple(row[name] for name in NAMED) for row in rows]
+    if any(None in counts for counts in named):
         raise BadInputError(
-            f"table rec_tuning: rows of an earlier version have no {' and '.join(MATCHES)}.",
-            "Run jobs/tune_validator.py, which makes its rows anew, or set tune.targets=labels.",
+            f"tune.targets=reader, and of {len(rows)} rows to tune on some lack {' and '.join(NAMED)}.",
+            "Run jobs/tune_validator.py with this setting, which makes its rows anew, or set tune.targets=labels.",
         )
-    if not any(map(any, evidence)):
+    if not any(map(any, named)):
         raise BadInputError(
-            f"table rec_tuning: of {len(rows)} rows no RecCoT names an attribute of the item, so a reader that counts "
-            "them has nothing to read.",
+            f"tune.targets=reader, and of {len(rows)} rows to tune on no RecCoT names an attribute of the item.",
             "Set tune.targets=labels, or look at the RecCoTs: python -m trackrec.report show.",
         )
-    weights = stacking_weights(evidence, [offset.log_odds(row) for row in rows], [row["label"] for row in rows])
-    liked, avoided, constant = (float(weight) for weight in weights)
-    return Reader(liked, avoided, constant, offset)
+    x = np.column_stack([np.array(named, dtype=float), np.ones(len(rows))])
+    fixed, label = (np.array(column) for column in zip(*((offset.log_odds(r), r["label"]) for r in rows), strict=True))
+    start, penalty = np.zeros(3), np.full(3, _RIDGE)
+    liked, avoided, constant = (float(w) for w in logistic_weights(x, label, start, start, penalty, fixed))
+    if liked <= 0 <= avoided:
+        raise BadInputError(
+            f"tune.targets=reader, and in {len(rows)} rows to tune on users like what their RecCoTs call liked no more "
+            f"({liked:+.2f}) and what they call avoided no less ({avoided:+.2f}) than without.",
+            "Tune on more events (tune.max_examples), look at the RecCoTs, or set tune.targets=labels.",
+        )
+    return Reader(max(liked, 0.0), min(avoided, 0.0), constant, offset)

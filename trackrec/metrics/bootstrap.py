@@ -9,6 +9,7 @@ from trackrec.metrics.probability import row_losses
 from trackrec.metrics.ranking import user_areas
 
 RESAMPLES = 1000
+_ROUNDING = 1e-12  # of the variances' product: what is less is what sums leave of 0
 
 
 class Resamples:
@@ -56,7 +57,9 @@ class Resamples:
         rows, *moments = (self._draws @ sums).T
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_a, mean_b, aa, bb, ab = (moment / rows for moment in moments)
-            return np.asarray((ab - mean_a * mean_b) / np.sqrt((aa - mean_a**2) * (bb - mean_b**2)))
+            variances = (aa - mean_a**2) * (bb - mean_b**2)
+            correlations = (ab - mean_a * mean_b) / np.sqrt(variances)
+        return np.where(variances > _ROUNDING * (a @ a) * (b @ b) / len(a) ** 2, correlations, np.nan)
 
     def _means(self, sums: Weights, weights: Weights) -> Scores:
         with np.errstate(invalid="ignore"):  # 0 / 0: a draw without a user that counts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trackrec.histories.shares import Shares, percent
-from trackrec.reccots.mentions import mentions_of
+from trackrec.reccots.mentions import AttributeNames
 
 NO_PREFERENCE = "no clear preference"  # how the statistics teacher, and who learned from it, says that none stands out
 _USUAL = re.compile(r"(\d+) % of (?:the |their )?last (\d+)")
@@ -59,7 +59,7 @@ def _numbers(text: str, shares: Shares) -> Iterator[bool]:
 
 
 def _sides(text: str, shares: Shares, attributes: Iterable[str], titles: Sequence[str]) -> Iterator[bool]:
-    mentions = mentions_of(text, attributes, titles)
+    mentions = AttributeNames(attributes).mentions(text, titles)
     for names, side in ((mentions.liked, shares.above), (mentions.avoided, shares.below)):
         shown = {tally.attribute for tally in side}
         yield from (name in shown for name in names)

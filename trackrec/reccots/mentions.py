@@ -1,12 +1,15 @@
-"""Which attributes a RecCoT says its user likes and avoids, and how far that speaks for an item: without a model."""
+"""Which attributes a RecCoT says its user likes and avoids, and how many of an item's: without a model."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from trackrec.reccots.parts import parts_of
+
+_WORD = re.compile(r"\w+")
 
 
 class Mentions(NamedTuple):
@@ -15,21 +18,32 @@ class Mentions(NamedTuple):
     liked: tuple[str, ...]  # in clauses of what is liked or should please next
     avoided: tuple[str, ...]
 
-    def match(self, attributes: Iterable[str]) -> tuple[int, int]:
-        """Of an item's attributes how many are liked, and how many avoided."""
+    def of_item(self, attributes: Iterable[str]) -> tuple[int, int]:
+        """How many of an item's attributes are named as liked, and how many as avoided."""
         of_item = set(attributes)
         return len(of_item & {*self.liked}), len(of_item & {*self.avoided})
 
 
-def mentions_of(text: str, attributes: Iterable[str], titles: Sequence[str] = ()) -> Mentions:
-    """The mentions of ``attributes`` (those of the catalogue) in ``text``; ``titles``: as for ``parts_of``.
+class AttributeNames:
+    """The attributes of a catalogue, looked for in texts as whole words, the longest first; capital letters count.
 
-    A longer name is not read as the shorter one in it; capital letters count.
+    They are found by their first word, so that a text is not searched for each of them.
     """
-    longest_first = sorted({name for name in attributes if name and name in text}, key=lambda name: (-len(name), name))
-    if not longest_first:
-        return Mentions((), ())
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-    parts = parts_of(text, titles)
-    liked, avoided = (names.findall(part) for part in (f"{parts.liked}\n{parts.outlook}", parts.avoided))
-    return Mentions(tuple(liked), tuple(avoided))
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(set(names)):
+            first = _WORD.search(name)
+            if first:
+                self._by_word[first.group()].append(name)
+
+    def mentions(self, text: str, titles: Sequence[str] = ()) -> Mentions:
+        """What ``text`` names on either side; ``titles``: as for ``parts_of``."""
+        candidates = {name for word in set(_WORD.findall(text)) for name in self._by_word.get(word, ())}
+        if not candidates:
+            return Mentions((), ())
+        longest_first = sorted(candidates, key=lambda name: (-len(name), name))
+        names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        parts = parts_of(text, titles)
+        liked, avoided = (names.findall(part) for part in (f"{parts.liked}\n{parts.outlook}", parts.avoided))
+        return Mentions(tuple(liked), tuple(avoided))

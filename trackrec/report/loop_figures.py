@@ -18,11 +18,11 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
     """The loop in one object: ``rounds``, ``aligned`` (how many), and figures of the last one that was measured.
 
     v_uauc, v_uauc_low: UAUC of V shown G_t's own RecCoTs; own_minus_shuffled_low, v_minus_offset_low,
-    v_minus_user_share_low: lower bounds (95 %, over users) of differences of UAUC; reads, reads_low: correlation of how
-    V's log-odds move with another's RecCoT with what the two say of the item's attributes; g_minus_g0: UAUC with G_t's
-    minus with G_0's RecCoTs, judged by one V; length_corr: of reward and length within groups; length_vs_g0: tokens of
-    G_t's texts over those of G_0's; chosen: the round whose G is to be served; minutes: of all steps. None: not to be
-    had.
+    v_minus_user_share_low: lower bounds (95 %, over users) of differences of UAUC; reading, reading_low: correlation of
+    how V's log-odds move with another's RecCoT with how the two speak for the item (``metrics.reading``); g_minus_g0:
+    UAUC with G_t's minus with G_0's RecCoTs, judged by one V; length_corr: of reward and length within groups;
+    length_vs_g0: tokens of G_t's texts over those of G_0's; chosen: the round whose G is to be served; minutes: of all
+    steps. None: not to be had.
     """
     rounds = [_round(loop, number) for number in sorted({*loop.of_kind("measure"), *loop.of_kind("gate")})]
     last: dict[str, Any] = next((row for row in reversed(rounds) if "v_uauc" in row), {})
@@ -40,7 +40,7 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
 
 
 _LAST = (
-    "v_uauc", "v_uauc_low", "own_minus_shuffled_low", "reads", "reads_low", "v_minus_offset_low",
+    "v_uauc", "v_uauc_low", "own_minus_shuffled_low", "reading", "reading_low", "v_minus_offset_low",
     "v_minus_user_share_low", "g_minus_g0", "g_minus_g0_low", "length_vs_g0",
 )  # fmt: skip
 
@@ -71,8 +71,8 @@ def _measured(measured: Outcome, number: int) -> dict[str, Any]:
         "v_uauc": _number(own["uauc"]),
         "v_uauc_low": _number(own["uauc_low"]),
         "own_minus_shuffled_low": bound(SHUFFLED),
-        "reads": bound(SHUFFLED, "reads"),
-        "reads_low": bound(SHUFFLED, "reads_low"),
+        "reading": bound(SHUFFLED, "reading"),
+        "reading_low": bound(SHUFFLED, "reading_low"),
         "v_minus_offset_low": bound(OFFSET),
         "v_minus_user_share_low": bound(USER_SHARE),
         "g_minus_g0": bound("G_0", "uauc"),

@@ -147,9 +147,9 @@ def _difference(number: int, other: str, row: Mapping[str, float]) -> str:
 
 
 def _reading(difference: Mapping[str, float]) -> str:
-    """Whether V moves as the texts say; nothing where no text names an attribute."""
-    value, low, high = (difference.get(name, float("nan")) for name in ("reads", "reads_low", "reads_high"))
-    if math.isnan(low):
+    """Whether V moves as the texts say; nothing where too few texts name an attribute to tell."""
+    value, low, high = (difference.get(name, float("nan")) for name in ("reading", "reading_low", "reading_high"))
+    if math.isnan(low) or difference["reading_users"] < ENOUGH_USERS:
         return ""
     return f", with what the texts say of the item's attributes at correlation {value:+.2f} [{low:+.2f}, {high:+.2f}]"
 

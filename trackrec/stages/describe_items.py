@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from trackrec.engines.spec import EngineSpec
 from trackrec.histories.item_prompts import item_prompts
 from trackrec.histories.item_templates import item_template_of
-from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import read_sources
 from trackrec.models.resolve import resolve
 from trackrec.reccots.descriptions import description_sampling
@@ -17,7 +16,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.inputs import items_of_log
+from trackrec.stages.inputs import cleaned_items, items_of_log
 from trackrec.stages.texts import TextKind, write_texts
 from trackrec.tables.schemas import DESCRIPTION_TEXTS
 from trackrec.tables.warehouse import Warehouse
@@ -51,7 +50,7 @@ def describe_items(run: Run, tables: Warehouse) -> Outcome:
 def _items_to_describe(settings: Settings, tables: Warehouse) -> tuple[DataFrame, int]:
     """Items with a title, and how many others there are without one, of the log or of the whole catalogue."""
     sources = read_sources(tables.spark, settings)
-    cleaned = clean_items(sources.items, settings.histories.max_title_chars, settings.source.items)
+    cleaned = cleaned_items(settings, sources)
     cleaned.count()  # what a quote in a CSV swallowed is noticed before texts are paid for
     items, of_log, met = cleaned.good, "", items_of_log(sources)
     if settings.describe.items_of_log:

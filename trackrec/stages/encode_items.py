@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from trackrec.histories.item_prompts import item_key
 from trackrec.histories.item_templates import item_template_of
 from trackrec.histories.item_text import item_text
-from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.item_columns import MAX_DESCRIPTION_CHARS
 from trackrec.histories.sources.reader import read_sources
 from trackrec.histories.untrusted import neutralise
@@ -18,7 +17,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.inputs import items_of_log
+from trackrec.stages.inputs import cleaned_items, items_of_log
 from trackrec.stages.item_vectors import write_item_vectors
 from trackrec.tables.schemas.items import CATALOGUE
 from trackrec.tables.warehouse import Warehouse
@@ -37,7 +36,7 @@ def encode_items(run: Run, tables: Warehouse) -> Outcome:
     with run.stage("items") as stage:
         encoder = resolve(settings.encoder.model, settings.cache_dir())
         sources = read_sources(tables.spark, settings)
-        items = clean_items(sources.items, settings.histories.max_title_chars, settings.source.items)
+        items = cleaned_items(settings, sources)
         counts = items.count()
         if counts.good == counts.textless:
             raise BadInputError(

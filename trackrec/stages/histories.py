@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from trackrec.histories import snapshots, splits, windows
 from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaned import Cleaned, Counts
-from trackrec.histories.sources.cleaning import clean_interactions, clean_items
+from trackrec.histories.sources.cleaning import clean_interactions
 from trackrec.histories.sources.profile import item_profile
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import Template, template_of
@@ -16,7 +16,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
-from trackrec.stages.inputs import stored_histories
+from trackrec.stages.inputs import cleaned_items, stored_histories
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -38,10 +38,11 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
     with run.stage("histories") as stage:
         sources = read_sources(tables.spark, settings)
         interactions = clean_interactions(sources.interactions, settings.source)
-        items = clean_items(sources.items, settings.histories.max_title_chars, settings.source.items)
+        items = cleaned_items(settings, sources)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
         counts = _set_aside(run, tables, stage, "interactions", interactions)
         item_counts = _set_aside(run, tables, stage, "items", items)
+        _check_years(settings, item_counts)
         profile = item_profile(items.good, item_counts)
         stage.tables["sources"] = {"items": profile.figures}
         stage.notice(profile.line())
@@ -52,6 +53,14 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         finally:
             events.unpersist()
     return stage.outcome
+
+
+def _check_years(settings: Settings, items: Counts) -> None:
+    if settings.source.decades and not items.years:
+        raise BadInputError(
+            f"source.decades is on, and none of {items.good:,} items has a year.",
+            "Name its column in source.items.columns (year: release_year), or leave source.decades out.",
+        )
 
 
 def _set_aside(run: Run, tables: Warehouse, stage: Stage, table: str, cleaned: Cleaned) -> Counts:

@@ -12,6 +12,7 @@ from trackrec.feedback.questions import next_events, score_requests
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import fold_of
 from trackrec.histories.snapshots import current_histories
+from trackrec.histories.sources.cleaned import Cleaned
 from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import template_of
@@ -31,7 +32,13 @@ def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
 
     Raises BadInputError for a source that cannot be read.
     """
-    return clean_items(read_sources(tables.spark, settings).items, settings.histories.max_title_chars).good
+    return cleaned_items(settings, read_sources(tables.spark, settings)).good
+
+
+def cleaned_items(settings: Settings, sources: Sources) -> Cleaned:
+    """``clean_items`` of the source as the settings have it."""
+    source = settings.source
+    return clean_items(sources.items, settings.histories.max_title_chars, source.items, decades=source.decades)
 
 
 def items_of_log(sources: Sources) -> DataFrame:

@@ -17,7 +17,7 @@ from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import holdout_of, item_catalogue, reccots_of, stored_histories
 from trackrec.stages.judging import answers_of, by_judge
-from trackrec.stages.matches import matches_of
+from trackrec.stages.support import support_of
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.warehouse import Warehouse
 
@@ -49,11 +49,11 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
             scores = _scores(tables, stage, by_judge(settings, requests, samples, judges))
             of_judges = by_judge(settings, events, samples, judges)
             rows = [row.asDict() for _, of_v in of_judges for row in of_v.collect()]
-            matches = matches_of(by_variant, items)
+            support = support_of(by_variant, items)
             stage.tables["reccots"] = _text_tables(reccots, events, histories, items)
         finally:
             events.unpersist()
-        stage.tables |= holdout_tables(rows, scores, last, matches)
+        stage.tables |= holdout_tables(rows, scores, last, support)
         stage.counts |= {"events": len(rows), "users": len({row["user_id"] for row in rows})}
         stage.labels["validator"] = " and ".join(sorted({judge.version for judge in judges.values()}))
     return stage.outcome

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback.offset import with_counts
+from trackrec.feedback.reader import NAMED
 from trackrec.feedback.user_split import fold_of
 from trackrec.feedback.validator import validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -17,7 +18,7 @@ from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import item_catalogue, questions_about, reccots_of
-from trackrec.stages.matches import with_matches
+from trackrec.stages.support import with_named
 from trackrec.tables.slices import slice_where
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -61,8 +62,11 @@ def _rows(settings: Settings, writer: Settings, tables: Warehouse, fold: int) ->
     requests = questions_about(
         settings, tables, reccots, validator_of(settings, fold).template, settings.tune.next_events
     )
-    texts = reccots.select("row_key", "text")
-    matched = with_matches(requests.join(texts, "row_key"), item_catalogue(settings, tables)).drop("text")
-    return matched.drop("request_key", "question_key").withColumns(
+    if settings.tune.targets == "reader":
+        texts = reccots.select("row_key", "text")
+        requests = with_named(requests.join(texts, "row_key"), item_catalogue(settings, tables)).drop("text")
+    else:
+        requests = requests.withColumns({name: F.lit(None).cast("int") for name in NAMED})
+    return requests.drop("request_key", "question_key").withColumns(
         {name: F.lit(value) for name, value in names._asdict().items()}
     )

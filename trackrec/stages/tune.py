@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
-from trackrec.feedback.reader import MATCHES, Reader, fit_reader
+from trackrec.feedback.reader import NAMED, Reader, fit_reader
 from trackrec.feedback.user_split import FOLD_FILE, save_fold
 from trackrec.feedback.validator import V_SETTINGS, Validator, check_fold, validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from trackrec.training.answer_objective import AnswerGroup
     from trackrec.training.group_loop import Figures
 
-_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS, *MATCHES]
+_COLUMNS = ["row_key", "prompt_key", "item_id", "event_time", "label", "user_id", "fold", *COUNTS, *NAMED]
 _VERSIONS = ["generator_version", "sampling", "template_version"]
 
 
@@ -57,6 +57,9 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         share_liked = _share_liked(rows)
         offset = _offset(settings, start, rows, fold)
         reader = _reader(settings, rows, offset)
+        if reader:
+            weights = f"an attribute named as liked {reader.liked:+.2f} of log-odds, as avoided {reader.avoided:+.2f}"
+            stage.notice(f"V learns what a reader makes of the labels: {weights}")
         groups = _token_groups(reccots, chosen, start, offset, reader)
         strength = None if offset is None else offset.strength
         digest = rec_tuning_digest(
@@ -190,13 +193,16 @@ def _offset(settings: Settings, start: Model, rows: Sequence[Row], fold: int) ->
 
 
 def _reader(settings: Settings, rows: Sequence[Row], offset: Offset | None) -> Reader | None:
+    """What V learns from in the labels' place; BadInputError where the settings leave it nothing to stand on."""
     if settings.tune.targets == "labels":
         return None
+    remedy = "or tune.targets=labels."
     if offset is None:
-        raise BadInputError(
-            "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none.",
-            "Set feedback.offset=fixed, or tune.targets=labels.",
-        )
+        what = "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none."
+        raise BadInputError(what, f"Set feedback.offset=fixed, {remedy}")
+    if settings.feedback.validator_reads == "history":
+        what = "tune.targets is reader, who reads RecCoTs, and feedback.validator_reads is history: V sees none."
+        raise BadInputError(what, f"Set feedback.validator_reads=reccot, {remedy}")
     return fit_reader(rows, offset)
 
 

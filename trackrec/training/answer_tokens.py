@@ -18,7 +18,7 @@ def answer_groups(
     """``reccots``, rows (row_key, prompt_body, label) RecCoT by RecCoT, as token ids; where V has an offset, with it.
 
     With one the rows have ``offset.COUNTS``, too, and with a ``reader``, whose probabilities then are to be learned in
-    place of the labels, ``reader.MATCHES``. Prompts too long for the context of ``chat`` are left out, and
+    place of the labels, ``reader.NAMED``. Prompts too long for the context of ``chat`` are left out, and
     RecCoTs of which no prompt is left.
     """
     yes, no = chat.answers.tokens

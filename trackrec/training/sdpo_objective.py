@@ -22,6 +22,7 @@ from trackrec.runtime.settings import AlignmentSettings
 from trackrec.training.group_loop import Figures, LogpsFunction, Objective, logps_function, train
 from trackrec.training.prefix import Group
 from trackrec.training.processes import Processes
+from trackrec.training.products import products
 from trackrec.training.sdpo_loss import a_token, agreement, chosen_nll, sdpo_losses
 
 _REFERENCE = "reference.json"
@@ -44,7 +45,8 @@ def train_sdpo(
     ``folder`` keeps the reference besides; TrackrecError where it is the training of other preferences.
     """
     logps = logps_function(model, stage)
-    reference = _reference(model, preferences, folder, logps)
+    with products(bfloat16=settings.bfloat16_products):  # as in training: where it begins Δ is 0
+        reference = _reference(model, preferences, folder, logps)
 
     def loss_of(i: int) -> tuple[Tensor, Figures]:
         policy = logps(model, preferences[i].group)[None]

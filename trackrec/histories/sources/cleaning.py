@@ -6,7 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.histories.sources.cleaned import Cleaned, flags_of, line_breaks_of
-from trackrec.histories.sources.item_columns import has_unusable_year, item_attributes, item_description, item_year
+from trackrec.histories.sources.item_columns import (
+    has_unusable_year,
+    item_attributes,
+    item_description,
+    item_year,
+    with_decade,
+)
 from trackrec.histories.splits import SPLITS
 from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.runtime.settings import SourceSettings, TableSource
@@ -59,14 +65,16 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     return Cleaned(good, bad, schemas.INTERACTIONS.name, counted, checked.select("row", "line_breaks"))
 
 
-def clean_items(raw: DataFrame, max_title_chars: int, source: TableSource | None = None) -> Cleaned:
+def clean_items(
+    raw: DataFrame, max_title_chars: int, source: TableSource | None = None, *, decades: bool = False
+) -> Cleaned:
     """Items as ``read_table`` gives them -> good (item_id, title, titled, attributes, year, description), and bad.
 
     Texts are neutralised. An item without a title is called "item <id>", and ``titled`` is false. Attributes are
     distinct, at most 50, each cut like a title, never NULL; year and description as in item_columns.py, NULL where
     there is none. Of rows with one item_id the one with a title is kept, of those the alphabetically first (title, then
     attributes), of those one with a year, then one with a description. Reason: null_item_id. With ``source``,
-    ``count`` looks for an open quote where that is a CSV.
+    ``count`` looks for an open quote where that is a CSV. With ``decades`` that of the year is one more attribute.
     """
     title = neutralise(F.col("title"), max_title_chars)
     checked = raw.select(
@@ -92,7 +100,8 @@ def clean_items(raw: DataFrame, max_title_chars: int, source: TableSource | None
         "item_id",
         title_or_id(F.col("title"), max_title_chars).alias("title"),
         titled.alias("titled"),
-        "attributes", "year", "description",
+        with_decade().alias("attributes") if decades else "attributes",
+        "year", "description",
     )  # fmt: skip
     flags = flags_of(
         placeholder=~titled,

@@ -29,13 +29,11 @@ def item_year(raw: DataFrame) -> Column:
     return F.when(is_year, number.cast("int"))
 
 
-def with_decades(raw: DataFrame) -> DataFrame:
-    """``raw`` with the decade of its ``item_year`` as the last of column ``attributes``; as it was without a year."""
-    year, attributes = item_year(raw), F.coalesce("attributes", F.array().cast("array<string>"))
+def with_decade() -> Column:
+    """Cleaned ``attributes`` and, last, the decade of a cleaned ``year``: 1990s; without a year as they are."""
+    year = F.col("year")
     decade = F.concat((year - year % 10).cast("string"), F.lit("s"))
-    return raw.withColumn(
-        "attributes", F.when(year.isNull(), F.col("attributes")).otherwise(F.array_append(attributes, decade))
-    )
+    return F.when(year.isNull(), F.col("attributes")).otherwise(F.array_union("attributes", F.array(decade)))
 
 
 def has_unusable_year(raw: DataFrame) -> Column:

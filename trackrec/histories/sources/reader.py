@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 
 from trackrec.histories.sources import movielens
 from trackrec.histories.sources.csv_options import csv_options
-from trackrec.histories.sources.item_columns import with_decades
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_name, quoted
 from trackrec.runtime.settings import Settings, SourceSettings, TableSource
@@ -60,7 +59,7 @@ def read_sources(spark: SparkSession, settings: Settings) -> Sources:
     interactions = read_table(spark, _required(source, "interactions"), schemas.INTERACTIONS)
     items = read_table(spark, _required(source, "items"), schemas.ITEMS)
     users = read_table(spark, source.users, schemas.USERS) if source.users else None
-    return Sources(interactions, with_decades(items) if settings.source.decades else items, users)
+    return Sources(interactions, items, users)
 
 
 def read_table(spark: SparkSession, source: TableSource, table: contract.Table) -> DataFrame:

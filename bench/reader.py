@@ -1,14 +1,14 @@
-"""The most that a V can show: what a reader that misses nothing gains from true RecCoTs, and how many events show it.
+"""What a reader that counts gains from true RecCoTs, and how many events it takes to see that.
 
-python -m bench.ceiling                       # MovieLens-100k, histories of the newest 50, 100 and 200 events; minutes
-python -m bench.ceiling --set source.decades=false    # decades are no attributes
+python -m bench.reader                        # MovieLens-100k, histories of the newest 50, 100 and 200 events; minutes
+python -m bench.reader --set source.decades=false    # decades are no attributes
 
-RecCoTs are the statistics teacher's. The reader is no model: how many of an item's attributes stand in liked and
-outlook clauses, and how many in avoided ones (``trackrec.reccots.mentions``), has a weight each, fitted beside V's
-offset on the events before the hold-out. A weight is the same for all attributes, so no user can be learned by heart,
-and all later events of all users are the hold-out. ``seen_with``: events of it, ``--each`` of a user, with which the
-UAUC with the own RecCoT minus with another user's has its 95 % interval above 0 four times out of five: with fewer, a
-gate on it stays closed in front of a V without fault. Last line one JSON object.
+RecCoTs are the statistics teacher's. The reader is no model (``trackrec.feedback.reader``): how many of an item's
+attributes stand in liked and outlook clauses, and how many in avoided ones, has a weight each, fitted beside V's offset
+on the events before the hold-out. A weight is the same for all attributes, so no user can be learned by heart, and all
+later events of all users are the hold-out. ``seen_with``: events of it, ``--each`` of a user, with which the UAUC with
+the own RecCoT minus with another user's has its 95 % interval above 0 four times out of five: with fewer, a gate on
+that stays closed in front of a V that reads as well as this. Last line one JSON object.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ import numpy as np
 
 from bench.reading_figures import OFFSET, OWN, SHUFFLED, HoldOut
 from bench.reading_offset import fitted, offsets_of
-from bench.reading_rows import Row, balanced, evidence, halves, others_reccots
+from bench.reading_rows import Row, balanced, halves, named_in, others_reccots
 from trackrec.feedback.reader import fit_reader
-from trackrec.feedback.stacking import with_constant
 from trackrec.reccots.claims import NO_PREFERENCE
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.keys import key_of_values
@@ -38,49 +37,47 @@ _PAIRS = (f"{OWN} - {OFFSET}", f"{OWN} - {SHUFFLED}")
 def main() -> int:
     """Build the histories of each length, fit the reader, print a line each and the JSON line."""
     args = _arguments()
-    ceilings = {}
+    found = {}
     for last_n in args.last_n:
         sets = _sets(args, last_n)
         earlier, later = halves(load_settings(_CONF, sets), _CONF, sets)
-        ceilings[last_n] = ceiling(earlier, later, args.each)
-        print(f"newest {last_n}: {json.dumps(ceilings[last_n])}", flush=True)
-    print(table(ceilings))
-    print(json.dumps({"bench": "ceiling", "settings": vars(args), "last_n": ceilings}))
+        found[last_n] = gains(earlier, later, args.each)
+        print(f"newest {last_n}: {json.dumps(found[last_n])}", flush=True)
+    print(table(found))
+    print(json.dumps({"bench": "reader", "settings": vars(args), "last_n": found}))
     return 0
 
 
-def ceiling(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
+def gains(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
     """UAUC of the offset, what the reader adds to it and what another's RecCoT takes away, with 95 % intervals."""
-    attributes = frozenset(name for row in (*earlier, *later) for name in row.attributes)
     reader = fit_reader([asdict(row) for row in earlier], fitted(earlier))
-    weights = [reader.liked, reader.avoided, reader.constant]
 
     def log_odds(rows: Sequence[Row]) -> dict[str, Any]:
         start = np.asarray(offsets_of(rows, reader.offset))
-        shown = {OWN: [row.reccot for row in rows], SHUFFLED: others_reccots(rows)}
-        read = {name: with_constant(evidence(rows, reccots, attributes)) @ weights for name, reccots in shown.items()}
-        return {OFFSET: start, **{name: start + moved for name, moved in read.items()}}
+        own = [reader.evidence(row.named_liked, row.named_avoided) for row in rows]
+        others = [reader.evidence(*named) for named in named_in(rows, others_reccots(rows))]
+        return {OFFSET: start, OWN: start + np.asarray(own), SHUFFLED: start + np.asarray(others)}
 
     return {
         "events": len(later),
         "users": len({row.user for row in later}),
         "without_preference": round(float(np.mean([NO_PREFERENCE in row.reccot for row in later])), 3),
         **_gains(later, log_odds(later)),
-        "weights": [round(weight, 3) for weight in weights],
+        "weights": {"liked": round(reader.liked, 3), "avoided": round(reader.avoided, 3)},
         "seen_with": _seen_with(later, each, log_odds),
     }
 
 
-def table(ceilings: dict[int, dict[str, Any]]) -> str:
+def table(found: dict[int, dict[str, Any]]) -> str:
     """A Markdown table, a row a length of history."""
     lines = [
         "| newest events | without preference | reader - offset, UAUC | own - another's, UAUC | reader - offset, AUC "
         "| events that show own - another's |",
         "|---|---|---|---|---|---|",
     ]
-    for last_n, found in ceilings.items():
-        gains = (" ".join(f"{number:+.4f}" for number in found["uauc"][pair]) for pair in _PAIRS)
-        cells = (f"{found['without_preference']:.2f}", *gains, f"{found['auc']:+.4f}", f"{found['seen_with']:,}")
+    for last_n, row in found.items():
+        intervals = (" ".join(f"{number:+.4f}" for number in row["uauc"][pair]) for pair in _PAIRS)
+        cells = (f"{row['without_preference']:.2f}", *intervals, f"{row['auc']:+.4f}", f"{row['seen_with']:,}")
         lines.append(f"| {last_n} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -115,7 +112,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _sets(args: argparse.Namespace, last_n: int) -> list[str]:
-    place = f"warehouse/ceiling/{key_of_values(str(last_n), *args.set)[:12]}"
+    place = f"warehouse/reader/{key_of_values(str(last_n), *args.set)[:12]}"
     return [
         f"warehouse={place}", f"log={place}.log", f"histories.every_n={args.every}", f"histories.last_n={last_n}",
         "histories.windows=[alignment]", f"feedback.holdout_share={args.holdout_share}", *args.set,
