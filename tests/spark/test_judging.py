@@ -454,9 +454,3 @@ def test_v_learns_from_a_reader_of_what_its_reccots_name(spark, folder, tmp_path
     tuned = tune_validator(run, Lake(run.settings.warehouse), number=0)
     assert tuned.figures["reader_liked"] >= 0 >= tuned.figures["reader_avoided"]
     assert tuned.figures["steps"] > 0
-    for wrong, named in (
-        ("feedback.offset=none", "feedback.offset is none"),
-        ("feedback.validator_reads=history", "reads is"),
-    ):
-        with pytest.raises(BadInputError, match=named):
-            tune_validator(run_of(folder, *CANDIDATES, *sets, wrong), Lake(run.settings.warehouse), number=0)

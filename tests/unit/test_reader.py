@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import CONF
 from tests.unit.test_answer_objective import SILENT
 from tests.unit.test_offset import NO, YES, llama
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.reader import Reader, fit_reader
+from trackrec.feedback.reader import Reader, check_reader, fit_reader
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import RecTuningSettings
+from trackrec.runtime.settings_files import load_settings
 from trackrec.training.answer_objective import offset_group, train_answers
 
 LEVEL = Offset(user=0.0, item=0.0, constant=0.5, share=0.5)
@@ -70,3 +72,13 @@ def test_v_learns_the_probabilities_and_not_the_labels(tmp_path):
         logits = [model(torch.tensor([prompt])).logits[0, -1] for prompt in prompts]
     said = [float(torch.sigmoid(row[YES[0]] - row[NO[0]])) for row in logits]
     assert said == pytest.approx(targets, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"), [("offset=none", "feedback.offset is none"), ("validator_reads=history", "V sees none")]
+)
+def test_settings_that_leave_the_reader_nothing_are_bad_input(setting, named):
+    with pytest.raises(BadInputError, match=named):
+        check_reader(load_settings(CONF, ["tune.targets=reader", f"feedback.{setting}"]))
+    check_reader(load_settings(CONF, [f"feedback.{setting}"]))
+    check_reader(load_settings(CONF, ["tune.targets=reader"]))

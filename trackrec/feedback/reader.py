@@ -15,6 +15,7 @@ from typing import Any
 
 from trackrec.feedback.offset import Offset
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.settings import Settings
 
 NAMED = ("named_liked", "named_avoided")  # columns: how many of the item's attributes the RecCoT names so
 _RIDGE = 1e-3  # of the weights: what is the same always has none
@@ -37,6 +38,19 @@ class Reader:
         """P(yes) of an event with its ``NAMED`` and ``offset.COUNTS``."""
         liked, avoided = (row[name] for name in NAMED)
         return 1 / (1 + math.exp(-(self.offset.log_odds(row) + self.evidence(liked, avoided))))
+
+
+def check_reader(settings: Settings) -> None:
+    """Raise BadInputError where V is to learn from a reader and the settings leave that nothing to stand on or read."""
+    feedback = settings.feedback
+    if settings.tune.targets == "labels":
+        return
+    if feedback.offset == "none":
+        what = "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none."
+        raise BadInputError(what, "Set feedback.offset=fixed, or tune.targets=labels.")
+    if feedback.validator_reads == "history":
+        what = "tune.targets is reader, who reads RecCoTs, and feedback.validator_reads is history: V sees none."
+        raise BadInputError(what, "Set feedback.validator_reads=reccot, or tune.targets=labels.")
 
 
 def fit_reader(rows: Sequence[Mapping[str, Any]], offset: Offset) -> Reader:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback.offset import with_counts
-from trackrec.feedback.reader import NAMED
+from trackrec.feedback.reader import NAMED, check_reader
 from trackrec.feedback.user_split import fold_of
 from trackrec.feedback.validator import validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -32,6 +32,7 @@ def build_rec_tuning(run: Run, tables: Warehouse, fold: int = 0) -> Outcome:
     where RecCoTs are missing that the settings ask for besides those of G as it is served.
     """
     settings = run.settings
+    check_reader(settings)
     with run.stage("rec_tuning") as stage:
         version = {"template_version": validator_of(settings, fold).template.version}
         writers = tuning_writers(settings)

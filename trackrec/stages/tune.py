@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
-from trackrec.feedback.reader import NAMED, Reader, fit_reader
+from trackrec.feedback.reader import NAMED, Reader, check_reader, fit_reader
 from trackrec.feedback.user_split import FOLD_FILE, save_fold
 from trackrec.feedback.validator import V_SETTINGS, Validator, check_fold, validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -45,6 +45,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
     BadInputError without rows, or where all have one label.
     """
     settings = run.settings
+    check_reader(settings)
     with run.stage("tune") as stage:
         validator = validator_of(settings, fold)
         start = start_of(settings, validator, fold)
@@ -56,7 +57,7 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         keyed = with_earlier_keys(rows, earlier_row_keys(settings.generator, generator, rows))
         share_liked = _share_liked(rows)
         offset = _offset(settings, start, rows, fold)
-        reader = _reader(settings, rows, offset)
+        reader = fit_reader(rows, offset) if offset and settings.tune.targets == "reader" else None
         if reader:
             weights = f"an attribute named as liked {reader.liked:+.2f} of log-odds, as avoided {reader.avoided:+.2f}"
             stage.notice(f"V learns what a reader makes of the labels: {weights}")
@@ -190,20 +191,6 @@ def _offset(settings: Settings, start: Model, rows: Sequence[Row], fold: int) ->
         return saved_offset(Path(start.adapter) / OFFSET_FILE)
     events = {(row["user_id"], row["item_id"], row["event_time"], row["prompt_key"]): row for row in rows}
     return fit_offset([events[key] for key in sorted(events)], fold)
-
-
-def _reader(settings: Settings, rows: Sequence[Row], offset: Offset | None) -> Reader | None:
-    """What V learns from in the labels' place; BadInputError where the settings leave it nothing to stand on."""
-    if settings.tune.targets == "labels":
-        return None
-    remedy = "or tune.targets=labels."
-    if offset is None:
-        what = "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none."
-        raise BadInputError(what, f"Set feedback.offset=fixed, {remedy}")
-    if settings.feedback.validator_reads == "history":
-        what = "tune.targets is reader, who reads RecCoTs, and feedback.validator_reads is history: V sees none."
-        raise BadInputError(what, f"Set feedback.validator_reads=reccot, {remedy}")
-    return fit_reader(rows, offset)
 
 
 def _token_groups(
