@@ -34,7 +34,7 @@ demo: ## the pipeline on MovieLens-100k, then the CTR job: RecCoTs and a gain ta
 loop: install ## the feedback loop on MovieLens-100k, as far as V judges
 	$(BIN)/python -m bench.loop
 
-adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (30 minutes)
+adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the alignment window (40 minutes)
 	rm -rf models/distill
 	$(BIN)/python -m jobs.build_histories --conf conf/distill.yaml
 	$(BIN)/python -m jobs.distill_generator --conf conf/distill.yaml

@@ -6,7 +6,8 @@ python -m bench.counts --require-goals          # ends with 1 where a goal is mi
 ``counts``: numbers that are the prompt's, a share with its counts being one, "80 % (16 of 20)". ``sides``: mentions of
 attributes in liked and outlook clauses that the prompt calls clearly above, and in avoided ones clearly below.
 ``middling``: texts that see no clear preference, beside those whose prompt shows none, and the texts of which this is
-said rightly. One JSON line a version of G and way of sampling: candidates at temperature 1 are not what is served.
+said rightly. ``as_taught``: texts that are word for word what the statistics teacher says now of the same history. One
+JSON line a version of G and way of sampling: candidates at temperature 1 are not what is served.
 
 Of texts about prompts without shares (preference_v1) "Drama (16 liked, 4 not)" is read, against the tallies, and its
 side against the user's share of all they rated.
@@ -25,10 +26,14 @@ from typing import Any
 
 from trackrec.histories import shares
 from trackrec.histories.shares import Tally, shares_of
+from trackrec.histories.templates import template_of
 from trackrec.reccots.claims import NO_PREFERENCE, claims_of
+from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.lake import Lake
 from trackrec.tables.writers import is_teacher
+from trackrec.training.teachers.statistics import StatisticsTeacher, statistics_teacher
+from trackrec.training.teachers.tallies import TalliesTeacher
 
 GOALS = {"counts": 0.95, "sides": 0.9}
 _COPIED = re.compile(r"([A-Z][\w'-]*) \((\d+) liked, (\d+) not\)")
@@ -46,20 +51,31 @@ def main() -> int:
     parser.add_argument("--require-goals", action="store_true")
     args = parser.parse_args()
     lines = []
-    for (version, sampling), checked_figures in sorted(figures_by_writer(load_settings(args.conf).warehouse).items()):
+    for (version, sampling), checked_figures in sorted(figures_by_writer(load_settings(args.conf)).items()):
         line = {"bench": "counts", "generator": version, "sampling": json.loads(sampling)}
         lines.append(line | checked_figures)
         print(json.dumps(lines[-1]))
     return int(args.require_goals and not (lines and all(line["goals_met"] for line in lines)))
 
 
-def figures_by_writer(warehouse: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """(generator_version, sampling) → texts and ``figures`` of what is stored in the warehouse."""
-    lake = Lake(warehouse)
+def figures_by_writer(settings: Settings) -> dict[tuple[str, str], dict[str, Any]]:
+    """(generator_version, sampling) → texts and ``figures`` of what is stored in the warehouse of ``settings``."""
+    lake = Lake(settings.warehouse)
     histories = {row["prompt_key"]: row for row in lake.read_columns("user_histories", _HISTORY).to_pylist()}
     attributes = {tally["attribute"] for row in histories.values() for tally in row["tallies"]}
     stored = by_writer(lake.read_columns("reccots", _TEXT).to_pylist(), histories)
-    return {writer: {"texts": len(pairs), **figures(pairs, attributes)} for writer, pairs in stored.items()}
+    teacher = statistics_teacher(template_of(settings.prompt, settings.histories))
+    return {
+        writer: {"texts": len(pairs), **figures(pairs, attributes), **_as_taught(pairs, teacher)}
+        for writer, pairs in stored.items()
+    }
+
+
+def _as_taught(pairs: Sequence[Pair], teacher: StatisticsTeacher | TalliesTeacher) -> dict[str, float]:
+    """Of texts about prompts with shares; nothing where the teacher reads tallies."""
+    if not isinstance(teacher, StatisticsTeacher) or any(row["above"] is None for _, row in pairs):
+        return {}
+    return {"as_taught": round(sum(text == teacher.text(row) for text, row in pairs) / len(pairs), 3)}
 
 
 def by_writer(

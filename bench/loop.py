@@ -54,7 +54,7 @@ def main() -> int:
 def _sides(settings: Settings, loop: LoopState) -> float | None:
     """Of the attributes that the last G names as liked or avoided, the share that is on its side by the prompt."""
     newest = list(loop.of_kind("greedy").values())[-1].labels
-    figures = figures_by_writer(settings.warehouse)[newest["generator_version"], newest["sampling"]]
+    figures = figures_by_writer(settings)[newest["generator_version"], newest["sampling"]]
     sides: float | None = figures["sides"]
     return sides
 
