@@ -51,7 +51,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert notices == [
         [
             "histories",
-            "items 1,682 · 19 attributes, e.g. Drama, Comedy · 0 without title · 1,680 with year, 2 unusable",
+            "items 1,682 · 27 attributes, e.g. 1990s, Drama · 0 without title · 1,680 with year, 2 unusable",
         ],
         [
             "histories",
@@ -70,7 +70,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert all(r["source_max_time"] < r["as_of"] for r in vectors)
     items = {r["item_id"]: r for r in rows(warehouse, "item_vectors")}
     assert len(items) == 1682
-    assert items["1"]["text"] == "Toy Story (1995), Animation, Children's, Comedy"
+    assert items["1"]["text"] == "Toy Story (1995), Animation, Children's, Comedy, 1990s"
 
 
 def test_spark_submit_does_the_same_and_generates_nothing_again(warehouse):
