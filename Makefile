@@ -88,7 +88,7 @@ bench-headroom: install ## where a gain could still come from: what plain's erro
 bench-results: install ## the tables of docs/results.md out of stored runs (seconds, after the jobs of these settings)
 	$(BIN)/python -m bench.results conf/gain.yaml conf/real.yaml conf/ml1m.yaml
 
-bench-reader: install ## what a reader that misses nothing gains from true RecCoTs, and how many events show it (8 minutes)
+bench-reader: install ## what a reader that counts attributes gains from true RecCoTs, and how many events show it (8 minutes)
 	$(BIN)/python -m bench.reader
 
 bench-reading: install ## whether V reads RecCoTs: every remedy alone and all together (an hour)
