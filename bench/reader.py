@@ -58,13 +58,15 @@ def gains(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, 
         others = [reader.evidence(*named) for named in named_in(rows, others_reccots(rows))]
         return {OFFSET: start, OWN: start + np.asarray(own), SHUFFLED: start + np.asarray(others)}
 
+    everything = _gains(later, log_odds(later))
+    rows = balanced(later, len({row.user for row in later}), each)
     return {
         "events": len(later),
         "users": len({row.user for row in later}),
         "without_preference": round(float(np.mean([NO_PREFERENCE in row.reccot for row in later])), 3),
-        **_gains(later, log_odds(later)),
+        **everything,
         "weights": {"liked": round(reader.liked, 3), "avoided": round(reader.avoided, 3)},
-        "seen_with": _seen_with(later, each, log_odds),
+        "seen_with": _seen_with(everything["uauc"][_PAIRS[1]][0], rows, log_odds(rows)),
     }
 
 
@@ -92,11 +94,9 @@ def _gains(rows: Sequence[Row], log_odds: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _seen_with(later: Sequence[Row], each: int, log_odds: Any) -> int:
-    """The gain of all later events against the standard error that ``each`` events of as many users have."""
-    value = HoldOut(later).gain(*(log_odds(later)[name] for name in (OWN, SHUFFLED)))[0]
-    rows = balanced(later, len({row.user for row in later}), each)
-    _, low, high = HoldOut(rows).gain(*(log_odds(rows)[name] for name in (OWN, SHUFFLED)))
+def _seen_with(value: float, rows: Sequence[Row], log_odds: dict[str, Any]) -> int:
+    """The events with which a gain of ``value`` is seen, by the error that own minus another's has in ``rows``."""
+    _, low, high = HoldOut(rows).gain(log_odds[OWN], log_odds[SHUFFLED])
     error = (high - low) / (2 * 1.96)
     return round(len(rows) * (_POWER * error / value) ** 2) if value > 0 else -1
 

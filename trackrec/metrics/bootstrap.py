@@ -87,9 +87,8 @@ def bootstrap_interval(label: Labels, user: Users, reference: Scores, other: Sco
 
 def correlation(one: Scores, other: Scores) -> float:
     """Pearson's correlation of two figures of the same rows; NaN where one of them is the same always."""
-    a, b = one - one.mean(), other - other.mean()
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float((a @ b) / np.sqrt((a @ a) * (b @ b)))
+        return float(np.corrcoef(one, other)[0, 1])
 
 
 class _Ranking:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from trackrec.runtime.events import Stage
 from trackrec.runtime.settings import RecTuningSettings
@@ -81,15 +81,10 @@ def train_answers(
         if group.others is None:
             return -logps(model, group.group).mean(), {}
         towards = log_odds(model, group, logps) + _offsets(group).to(model.device) - base
-        return _cross_entropy(towards, torch.tensor(group.targets).to(model.device)), {}
+        return binary_cross_entropy_with_logits(towards, torch.tensor(group.targets).to(model.device)), {}
 
     keys, sizes = [f"RecCoT {group.key}" for group in groups], [len(group.group.answers) for group in groups]
     return train(model, Objective("Rec-tuning", keys, sizes, loss_of), settings, folder, stage)
-
-
-def _cross_entropy(log_odds: Tensor, targets: Tensor) -> Tensor:
-    """Mean over the events, nats: −p·log σ(x) − (1 − p)·log σ(−x)."""
-    return (targets * softplus(-log_odds) + (1 - targets) * softplus(log_odds)).mean()
 
 
 @torch.no_grad()

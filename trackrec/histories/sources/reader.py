@@ -56,10 +56,12 @@ def read_sources(spark: SparkSession, settings: Settings) -> Sources:
     if source.kind != "tables":
         data = movielens.SETS[source.kind]
         source = movielens.movielens_source(data, movielens.fetch(data, settings.cache_dir()))
-    interactions = read_table(spark, _required(source, "interactions"), schemas.INTERACTIONS)
-    items = read_table(spark, _required(source, "items"), schemas.ITEMS)
     users = read_table(spark, source.users, schemas.USERS) if source.users else None
-    return Sources(interactions, items, users)
+    return Sources(
+        interactions=read_table(spark, _required(source, "interactions"), schemas.INTERACTIONS),
+        items=read_table(spark, _required(source, "items"), schemas.ITEMS),
+        users=users,
+    )
 
 
 def read_table(spark: SparkSession, source: TableSource, table: contract.Table) -> DataFrame:
