@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+
+from trackrec.histories.whole_words import WholeWords
 
 _SHORTEST = 3  # letters: titles of one or two stand in any text
 
 
-class Names:
-    """The titles and attributes of a catalogue, looked for in texts as whole words, the longest first."""
+class Names(WholeWords):
+    """The titles and attributes of a catalogue, but those of one or two letters."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        longest_first = sorted({name for name in names if len(name) >= _SHORTEST}, key=len, reverse=True)
-        alternatives = "|".join(map(re.escape, longest_first))
-        self._pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if longest_first else None
-
-    def within(self, text: str) -> list[str]:
-        """The names in ``text``, as often as they stand there; capital letters count, so that "speed" is no film."""
-        return self._pattern.findall(text) if self._pattern else []
+        super().__init__(name for name in names if len(name) >= _SHORTEST)
 
 
 def groundedness(texts: Sequence[str], prompts: Sequence[str], names: Names) -> tuple[float, float]:

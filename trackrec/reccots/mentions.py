@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from trackrec.histories.whole_words import WholeWords
 from trackrec.reccots.parts import parts_of
-
-_WORD = re.compile(r"\w+")
 
 
 class Mentions(NamedTuple):
@@ -25,25 +22,13 @@ class Mentions(NamedTuple):
 
 
 class AttributeNames:
-    """The attributes of a catalogue, looked for in texts as whole words, the longest first; capital letters count.
-
-    They are found by their first word, so that a text is not searched for each of them.
-    """
+    """The attributes of a catalogue, looked for in the parts of texts as ``WholeWords`` are."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._by_word: dict[str, list[str]] = defaultdict(list)
-        for name in sorted(set(names)):
-            first = _WORD.search(name)
-            if first:
-                self._by_word[first.group()].append(name)
+        self._names = WholeWords(names)
 
     def mentions(self, text: str, titles: Sequence[str] = ()) -> Mentions:
         """What ``text`` names on either side; ``titles``: as for ``parts_of``."""
-        candidates = {name for word in set(_WORD.findall(text)) for name in self._by_word.get(word, ())}
-        if not candidates:
-            return Mentions((), ())
-        longest_first = sorted(candidates, key=lambda name: (-len(name), name))
-        names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
         parts = parts_of(text, titles)
-        liked, avoided = (names.findall(part) for part in (f"{parts.liked}\n{parts.outlook}", parts.avoided))
+        liked, avoided = (self._names.within(part) for part in (f"{parts.liked}\n{parts.outlook}", parts.avoided))
         return Mentions(tuple(liked), tuple(avoided))
