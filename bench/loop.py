@@ -28,7 +28,8 @@ FULL = (
     "generator.dtype=bfloat16", "generator.deterministic=false",
     "generator.max_num_seqs=256", "generator.high_water=512", "generator.chunk_rows=8192",
     "feedback.candidates=10", "feedback.next_events=8", "tune.max_examples=20000", "tune.candidates=1",
-    "tune.batch_size=8", "align.batch_size=8", "align.checkpoint_steps=50",
+    "validator.engine=vllm", "tune.next_events=20", "tune.batch_size=8",
+    "align.batch_size=8", "align.checkpoint_steps=50",
     "loop.rounds=3", "loop.holdout_samples=4000", "loop.histories=3000", "loop.aligned_histories=1500",
 )  # fmt: skip
 

@@ -50,10 +50,11 @@ def main() -> int:
 
 def gains(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
     """UAUC of the offset, what the reader adds to it and what another's RecCoT takes away, with 95 % intervals."""
-    reader = fit_reader([asdict(row) for row in earlier], fitted(earlier))
+    offset = fitted(earlier)
+    reader = fit_reader([asdict(row) for row in earlier], offset)
 
     def log_odds(rows: Sequence[Row]) -> dict[str, Any]:
-        start = np.asarray(offsets_of(rows, reader.offset))
+        start = np.asarray(offsets_of(rows, offset))
         own = [reader.evidence(row.named_liked, row.named_avoided) for row in rows]
         others = [reader.evidence(*named) for named in named_in(rows, others_reccots(rows))]
         return {OFFSET: start, OWN: start + np.asarray(own), SHUFFLED: start + np.asarray(others)}

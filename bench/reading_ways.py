@@ -19,7 +19,7 @@ from bench.reading_rows import Row, Rows, others_reccots
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.reader import Reader, fit_reader
+from trackrec.feedback.reader import fit_reader
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
@@ -141,7 +141,7 @@ class Asking:
         self._chat = Chat(EngineSpec.for_validator(chosen, base))
 
     def groups(
-        self, rows: Sequence[Row], reccots: Sequence[str], offset: Offset | None, reader: Reader | None = None
+        self, rows: Sequence[Row], reccots: Sequence[str], offset: Offset | None, reader: Offset | None = None
     ) -> list[AnswerGroup]:
         """A group for each run of rows of one snapshot, shown its RecCoTs; rows stay in their order."""
         from trackrec.training.answer_tokens import answer_groups

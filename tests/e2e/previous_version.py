@@ -27,9 +27,8 @@ def write_previous_warehouse(spark: SparkSession, part: str, warehouse: Path) ->
     for name, table in json.loads(ROWS.read_text(encoding="utf-8"))[part].items():
         path = f"delta.`{warehouse / name}`"
         columns = ", ".join(f"{c} {kind}{'' if null else ' NOT NULL'}" for c, kind, null in table["columns"])
-        spark.sql(f"CREATE TABLE {path} ({columns}) USING DELTA TBLPROPERTIES ({_PROPERTIES})")
-        for constraint, check in table["checks"]:
-            spark.sql(f"ALTER TABLE {path} ADD CONSTRAINT {constraint} CHECK ({check})")
+        checks = "".join(f", 'delta.constraints.{constraint}'=\"{check}\"" for constraint, check in table["checks"])
+        spark.sql(f"CREATE TABLE {path} ({columns}) USING DELTA TBLPROPERTIES ({_PROPERTIES}{checks})")
         schema = ", ".join(f"{c} {kind}" for c, kind, _ in table["columns"])
         values = [tuple(_value(row.get(c), kind) for c, kind, _ in table["columns"]) for row in table["rows"]]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").insertInto(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trackrec.engines.interface import Engine
-from trackrec.engines.spec import EngineSpec, resolved_engine
+from trackrec.engines.spec import COUNTED, EngineSpec, resolved_engine
 from trackrec.models.threads import use_threads
 from trackrec.runtime.errors import BadInputError
 
@@ -11,12 +11,17 @@ from trackrec.runtime.errors import BadInputError
 def build_engine(spec: EngineSpec) -> Engine:
     """Start the engine that ``spec`` names, in this process. Raises BadInputError for a name that is none."""
     name = resolved_engine(spec.engine)
-    if name not in ("scripted", "vllm", "transformers", "packed"):
-        raise BadInputError(f"engine {name!r} is not known.", "Write auto, vllm, transformers, packed or scripted.")
+    if name not in ("scripted", COUNTED, "vllm", "transformers", "packed"):
+        remedy = "Write auto, vllm, transformers, packed, counted or scripted."
+        raise BadInputError(f"engine {name!r} is not known.", remedy)
     if name == "scripted":
         from trackrec.engines.scripted import ScriptedEngine
 
         return ScriptedEngine(spec)
+    if name == COUNTED:
+        from trackrec.engines.counted import CountedScorer
+
+        return CountedScorer()
     use_threads(spec.threads)
     if name == "vllm":
         from trackrec.engines.vllm import VllmEngine, VllmScorer

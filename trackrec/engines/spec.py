@@ -17,6 +17,8 @@ from trackrec.runtime.settings import (
     ValidatorSettings,
 )
 
+COUNTED = "counted"  # the engine of a V without an LLM
+
 
 @dataclass(frozen=True)
 class EngineSpec:
@@ -72,10 +74,10 @@ def compute_of(settings: EngineSettings) -> str:
     """What decides a text besides weights and sampling, e.g. ``vllm.float32.deterministic``, ``vllm.bfloat16``.
 
     dtype and deterministic as they are set: that deterministic is float32 on a CPU is the engine's own rule, and what a
-    GPU does with it the GPU's. ``scripted`` texts depend on neither. ``auto`` is resolved, so ask on the driver.
+    GPU does with it the GPU's. ``scripted`` and ``counted`` depend on neither. ``auto`` is resolved: ask on the driver.
     """
     name = resolved_engine(settings.engine)
-    if name == "scripted":
+    if name in ("scripted", COUNTED):
         return name
     return ".".join([name, settings.dtype, *(["deterministic"] if settings.deterministic else [])])
 

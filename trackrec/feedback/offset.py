@@ -1,9 +1,10 @@
 """Where V starts: the log-odds that the user's and the item's shares of likes give alone, fitted once and then fixed.
 
 offset = user · logit(user's share) + item · logit(item's share) + constant, where a share is that of the events known
-before the snapshot, shrunk towards the overall share. V's log-odds are those of its LLM, less what the untuned LLM says
-on average, plus this offset (docs/decisions/0011). So V begins at the floor that it must beat, and learns the rest.
-Spark only where events are counted.
+before the snapshot, shrunk towards the overall share; with feedback.offset=named there is also a weight for each of the
+item's attributes that the RecCoT names (``reader``, docs/decisions/0014). V's log-odds are those of its LLM, if it has
+one, less what the untuned LLM says on average, plus this offset (docs/decisions/0011). So V begins at the floor that it
+must beat, and learns the rest. Spark only where events are counted.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 OFFSET_FILE = "trackrec-offset.json"  # in the folder of V's adapter, whose version covers it
 COUNTS = ("user_liked", "user_events", "item_liked", "item_events")  # columns: what was known before as_of
+NAMED = ("named_liked", "named_avoided")  # columns: how many of the item's attributes the RecCoT names so
 # Events at the overall share that each share is shrunk by.
 STRENGTH = 5.0
 
@@ -32,7 +34,8 @@ class Offset:
 
     ``share`` and ``strength``: the overall share that shares are shrunk towards, and by how many events at it;
     ``base``: mean log-odds (nats) of the LLM that tuning began with, which V's answers are counted from; ``fold``: of
-    the users whose events they were fitted on.
+    the users whose events they were fitted on; ``liked`` and ``avoided``: nats for each of the item's attributes that
+    the RecCoT names so, 0 where nothing is read.
     """
 
     user: float
@@ -42,15 +45,34 @@ class Offset:
     strength: float = STRENGTH
     base: float = 0.0
     fold: int = 0
+    liked: float = 0.0
+    avoided: float = 0.0
 
-    def log_odds(self, counts: Mapping[str, Any]) -> float:
-        """The offset, nats, of an event with these ``COUNTS``."""
-        user, item = _logits(counts, self.share, self.strength)
-        return self.user * user + self.item * item + self.constant
+    @property
+    def reads(self) -> bool:
+        """Whether what the RecCoT names counts."""
+        return bool(self.liked or self.avoided)
+
+    def log_odds(self, row: Mapping[str, Any]) -> float:
+        """The offset, nats, of an event with these ``COUNTS`` and, where it reads, ``NAMED``."""
+        user, item = _logits(row, self.share, self.strength)
+        named = self.evidence(*(row[name] for name in NAMED)) if self.reads else 0.0
+        return self.user * user + self.item * item + self.constant + named
+
+    def evidence(self, liked: int, avoided: int) -> float:
+        """What is added, nats, where so many of an item's attributes are named."""
+        return self.liked * liked + self.avoided * avoided
 
     def save(self, path: Path) -> None:
         """Write the coefficients to ``path`` as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def kind_of(offset: Offset | None) -> str:
+    """What feedback.offset is where V has this one: none, fixed or named."""
+    if offset is None:
+        return "none"
+    return "named" if offset.reads else "fixed"
 
 
 def saved_offset(path: Path) -> Offset | None:
@@ -105,11 +127,16 @@ def with_counts(events: DataFrame, samples: DataFrame) -> DataFrame:
 def with_offset(requests: DataFrame, samples: DataFrame, coefficients: Offset) -> DataFrame:
     """``requests`` (user_id, as_of, item_id, …) with column ``offset``: the log-odds (nats) of the offset alone.
 
-    ``samples`` as for ``with_counts``.
+    ``samples`` as for ``with_counts``. ``requests`` have ``NAMED`` where the offset reads, which are dropped.
     """
+    from pyspark.sql import functions as F
+
     user, item = (_logit_column(name, coefficients) for name in ("user", "item"))
     offset = user * coefficients.user + item * coefficients.item + coefficients.constant
-    return with_counts(requests, samples).withColumn("offset", offset).drop(*COUNTS)
+    if coefficients.reads:
+        liked, avoided = map(F.col, NAMED)
+        offset = offset + liked * coefficients.liked + avoided * coefficients.avoided
+    return with_counts(requests, samples).withColumn("offset", offset).drop(*COUNTS, *NAMED)
 
 
 def _logits(counts: Mapping[str, Any], share: float, strength: float) -> tuple[float, float]:

@@ -68,7 +68,7 @@ def score_requests(
     *,
     max_title_chars: int,
 ) -> DataFrame:
-    """One request a candidate and event: request_key, prompt_body, question_key, and what ``validations`` has of it.
+    """One request a candidate and event: request_key, prompt_body, question_key, text, and what ``validations`` has.
 
     ``candidates``: row_key, prompt_key, user_id, as_of, text; ``histories``: prompt_key, prompt_body; ``events`` as
     from ``next_events``; ``items``: item_id, title, attributes, neutralised. ``max_title_chars`` (of the
@@ -84,6 +84,7 @@ def score_requests(
     )
     requests = titled.select(
         key_of(*EVENT).alias("request_key"), *EVENT, "user_id", "prompt_key", "as_of", "label",
+        F.col("reccot").alias("text"),
         question_body(template).alias("prompt_body"),
     )  # fmt: skip
     return requests.withColumn("question_key", key_of("prompt_body"))

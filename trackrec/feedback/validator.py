@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trackrec.engines.spec import EngineSpec, compute_of
-from trackrec.feedback.offset import OFFSET_FILE, Offset, saved_offset
+from trackrec.feedback.offset import OFFSET_FILE, Offset, kind_of, saved_offset
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import FOLD_FILE, FOLDS, saved_fold
 from trackrec.histories.templates import template_of
@@ -143,4 +143,10 @@ def _check_offset(settings: Settings, judge: Validator) -> None:
         raise BadInputError(
             f"V {judge.model.version} ({judge.model.source}) has no offset: no {OFFSET_FILE} beside an adapter.",
             "Tune it with jobs/tune_validator.py, or set feedback.offset=none to judge by the LLM alone.",
+        )
+    if kind_of(judge.offset) != settings.feedback.offset:
+        raise BadInputError(
+            f"V {judge.model.version} was tuned with feedback.offset={kind_of(judge.offset)}, and now that is "
+            f"{settings.feedback.offset}.",
+            "Set it as it was, or tune V anew with jobs/tune_validator.py.",
         )

@@ -14,14 +14,16 @@ from trackrec.feedback.validator import Validator
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.progress_channel import ProgressSender
 from trackrec.runtime.settings import Settings
+from trackrec.stages.support import with_named
 
 
 def by_judge(
-    settings: Settings, requests: DataFrame, samples: DataFrame, judges: Mapping[int, Validator]
+    settings: Settings, requests: DataFrame, samples: DataFrame, items: DataFrame, judges: Mapping[int, Validator]
 ) -> list[tuple[Validator, DataFrame]]:
     """Each V with the requests about the users that it judges, with column offset (nats; NULL where V has none).
 
-    ``judges``: fold of users → V; requests about users of another fold are left out. ``samples`` as the table has them.
+    ``judges``: fold of users → V; requests about users of another fold are left out. ``requests`` with column text,
+    what V is shown, which is dropped. ``samples``: as the table has them; ``items``: as for ``support.with_named``.
     """
     of_fold = fold_of(F.col("user_id"), settings.feedback.validator_share)
     folds: dict[str, list[int]] = {}  # one V that judges both is asked once
@@ -33,8 +35,9 @@ def by_judge(
         if validator.offset is None:
             asked = asked.withColumn("offset", F.lit(None).cast("double"))
         else:
+            asked = with_named(asked, items) if validator.offset.reads else asked
             asked = with_offset(asked, samples, validator.offset)
-        judged.append((validator, asked))
+        judged.append((validator, asked.drop("text")))
     return judged
 
 

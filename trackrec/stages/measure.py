@@ -46,8 +46,9 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 judges[1].template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            scores = _scores(tables, stage, by_judge(settings, requests, samples, judges))
-            of_judges = by_judge(settings, events, samples, judges)
+            scores = _scores(tables, stage, by_judge(settings, requests, samples, items, judges))
+            without = events.withColumn("text", F.lit(None).cast("string"))  # of a RecCoT the floor knows nothing
+            of_judges = by_judge(settings, without, samples, items, judges)
             rows = [row.asDict() for _, of_v in of_judges for row in of_v.collect()]
             support = support_of(by_variant, items)
             stage.tables["reccots"] = _text_tables(reccots, events, histories, items)

@@ -7,8 +7,8 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.feedback.offset import with_counts
-from trackrec.feedback.reader import NAMED, check_reader
+from trackrec.feedback.offset import NAMED, with_counts
+from trackrec.feedback.reader import check_reader, needs_reader
 from trackrec.feedback.user_split import fold_of
 from trackrec.feedback.validator import validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -63,11 +63,10 @@ def _rows(settings: Settings, writer: Settings, tables: Warehouse, fold: int) ->
     requests = questions_about(
         settings, tables, reccots, validator_of(settings, fold).template, settings.tune.next_events
     )
-    if settings.tune.targets == "reader":
-        texts = reccots.select("row_key", "text")
-        requests = with_named(requests.join(texts, "row_key"), item_catalogue(settings, tables)).drop("text")
+    if needs_reader(settings):
+        requests = with_named(requests, item_catalogue(settings, tables))
     else:
         requests = requests.withColumns({name: F.lit(None).cast("int") for name in NAMED})
-    return requests.drop("request_key", "question_key").withColumns(
+    return requests.drop("request_key", "question_key", "text").withColumns(
         {name: F.lit(value) for name, value in names._asdict().items()}
     )

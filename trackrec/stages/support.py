@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from trackrec.feedback.holdout_figures import EVENT, Event, event_of
-from trackrec.feedback.reader import NAMED
+from trackrec.feedback.offset import NAMED
 from trackrec.reccots.mentions import AttributeNames, Mentions
 
 
 def with_named(rows: DataFrame, items: DataFrame) -> DataFrame:
-    """``rows`` (item_id, text, …) with ``reader.NAMED`` (int): how many of the item's attributes the text names so.
+    """``rows`` (item_id, text, …) with ``offset.NAMED`` (int): how many of the item's attributes the text names so.
 
     ``items``: item_id, attributes, of the whole catalogue: a longer name in it is not read as a shorter one. 0 and 0
     without a text, and for an item that is not there.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.chat import Chat
-from trackrec.engines.spec import EngineSpec
-from trackrec.feedback.offset import COUNTS, OFFSET_FILE, Offset, fit_offset, saved_offset
-from trackrec.feedback.reader import NAMED, Reader, check_reader, fit_reader
+from trackrec.engines.spec import COUNTED, EngineSpec
+from trackrec.feedback.offset import COUNTS, NAMED, OFFSET_FILE, Offset, fit_offset, kind_of, saved_offset
+from trackrec.feedback.reader import check_reader, fit_reader
 from trackrec.feedback.user_split import FOLD_FILE, save_fold
 from trackrec.feedback.validator import V_SETTINGS, Validator, check_fold, validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -58,19 +58,28 @@ def tune_validator(run: Run, tables: Lake, number: int | None = None, fold: int 
         share_liked = _share_liked(rows)
         offset = _offset(settings, start, rows, fold)
         reader = fit_reader(rows, offset) if offset and settings.tune.targets == "reader" else None
-        if reader:
-            weights = f"an attribute named as liked {reader.liked:+.2f} of log-odds, as avoided {reader.avoided:+.2f}"
-            stage.notice(f"V learns what a reader makes of the labels: {weights}")
-        groups = _token_groups(reccots, chosen, start, offset, reader)
-        strength = None if offset is None else offset.strength
+        for part, fitted in (("V learns", reader), ("V begins with", offset)):
+            if fitted is not None and fitted.reads:
+                stage.notice(f"{part} what a reader makes of the labels: {_weights_text(fitted)}")
+        counted = chosen.engine == COUNTED
+        groups = [] if counted else _token_groups(reccots, chosen, start, offset, reader)
         digest = rec_tuning_digest(
-            start.version, chosen.dtype, chosen.answers, settings.tune, template.version, keyed, strength
+            start.version,
+            COUNTED if counted else chosen.dtype,
+            chosen.answers,
+            settings.tune,
+            template.version,
+            keyed,
+            None if offset is None else offset.strength,
+            reads=offset is not None and offset.reads,
         )
         folder = Path(settings.models).resolve() / "validator" / digest
         folder = folder_for_prompts(folder, [row["prompt_body"] for row in rows])
         adapter, steps = _trained(settings, chosen, start, groups, folder, stage, offset, fold)
-        metrics = _sizes(rows, groups) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
-        metrics |= _first_and_last(steps) | _coefficients(saved_offset(adapter / OFFSET_FILE)) | _weights(reader)
+        examples = len(rows) if counted else sum(len(group.group.answers) for group in groups)
+        metrics = _sizes(rows, examples) | {"fold": fold, "share_liked": share_liked, "steps": len(steps)}
+        metrics |= _first_and_last(steps) if steps else {}
+        metrics |= _coefficients(saved_offset(adapter / OFFSET_FILE)) | _weights("reader", reader)
         data = {"rec_tuning": tables.open("rec_tuning").version()}
         number = round_of(tables, "generator", generator.version) if number is None else number
         trained = TrainedVersion(f"adapter:{adapter}", start.version, data, metrics)
@@ -95,10 +104,10 @@ def start_of(settings: Settings, validator: Validator, fold: int) -> Model:
     if not validator.model.adapter:
         return validator.model
     check_fold(validator.model, fold)
-    had = saved_offset(Path(validator.model.adapter) / OFFSET_FILE) is not None
-    if had != (settings.feedback.offset == "fixed"):
+    had = kind_of(saved_offset(Path(validator.model.adapter) / OFFSET_FILE))
+    if had != settings.feedback.offset:
         raise BadInputError(
-            f"V {validator.model.version} was tuned {'with' if had else 'without'} an offset, and feedback.offset is "
+            f"V {validator.model.version} was tuned with feedback.offset={had}, and now that is "
             f"{settings.feedback.offset}: what it learned does not fit.",
             "Set tune.start=base, or feedback.offset as it was.",
         )
@@ -184,13 +193,14 @@ def _share_liked(rows: Sequence[Row]) -> float:
 
 
 def _offset(settings: Settings, start: Model, rows: Sequence[Row], fold: int) -> Offset | None:
-    """Fitted on each event of the rows once; of a V that goes on, the one that it began with."""
+    """Fitted on each event of the rows once, its reader on every row; of a V that goes on, what it began with."""
     if settings.feedback.offset == "none":
         return None
     if start.adapter:
         return saved_offset(Path(start.adapter) / OFFSET_FILE)
     events = {(row["user_id"], row["item_id"], row["event_time"], row["prompt_key"]): row for row in rows}
-    return fit_offset([events[key] for key in sorted(events)], fold)
+    fitted = fit_offset([events[key] for key in sorted(events)], fold)
+    return fit_reader(rows, fitted) if settings.feedback.offset == "named" else fitted
 
 
 def _token_groups(
@@ -198,7 +208,7 @@ def _token_groups(
     validator: ValidatorSettings,
     base: Model,
     offset: Offset | None,
-    reader: Reader | None,
+    reader: Offset | None,
 ) -> list[AnswerGroup]:
     from trackrec.training.answer_tokens import answer_groups
 
@@ -227,11 +237,15 @@ def _trained(
     from trackrec.training.group_loop import steps_of, train_adapter
     from trackrec.training.processes import Processes
 
-    tune, dtype = settings.tune, validator.dtype
+    tune, dtype, counted = settings.tune, validator.dtype, validator.engine == COUNTED
     beside = FOLD_FILE if offset is None else OFFSET_FILE
 
     def training(stage: Stage) -> Path:
         def train_in_place(model: Any, checkpoints: Path) -> None:
+            if counted and offset is not None:
+                checkpoints.mkdir(parents=True, exist_ok=True)
+                offset.save(checkpoints / OFFSET_FILE)
+                return
             base = 0.0
             if offset is not None:  # the first process measures or reads it for all
                 (base,) = Processes.current().of_all(
@@ -244,6 +258,8 @@ def _trained(
 
         return train_adapter(start, dtype, tune, folder, train_in_place, (beside,))
 
+    if counted:
+        return training(stage), []
     adapter = trained(training, folder, tune.batch_size, validator.threads, settings, stage)
     return adapter, steps_of(folder / "training")
 
@@ -267,12 +283,12 @@ def _kept_offset(
     return stored
 
 
-def _sizes(rows: Sequence[Row], groups: Sequence[AnswerGroup]) -> dict[str, float]:
-    """``events``: of the rows, each event once, however many RecCoTs it was asked about with."""
-    examples = sum(len(group.group.answers) for group in groups)
+def _sizes(rows: Sequence[Row], examples: int) -> dict[str, float]:
+    """``events``: of the rows, each event once, however many RecCoTs it was asked about with; ``examples``: learned."""
+    reccots = len({row["row_key"] for row in rows})
     events = len({(row["user_id"], row["item_id"], row["event_time"]) for row in rows})
     users = len({row["user_id"] for row in rows})
-    sizes: dict[str, float] = {"reccots": len(groups), "users": users, "events": events, "examples": examples}
+    sizes: dict[str, float] = {"reccots": reccots, "users": users, "events": events, "examples": examples}
     return sizes | {"too_long": len(rows) - examples}
 
 
@@ -280,11 +296,16 @@ def _coefficients(offset: Offset | None) -> dict[str, float]:
     if offset is None:
         return {}
     names = ("user", "item", "constant", "base")
-    return {f"offset_{name}": getattr(offset, name) for name in names}
+    coefficients = {f"offset_{name}": getattr(offset, name) for name in names}
+    return coefficients | (_weights("offset", offset) if offset.reads else {})
 
 
-def _weights(reader: Reader | None) -> dict[str, float]:
-    return {f"reader_{name}": getattr(reader, name) for name in ("liked", "avoided", "constant")} if reader else {}
+def _weights(part: str, reader: Offset | None) -> dict[str, float]:
+    return {} if reader is None else {f"{part}_liked": reader.liked, f"{part}_avoided": reader.avoided}
+
+
+def _weights_text(reader: Offset) -> str:
+    return f"an attribute named as liked {reader.liked:+.2f} of log-odds, as avoided {reader.avoided:+.2f}"
 
 
 def _first_and_last(steps: Sequence[Figures]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import SamplingSettings, Settings
-from trackrec.stages.inputs import questions_about, reccots_of, stored_histories
+from trackrec.stages.inputs import item_catalogue, questions_about, reccots_of, stored_histories
 from trackrec.stages.judging import answers_of, by_judge
 from trackrec.stages.ranking import ranked_candidates
 from trackrec.stages.worker_progress import worker_progress
@@ -46,8 +46,8 @@ def validate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = 
         template = judges[1].template  # that of every V of these settings
         about = _asked_about(candidates, settings)
         requests = questions_about(settings, tables, about, template, settings.feedback.next_events)
-        asked = []
-        for validator, of_v in by_judge(settings, requests, tables.read("samples"), judges):
+        items, asked = item_catalogue(settings, tables), []
+        for validator, of_v in by_judge(settings, requests, tables.read("samples"), items, judges):
             present = scratch.enter_context(tables.materialised(of_v.drop("prompt_body")))
             _score_pending(run, tables, stage, validator, of_v, present)
             asked.append((validator, present))

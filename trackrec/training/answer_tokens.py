@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.reader import Reader
 from trackrec.tables.lake import Row
 from trackrec.training.answer_objective import AnswerGroup, answer_group, offset_group
 
 
 def answer_groups(
-    reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset | None = None, reader: Reader | None = None
+    reccots: Sequence[Sequence[Row]], chat: Chat, offset: Offset | None = None, reader: Offset | None = None
 ) -> list[AnswerGroup]:
     """``reccots``, rows (row_key, prompt_body, label) RecCoT by RecCoT, as token ids; where V has an offset, with it.
 
     With one the rows have ``offset.COUNTS``, too, and with a ``reader``, whose probabilities then are to be learned in
-    place of the labels, ``reader.NAMED``. Prompts too long for the context of ``chat`` are left out, and
+    place of the labels, ``offset.NAMED``. Prompts too long for the context of ``chat`` are left out, and
     RecCoTs of which no prompt is left.
     """
     yes, no = chat.answers.tokens
@@ -35,6 +35,6 @@ def answer_groups(
         else:
             fitted = [rows[i] for i in fitting]
             offsets, labels = [offset.log_odds(row) for row in fitted], [row["label"] for row in fitted]
-            targets = [reader.probability(row) for row in fitted] if reader else labels
+            targets = [1 / (1 + math.exp(-reader.log_odds(row))) for row in fitted] if reader else labels
             groups.append(offset_group(key, read, labels, (yes, no), offsets, targets))
     return groups

@@ -11,8 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from trackrec.feedback.offset import COUNTS
-from trackrec.feedback.reader import NAMED
+from trackrec.feedback.offset import COUNTS, NAMED
 from trackrec.runtime.settings import AlignmentSettings, DistillSettings, RecTuningSettings, Section
 from trackrec.tables.lake import Row
 
@@ -36,11 +35,13 @@ def rec_tuning_digest(
     template_version: str,
     rows: Sequence[Row],
     strength: float | None = None,
+    *,
+    reads: bool = False,
 ) -> str:
     """The name of a Rec-tuning of ``base_version``, V's base or an earlier V, on rows of ``rec_tuning``.
 
     ``rows``: row_key, item_id, label; where V has an offset, its ``strength`` and the rows' ``offset.COUNTS``, too, and
-    of V that learns a reader's probabilities ``reader.NAMED``.
+    where that ``reads``, or V learns a reader's probabilities, ``offset.NAMED``. ``dtype``: also that no LLM is tuned.
 
     The prompts are left out, as they always were: ``prompts_file`` tells trainings on corrected ones apart. So are the
     settings of which rows they are: the rows themselves are in.
@@ -48,7 +49,7 @@ def rec_tuning_digest(
     training = _named(settings, without={"candidates", "also", "start"})
     examples = [[row[name] for name in ("row_key", "item_id", "label")] for row in rows]
     offset = [] if strength is None else [strength, [[row[name] for name in COUNTS] for row in rows]]
-    read = [[row[name] for name in NAMED] for row in rows] if settings.targets == "reader" else []
+    read = [[row[name] for name in NAMED] for row in rows] if reads or settings.targets == "reader" else []
     return _digest([base_version, dtype, answers, training, template_version, examples, *offset, *read])
 
 

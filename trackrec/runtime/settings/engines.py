@@ -53,8 +53,8 @@ class SamplingSettings(Section):
 class EngineSettings(Section):
     """An LLM on the executors: one engine a GPU, or one on the CPU."""
 
-    # auto: what the driver has, vllm or transformers; one machine only. packed: only judges (see ValidatorSettings)
-    engine: Literal["auto", "vllm", "transformers", "packed", "scripted"] = "auto"
+    # auto: what the driver has, vllm or transformers; one machine only. packed, counted: of V only (ValidatorSettings)
+    engine: Literal["auto", "vllm", "transformers", "packed", "counted", "scripted"] = "auto"
     dtype: str = "bfloat16"
     # fp32 on CPU: texts do not depend on batching; V's log-odds do in the fifth decimal. About 2-3x slower
     deterministic: bool = False
@@ -85,9 +85,9 @@ class EngineSettings(Section):
 
 def engine_that_writes(value: str) -> str:
     """The engine of a section whose model writes; a ValidationError with its remedy for one that judges only."""
-    if value == "packed":
-        remedy = "Write auto, vllm or transformers; packed is for validator.engine."
-        raise PydanticCustomError("packed_generator", "engine packed judges and cannot write", {"remedy": remedy})
+    if value in ("packed", "counted"):
+        what = {"engine": value, "remedy": f"Write auto, vllm or transformers; {value} is for validator.engine."}
+        raise PydanticCustomError("judging_engine", "engine {engine} judges and cannot write", what)
     return value
 
 
@@ -105,7 +105,8 @@ class ValidatorSettings(EngineSettings):
     """V: one prefill a request, so it takes more requests between two commits than G.
 
     Of how it is run, what is left out is as for G: ``feedback.validator.validator_settings``, which alone reads them.
-    ``engine: packed`` reads what prompts have in common once, to the token, where vLLM's cache shares whole blocks.
+    ``engine: packed`` reads what prompts have in common once, to the token, where vLLM's cache shares whole blocks;
+    ``engine: counted`` asks no LLM: V is its offset alone, with feedback.offset=named a reader that counts.
     """
 
     model: ModelSettings

@@ -30,7 +30,9 @@ class FeedbackSettings(Section):
     # What V's prompt shows of a user: the RecCoT in place of the history it was written from, that history, or both
     # (the history then says all that the RecCoT says, and candidates hardly move V).
     validator_reads: Literal["reccot", "history", "both"] = "reccot"
-    offset: Literal["fixed", "none"] = "fixed"  # fixed: V's log-odds begin at those of the user's and the item's shares
+    # fixed: V's log-odds begin at those of the user's and the item's shares. named: and at what a reader makes of the
+    # item's attributes that the RecCoT names (feedback/reader.py).
+    offset: Literal["fixed", "named", "none"] = "fixed"
 
     @model_validator(mode="after")
     def _events_suffice(self) -> FeedbackSettings:
