@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from bench.rewards import candidates_and_answers, compared, lines
 from tests.e2e.logs import GENRES, log_rows, write_conf, write_csv
 from tests.weights import write_shallow_weights
-from trackrec.feedback.offset import OFFSET_FILE, Offset
+from trackrec.feedback.offset import OFFSET_FILE, Offset, kind_of
 from trackrec.feedback.user_split import in_share
-from trackrec.feedback.validator import judges_of
+from trackrec.feedback.validator import judges_of, validator_of
 from trackrec.feedback.writers import tuning_writers
 from trackrec.models.adapters import BASE
 from trackrec.models.resolve import resolve
@@ -328,7 +328,8 @@ def adapters(folder, settings, *offsets):
         places.append(f"adapter:{place}")
     names = ("validator.model.source", "validator.counterpart.source")
     flags = [f"{name}={place}" for name, place in zip(names, places or [base.source], strict=False)]
-    return ["feedback.offset=fixed", "validator.engine=scripted", *flags]
+    kind = next((kind_of(offset) for offset in offsets if offset is not None), "fixed")
+    return [f"feedback.offset={kind}", "validator.engine=scripted", *flags]
 
 
 def test_with_cross_fit_everybody_is_judged_by_the_v_of_the_other_users(spark, folder):
@@ -359,6 +360,30 @@ def test_what_the_llm_said_less_its_mean_and_the_offset_are_the_judgement(spark,
     for row in scored:
         assert row["log_odds"] == pytest.approx(llm[row["question_key"]] - 0.25 + row["offset"])
     assert len({row["offset"] for row in scored}) > 3
+
+
+def test_a_v_without_an_llm_judges_by_the_shares_and_by_what_the_reccot_names_of_the_item(spark, folder):
+    DeltaTable.forPath(spark, f"{folder}/warehouse/reccots").update(
+        set={
+            "text": F.when(F.col("sample_number") == 0, "They prefer Comedy.").otherwise("They are less drawn to War.")
+        }
+    )
+    offset = Offset(user=1.0, item=0.5, constant=0.1, share=0.6, liked=2.0, avoided=-3.0)
+    flags = [*adapters(folder, run_of(folder).settings, offset), "validator.engine=counted"]
+    assert judge_again(spark, folder, *flags)["rows"] > 0
+    number = {row["row_key"]: row["sample_number"] for row in rows_of(spark, folder, "reccots")}
+    evidence, shares = {}, {}
+    for row in rows_of(spark, folder, "validations"):
+        if "+counted+offset+" not in row["validator_version"]:
+            continue
+        assert row["log_odds"] == row["offset"]
+        genres = GENRES[: 1 + int(row["item_id"][1:]) % 4]
+        named = 2.0 * ("Comedy" in genres) if number[row["row_key"]] == 0 else -3.0 * ("War" in genres)
+        evidence[row["row_key"], row["item_id"]] = named
+        shares.setdefault((row["user_id"], row["as_of"], row["item_id"]), []).append(row["log_odds"] - named)
+    assert {0.0, 2.0, -3.0} == set(evidence.values())
+    for alike in shares.values():
+        assert alike == pytest.approx([alike[0]] * len(alike)), "the shares are the same for every text"
 
 
 @pytest.mark.parametrize(
@@ -454,3 +479,11 @@ def test_v_learns_from_a_reader_of_what_its_reccots_name(spark, folder, tmp_path
     tuned = tune_validator(run, Lake(run.settings.warehouse), number=0)
     assert tuned.figures["reader_liked"] >= 0 >= tuned.figures["reader_avoided"]
     assert tuned.figures["steps"] > 0
+    counting = [*sets[2:], "feedback.offset=named", "validator.engine=counted", f"models={tmp_path}/models"]
+    run = run_of(folder, *CANDIDATES, *counting)
+    tuned = tune_validator(run, Lake(run.settings.warehouse), number=0)
+    assert tuned.figures["offset_liked"] >= 0 >= tuned.figures["offset_avoided"]
+    assert (tuned.figures["steps"], tuned.figures["too_long"]) == (0, 0)
+    v = validator_of(run_of(folder, *counting, f"validator.model.source={tuned.labels['source']}").settings)
+    assert v.offset.reads
+    assert "+counted+offset+" in v.version

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 
 from trackrec.feedback.offset import COUNTS, Offset, with_counts, with_offset
 
@@ -75,12 +76,15 @@ def test_the_same_event_is_asked_about_as_often_as_before(spark):
     assert with_counts(asked, samples(spark, *LOG)).count() == 3
 
 
-def test_spark_computes_the_offset_that_python_does(spark):
-    offset = Offset(user=0.8, item=0.4, constant=-0.3, share=0.6)
+@pytest.mark.parametrize("reads", [{}, {"liked": 0.5, "avoided": -0.25}])
+def test_spark_computes_the_offset_that_python_does(spark, reads):
+    offset = Offset(user=0.8, item=0.4, constant=-0.3, share=0.6, **reads)
     asked = [("a", 4, "i"), ("new", 9, "j"), ("b", 9, "new")]
-    counts = counted(spark, LOG, *asked)
-    rows = with_offset(events(spark, *asked), samples(spark, *LOG), offset)
+    counts, named = counted(spark, LOG, *asked), {"named_liked": 2, "named_avoided": 1}
+    rows = events(spark, *asked).withColumns({name: F.lit(count) for name, count in named.items()})
+    rows = with_offset(rows, samples(spark, *LOG), offset)
     assert set(rows.columns) == {"user_id", "as_of", "item_id", "offset"}
     found = {(row.user_id, row.item_id): row.offset for row in rows.collect()}
     for (user, _, item), values in counts.items():
-        assert found[user, item] == pytest.approx(offset.log_odds(dict(zip(COUNTS, values, strict=True))), abs=1e-12)
+        row = named | dict(zip(COUNTS, values, strict=True))
+        assert found[user, item] == pytest.approx(offset.log_odds(row), abs=1e-12)

@@ -65,6 +65,7 @@ def test_a_created_table_has_the_columns_comments_and_constraints_of_the_schema(
     assert properties["delta.checkpointPolicy"] == "classic"
     assert properties[KEY_PROPERTY] == "user_id,item_id,event_time"
     assert warehouse.read("samples").count() == 0
+    assert spark.sql(f"DESCRIBE HISTORY {warehouse.identifier('samples')}").count() == 1, "all in one commit"
 
 
 def test_tables_are_created_where_the_path_has_blanks_and_percent_signs(spark, tmp_path):

@@ -88,6 +88,19 @@ def test_another_order_of_the_examples_or_other_products_are_another_distillatio
     assert len(names) == len(ways)
 
 
+def test_a_v_that_begins_with_a_reader_is_named_by_what_that_counted():
+    row = {"row_key": "r0", "item_id": "i0", "label": 1, "named_liked": 1, "named_avoided": 0} | dict.fromkeys(
+        COUNTS, 1
+    )
+
+    def name(row, reads):
+        way = RecTuningSettings()
+        return rec_tuning_digest("base@0", "float32", ("Yes", "No"), way, "t", [row], 5.0, reads=reads)
+
+    assert name(row, True) != name(row | {"named_liked": 2}, True)
+    assert name(row, True) != name(row, False) == name(row | {"named_liked": 2}, False)
+
+
 def test_a_tuning_on_a_readers_targets_is_named_by_what_the_reader_counted():
     row = {"row_key": "r0", "item_id": "i0", "label": 1, "named_liked": 1, "named_avoided": 0}
 

@@ -6,6 +6,7 @@ import pytest
 
 from trackrec.engines import spec as engine_spec
 from trackrec.engines.build import build_engine
+from trackrec.engines.interface import Request
 from trackrec.engines.spec import EngineSpec, compute_of, resolved_engine
 from trackrec.models.resolve import Model
 from trackrec.runtime.errors import BadInputError
@@ -31,6 +32,7 @@ def vllm_missing(monkeypatch):
         ({"engine": "transformers", "dtype": "float32"}, "transformers.float32"),
         ({"engine": "packed", "dtype": "float32"}, "packed.float32"),
         ({"engine": "scripted", "deterministic": True}, "scripted"),
+        ({"engine": "counted", "dtype": "float32"}, "counted"),
     ],
 )
 def test_engine_dtype_and_deterministic_name_the_arithmetic(settings, compute):
@@ -57,6 +59,19 @@ def test_an_unknown_engine_is_bad_input():
         build_engine(replace(SPEC, engine="tgi"))
 
 
-def test_an_engine_that_only_judges_is_refused_for_g():
-    with pytest.raises(BadInputError, match="packed judges and cannot write"):
-        build_engine(replace(SPEC, engine="packed"))
+@pytest.mark.parametrize("name", ["packed", "counted"])
+def test_an_engine_that_only_judges_is_refused_for_g(name):
+    with pytest.raises(BadInputError, match=f"{name} judges and cannot write"):
+        build_engine(replace(SPEC, engine=name))
+
+
+def test_a_v_without_an_llm_answers_every_request_and_has_no_opinion():
+    engine = build_engine(replace(SPEC, engine="counted", answers=("Yes", "No")))
+    for key in ("a", "b"):
+        engine.submit(Request(key, "a prompt", "", 0))
+    assert engine.unfinished == 2
+    assert [(done.key, done.scores, done.error) for done in engine.step()] == [
+        ("a", (0.0, 0.0), None),
+        ("b", (0.0, 0.0), None),
+    ]
+    assert engine.unfinished == 0

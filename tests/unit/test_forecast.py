@@ -53,5 +53,11 @@ def test_a_loop_of_one_v_that_begins_with_a_given_g_has_less_to_do():
     assert (work["engine starts"], work["taught RecCoTs"], work["tuned events"]) == (6, 0, 60)
 
 
+def test_a_v_without_an_llm_takes_no_time():
+    validator = {"model": {"source": "path:v"}, "engine": "counted"}
+    work = work_of(SIZE, settings(validator=validator, loop={"rounds": 1}), distilled=0)
+    assert (work["engine starts"], work["judgements"], work["tuned events"]) == (3 + 2, 0, 0)
+
+
 def test_minutes_are_the_seconds_of_each_kind():
     assert minutes_of({"engine starts": 2, "groups": 5}) == pytest.approx((2 * 25 + 5 * 3) / 60)

@@ -117,6 +117,13 @@ def test_tuning_goes_on_from_no_v_that_nobody_named(previous, named, fold):
         previous(fold=fold, **named)
 
 
+def test_tuning_does_not_go_on_from_a_v_that_began_elsewhere(previous, tmp_path):
+    Offset(1, 1, 0, 0.5, liked=0.2).save(tmp_path / OFFSET_FILE)
+    assert previous(model=True, offset="named").version == "v@1"
+    with pytest.raises(BadInputError, match=r"was tuned with feedback\.offset=named, and now that is fixed"):
+        previous(model=True, offset="fixed")
+
+
 @pytest.mark.parametrize("offset", ["none", "fixed"])
 def test_tuning_does_not_go_on_from_the_v_of_the_other_fold(previous, tmp_path, offset):
     if offset == "fixed":

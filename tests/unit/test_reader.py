@@ -1,5 +1,8 @@
 """A reader that counts attributes: its weights are found among noisy labels, and V learns what it says."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +10,13 @@ import torch
 from tests.conftest import CONF
 from tests.unit.test_answer_objective import SILENT
 from tests.unit.test_offset import NO, YES, llama
-from trackrec.feedback.offset import Offset
-from trackrec.feedback.reader import Reader, check_reader, fit_reader
+from trackrec.feedback.offset import OFFSET_FILE, Offset, kind_of, saved_offset
+from trackrec.feedback.reader import check_reader, fit_reader
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import RecTuningSettings
 from trackrec.runtime.settings_files import load_settings
 from trackrec.training.answer_objective import offset_group, train_answers
+from trackrec.training.answer_tokens import answer_groups
 
 LEVEL = Offset(user=0.0, item=0.0, constant=0.5, share=0.5)
 COUNTS = {"user_liked": 1, "user_events": 2, "item_liked": 1, "item_events": 2}
@@ -30,13 +34,30 @@ def events(count, liked=0.4, avoided=-0.6, seed=0):
 
 def test_the_weights_are_found_among_labels_that_are_drawn():
     reader = fit_reader(list(events(20_000)), LEVEL)
-    assert (reader.liked, reader.avoided, reader.constant) == pytest.approx((0.4, -0.6, 0.0), abs=0.06)
+    assert (reader.liked, reader.avoided, reader.constant) == pytest.approx((0.4, -0.6, 0.5), abs=0.06)
+    assert (reader.user, reader.item, reader.share) == (LEVEL.user, LEVEL.item, LEVEL.share)
 
 
-def test_its_probability_is_the_offsets_moved_by_what_is_named():
-    reader = Reader(liked=1.0, avoided=-2.0, constant=0.25, offset=LEVEL)
-    row = {"named_liked": 2, "named_avoided": 1} | COUNTS
-    assert reader.probability(row) == pytest.approx(1 / (1 + np.exp(-(0.5 + 2.0 - 2.0 + 0.25))))
+def test_its_log_odds_are_the_offsets_moved_by_what_is_named():
+    reader = replace(LEVEL, liked=1.0, avoided=-2.0)
+    assert reader.log_odds({"named_liked": 2, "named_avoided": 1} | COUNTS) == pytest.approx(0.5 + 2.0 - 2.0)
+    assert LEVEL.log_odds(COUNTS) == 0.5, "one that reads nothing needs no counts of names"
+
+
+def test_v_learns_what_the_reader_says():
+    class Chat:
+        answers = SimpleNamespace(tokens=(YES, NO))
+
+        def ids(self, request):
+            return [1, len(request.prompt)]
+
+        def fault(self, ids):
+            return None
+
+    row = {"row_key": "r", "prompt_body": "p", "label": 0, "named_liked": 1, "named_avoided": 0} | COUNTS
+    (group,) = answer_groups([[row]], Chat(), LEVEL, replace(LEVEL, liked=1.0))
+    assert group.offsets == (0.5,)
+    assert group.targets == pytest.approx([1 / (1 + np.exp(-1.5))])
 
 
 def test_reccots_that_name_no_attribute_are_bad_input():
@@ -74,11 +95,42 @@ def test_v_learns_the_probabilities_and_not_the_labels(tmp_path):
     assert said == pytest.approx(targets, abs=0.08)
 
 
+def test_what_is_stored_beside_an_adapter_says_whether_v_reads(tmp_path):
+    reader, path = replace(LEVEL, liked=1.0, avoided=-2.0), tmp_path / OFFSET_FILE
+    reader.save(path)
+    assert saved_offset(path) == reader
+    assert [kind_of(one) for one in (reader, LEVEL, None)] == ["named", "fixed", "none"]
+    path.write_text('{"user": 1, "item": 1, "constant": 0.5, "share": 0.5, "strength": 5, "base": 0, "fold": 1}')
+    assert kind_of(saved_offset(path)) == "fixed", "of an earlier version"
+
+
+COUNTED = ["validator.model.source=path:m", "validator.engine=counted"]
+
+
 @pytest.mark.parametrize(
-    ("setting", "named"), [("offset=none", "feedback.offset is none"), ("validator_reads=history", "V sees none")]
+    ("sets", "named"),
+    [
+        (["tune.targets=reader", "feedback.offset=none"], "feedback.offset is none"),
+        (["tune.targets=reader", "feedback.validator_reads=history"], "V sees none"),
+        (["feedback.offset=named", "feedback.validator_reads=history"], "V sees none"),
+        (["feedback.offset=named", "tune.targets=reader"], "V begins with all that the reader could teach it"),
+        ([*COUNTED, "feedback.offset=none"], "V is its offset alone"),
+    ],
 )
-def test_settings_that_leave_the_reader_nothing_are_bad_input(setting, named):
+def test_settings_that_leave_the_reader_nothing_are_bad_input(sets, named):
     with pytest.raises(BadInputError, match=named):
-        check_reader(load_settings(CONF, ["tune.targets=reader", f"feedback.{setting}"]))
-    check_reader(load_settings(CONF, [f"feedback.{setting}"]))
-    check_reader(load_settings(CONF, ["tune.targets=reader"]))
+        check_reader(load_settings(CONF, sets))
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["feedback.offset=none"],
+        ["feedback.validator_reads=history"],
+        ["tune.targets=reader"],
+        ["feedback.offset=named"],
+        [*COUNTED, "feedback.offset=named"],
+    ],
+)
+def test_a_reader_with_a_part_in_v_and_none_at_all_are_no_fault(sets):
+    check_reader(load_settings(CONF, sets))

@@ -21,7 +21,7 @@ def build_engine(spec: EngineSpec) -> Engine:
     if name == COUNTED:
         from trackrec.engines.counted import CountedScorer
 
-        return CountedScorer()
+        return CountedScorer(spec)
     use_threads(spec.threads)
     if name == "vllm":
         from trackrec.engines.vllm import VllmEngine, VllmScorer

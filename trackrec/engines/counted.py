@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from trackrec.engines.interface import Finished, Request
+from trackrec.engines.spec import EngineSpec
+from trackrec.runtime.errors import BadInputError
 
 
 class CountedScorer:
@@ -10,7 +12,9 @@ class CountedScorer:
 
     name = "counted"
 
-    def __init__(self) -> None:
+    def __init__(self, spec: EngineSpec) -> None:
+        if not spec.answers:
+            raise BadInputError("engine counted judges and cannot write.", "Name another engine for G.")
         self._waiting: list[str] = []
 
     @property
