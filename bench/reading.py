@@ -88,7 +88,7 @@ def _sets(args: argparse.Namespace) -> list[str]:
         f"warehouse={place}", f"log={place}.log", f"histories.max_users={users}", f"histories.every_n={_EVERY}",
         "histories.windows=[alignment]", f"tune.next_events={args.events}", f"tune.learning_rate={args.learning_rate}",
         f"feedback.holdout_share={args.holdout_share}", "prompt.template=preference_v2",
-        f"generator.dtype={args.dtype}", f"generator.threads={args.threads}",
+        f"generator.dtype={args.dtype}", f"generator.threads={args.threads}", "tune.bfloat16_products=true",
     ]  # fmt: skip
 
 
@@ -116,7 +116,8 @@ def _real(
 
 def _tuned(args: argparse.Namespace, real: Settings, rows: Rows, folder: Path) -> dict[str, Any]:
     """The real model tuned with all remedies."""
-    sets = [*_sets(args), f"generator.model.source={real.generator.model.source}"]
+    source = real.generator.model.source
+    sets = [*_sets(args), f"generator.model.source={source}", f"validator.model.source={source}"]
     name = "all together" if args.reads == "reccot" else "all together, and the history"
     return tuned_way(name, load_settings(_CONF, sets), rows, args.tune_real, folder)
 

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Engine
-from trackrec.engines.spec import EngineSpec
+from trackrec.engines.spec import COUNTED, EngineSpec
 from trackrec.models.resolve import ensure_local
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import TrackrecError
@@ -48,10 +48,11 @@ def engine_of(spec: EngineSpec, progress: ProgressSender = SILENT) -> WorkerEngi
         _running[1].engine.close()
         _running = None
     progress.engine_starting()
-    if _device_lock is None and spec.engine != "scripted":
+    if _device_lock is None and spec.engine not in ("scripted", COUNTED):
         _device_lock = lock_device(device)
     start = f"{socket.gethostname()}:{os.getpid()}@{utc_now():%Y-%m-%dT%H:%M:%S.%fZ}"
-    _running = (spec, WorkerEngine(build_engine(replace(spec, model=ensure_local(spec.model))), start))
+    local = spec if spec.engine == COUNTED else replace(spec, model=ensure_local(spec.model))
+    _running = (spec, WorkerEngine(build_engine(local), start))
     progress.engine_started()
     return _running[1]
 

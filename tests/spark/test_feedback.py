@@ -72,13 +72,23 @@ def test_a_repeated_text_counts_once_as_its_first_sample(spark):
 
 
 def test_equal_rewards_rank_by_sample_number_however_the_rows_come(spark):
-    rows = [("p", "z", "A"), ("p", "y", "B"), ("p", "x", "C")]
+    rows = [("p", "z", "A"), ("p", "y", "B"), ("p", "x", "C"), ("p", "w", "D"), ("p", "v", "E")]
     settings = FeedbackSettings(min_gap=0)
-    frame, scored = candidates(spark, *rows), scores(spark, x=0.5, y=0.5, z=0.5)
+    frame, scored = candidates(spark, *rows), scores(spark, v=0.4, w=0.4, x=0.5, y=0.5, z=0.5)
     for order in (F.col("sample_number"), F.desc("sample_number")):
-        groups = candidate_groups(frame.orderBy(order), scored, settings)
-        (row,) = preferences(ranked_groups(groups, settings), settings).collect()
-        assert [row.chosen.row_key, *(c.row_key for c in row.rejected)] == ["z", "y", "x"]
+        groups = ranked_groups(candidate_groups(frame.orderBy(order), scored, settings), settings)
+        assert [[c.row_key for c in row.ranked] for row in groups.collect()] == [["z", "y", "x", "w", "v"]]
+        (row,) = preferences(groups, settings).collect()
+        assert [row.chosen.row_key, *(c.row_key for c in row.rejected)] == ["z", "w", "v"]
+
+
+def test_what_v_judges_as_good_as_the_chosen_one_is_not_rejected(spark):
+    """Texts that name the same attributes have one reward of a V that counts."""
+    rows = [("p", key, key.upper()) for key in "abcd"]
+    (row,) = kept(spark, rows, FeedbackSettings(rejected=2), a=0.6, b=0.6, c=0.6 + 1e-12, d=0.2)
+    assert [c.row_key for c in row.rejected] == ["d"]
+    settings = FeedbackSettings(min_gap=0)
+    assert verdicts(spark, rows, settings, a=0.6, b=0.6, c=0.6, d=0.6) == {"p": "small_gap"}
 
 
 def test_a_group_that_teaches_nothing_is_dropped_with_its_reason(spark):

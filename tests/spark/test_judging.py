@@ -368,7 +368,7 @@ def test_a_v_without_an_llm_judges_by_the_shares_and_by_what_the_reccot_names_of
             "text": F.when(F.col("sample_number") == 0, "They prefer Comedy.").otherwise("They are less drawn to War.")
         }
     )
-    offset = Offset(user=1.0, item=0.5, constant=0.1, share=0.6, liked=2.0, avoided=-3.0)
+    offset = Offset(user=1.0, item=0.5, constant=0.1, share=0.6, base=0.25, liked=2.0, avoided=-3.0)
     flags = [*adapters(folder, run_of(folder).settings, offset), "validator.engine=counted"]
     assert judge_again(spark, folder, *flags)["rows"] > 0
     number = {row["row_key"]: row["sample_number"] for row in rows_of(spark, folder, "reccots")}
@@ -390,6 +390,7 @@ def test_a_v_without_an_llm_judges_by_the_shares_and_by_what_the_reccot_names_of
     ("flags", "offsets", "said"),
     [
         ([CROSS_FIT], [Offset(1, 1, 0, 0.5)], "validator.counterpart names none"),
+        ([], [Offset(1, 1, 0, 0.5, liked=1, counted=True)], "an LLM that nobody tuned would judge"),
         ([], [None], "has no offset"),
         ([], [], "has no offset"),
         (
@@ -404,6 +405,12 @@ def test_a_v_that_is_not_what_the_settings_say_is_bad_input(spark, folder, flags
     settings = run_of(folder).settings
     with pytest.raises(BadInputError, match=said):
         judge_again(spark, folder, *flags, *adapters(folder, settings, *offsets))
+
+
+def test_a_v_that_began_with_another_offset_is_bad_input(spark, folder):
+    flags = adapters(folder, run_of(folder).settings, Offset(1, 1, 0, 0.5, liked=1))
+    with pytest.raises(BadInputError, match=r"tuned with feedback\.offset=named, and now that is fixed"):
+        judge_again(spark, folder, *flags, "feedback.offset=fixed")
 
 
 def test_texts_of_the_same_sampling_about_other_snapshots_are_not_judged(spark, folder):
@@ -486,4 +493,5 @@ def test_v_learns_from_a_reader_of_what_its_reccots_name(spark, folder, tmp_path
     assert (tuned.figures["steps"], tuned.figures["too_long"]) == (0, 0)
     v = validator_of(run_of(folder, *counting, f"validator.model.source={tuned.labels['source']}").settings)
     assert v.offset.reads
+    assert v.offset.counted
     assert "+counted+offset+" in v.version

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.feedback.offset import COUNTS, Offset, with_counts, with_offset
+from trackrec.feedback.offset import COUNTS, NAMED, Offset, with_counts, with_offset
 
 pytestmark = pytest.mark.spark
 
@@ -76,12 +76,15 @@ def test_the_same_event_is_asked_about_as_often_as_before(spark):
     assert with_counts(asked, samples(spark, *LOG)).count() == 3
 
 
-@pytest.mark.parametrize("reads", [{}, {"liked": 0.5, "avoided": -0.25}])
-def test_spark_computes_the_offset_that_python_does(spark, reads):
+@pytest.mark.parametrize(
+    ("reads", "named"),
+    [({}, (2, 1)), ({"liked": 0.5, "avoided": -0.25, "unnamed": 0.1}, (2, 1)), ({"liked": 0.5}, (None, None))],
+)
+def test_spark_computes_the_offset_that_python_does(spark, reads, named):
     offset = Offset(user=0.8, item=0.4, constant=-0.3, share=0.6, **reads)
     asked = [("a", 4, "i"), ("new", 9, "j"), ("b", 9, "new")]
-    counts, named = counted(spark, LOG, *asked), {"named_liked": 2, "named_avoided": 1}
-    rows = events(spark, *asked).withColumns({name: F.lit(count) for name, count in named.items()})
+    counts, named = counted(spark, LOG, *asked), dict(zip(NAMED, named, strict=True))
+    rows = events(spark, *asked).withColumns({name: F.lit(count).cast("int") for name, count in named.items()})
     rows = with_offset(rows, samples(spark, *LOG), offset)
     assert set(rows.columns) == {"user_id", "as_of", "item_id", "offset"}
     found = {(row.user_id, row.item_id): row.offset for row in rows.collect()}

@@ -6,7 +6,7 @@ import pytest
 
 from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.gate import bounds_of, closing, passed, sentence
-from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED, difference, quality
+from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, READER, SHUFFLED, difference, quality
 from trackrec.runtime.events import Outcome
 
 
@@ -22,12 +22,19 @@ def test_a_v_whose_lower_bounds_are_all_above_0_may_judge():
     assert passed(bounds_of(measured(), "G_0"))
 
 
+def test_an_llm_beside_a_reader_must_beat_the_reader():
+    tables = measured(offset=0.1, **{READER: -0.01})
+    bounds = bounds_of(tables, "G_0")
+    assert [bound.low for bound in bounds if bound.name == "v_minus_offset"] == [-0.01]
+    assert "UAUC of V minus that of the reader alone: +0.0400, at least -0.0100" in sentence(bounds, 1)
+
+
 @pytest.mark.parametrize(
     ("low", "named"),
     [
         ({"uauc_low": 0.49}, "UAUC minus .5: +0.0400, at least -0.0100"),
         ({"shuffled": -0.002}, "UAUC with the own RecCoT minus with another user's: +0.0480, at least -0.0020"),
-        ({"offset": 0.0}, "UAUC of V minus that of the offset it starts at: +0.0500, at least +0.0000"),
+        ({"offset": 0.0}, "UAUC of V minus that of the offset alone: +0.0500, at least +0.0000"),
     ],
 )
 def test_one_bound_that_fails_closes_the_gate_and_is_named_with_its_figures(low, named):

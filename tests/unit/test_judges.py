@@ -117,6 +117,12 @@ def test_tuning_goes_on_from_no_v_that_nobody_named(previous, named, fold):
         previous(fold=fold, **named)
 
 
+def test_a_v_without_an_llm_is_nothing_to_go_on_from(previous, tmp_path):
+    Offset(1, 1, 0, 0.5, liked=0.2, counted=True).save(tmp_path / OFFSET_FILE)
+    with pytest.raises(BadInputError, match=r"one without an LLM.*Set tune\.start=base"):
+        previous(model=True, offset="named")
+
+
 def test_tuning_does_not_go_on_from_a_v_that_began_elsewhere(previous, tmp_path):
     Offset(1, 1, 0, 0.5, liked=0.2).save(tmp_path / OFFSET_FILE)
     assert previous(model=True, offset="named").version == "v@1"

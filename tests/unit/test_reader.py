@@ -1,5 +1,6 @@
 """A reader that counts attributes: its weights are found among noisy labels, and V learns what it says."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -34,13 +35,14 @@ def events(count, liked=0.4, avoided=-0.6, seed=0):
 
 def test_the_weights_are_found_among_labels_that_are_drawn():
     reader = fit_reader(list(events(20_000)), LEVEL)
-    assert (reader.liked, reader.avoided, reader.constant) == pytest.approx((0.4, -0.6, 0.5), abs=0.06)
-    assert (reader.user, reader.item, reader.share) == (LEVEL.user, LEVEL.item, LEVEL.share)
+    assert (reader.liked, reader.avoided, reader.unnamed) == pytest.approx((0.4, -0.6, 0.0), abs=0.06)
+    assert replace(reader, liked=0.0, avoided=0.0, unnamed=0.0) == LEVEL, "the shares' weights stay"
 
 
 def test_its_log_odds_are_the_offsets_moved_by_what_is_named():
-    reader = replace(LEVEL, liked=1.0, avoided=-2.0)
-    assert reader.log_odds({"named_liked": 2, "named_avoided": 1} | COUNTS) == pytest.approx(0.5 + 2.0 - 2.0)
+    reader = replace(LEVEL, liked=1.0, avoided=-2.0, unnamed=0.25)
+    assert reader.log_odds({"named_liked": 2, "named_avoided": 1} | COUNTS) == pytest.approx(0.5 + 2.0 - 2.0 + 0.25)
+    assert reader.log_odds({"named_liked": None, "named_avoided": None} | COUNTS) == 0.5, "there is no RecCoT"
     assert LEVEL.log_odds(COUNTS) == 0.5, "one that reads nothing needs no counts of names"
 
 
@@ -69,8 +71,11 @@ def test_reccots_that_name_no_attribute_are_bad_input():
 def test_reccots_that_say_the_opposite_of_what_users_do_teach_nothing():
     with pytest.raises(BadInputError, match=r"users like what their RecCoTs call liked no more \(-0"):
         fit_reader(list(events(5_000, liked=-0.4, avoided=0.4)), LEVEL)
-    reader = fit_reader(list(events(5_000, liked=-0.4, avoided=-0.6)), LEVEL)
+    rows = list(events(5_000, liked=-0.4, avoided=-0.6))
+    reader = fit_reader(rows, LEVEL)
     assert reader.liked == 0 > reader.avoided
+    alone = fit_reader([row | {"named_liked": 0} for row in rows], LEVEL)
+    assert (reader.avoided, reader.unnamed) == pytest.approx((alone.avoided, alone.unnamed)), "fitted without the other"
 
 
 def test_rows_of_an_earlier_version_are_bad_input():
@@ -96,9 +101,11 @@ def test_v_learns_the_probabilities_and_not_the_labels(tmp_path):
 
 
 def test_what_is_stored_beside_an_adapter_says_whether_v_reads(tmp_path):
-    reader, path = replace(LEVEL, liked=1.0, avoided=-2.0), tmp_path / OFFSET_FILE
+    reader, path = replace(LEVEL, liked=1.0, avoided=-2.0, unnamed=0.1, counted=True), tmp_path / OFFSET_FILE
     reader.save(path)
     assert saved_offset(path) == reader
+    LEVEL.save(path)
+    assert set(json.loads(path.read_text())) == {"user", "item", "constant", "share", "strength", "base", "fold"}
     assert [kind_of(one) for one in (reader, LEVEL, None)] == ["named", "fixed", "none"]
     path.write_text('{"user": 1, "item": 1, "constant": 0.5, "share": 0.5, "strength": 5, "base": 0, "fold": 1}')
     assert kind_of(saved_offset(path)) == "fixed", "of an earlier version"

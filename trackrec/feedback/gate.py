@@ -2,8 +2,8 @@
 
 V's rewards rank what one user did next, so what counts is how V ranks within users on the hold-out (UAUC), by the lower
 ends of the intervals over users, of whom at least ``ENOUGH_USERS`` must have both labels: above chance, better with the
-user's own RecCoT than with another user's (else it judges items, not RecCoTs), and better than the offset that it
-starts at (else it has learned nothing beside it).
+user's own RecCoT than with another user's (else it judges items, not RecCoTs), and better than the offset alone (else
+it has learned nothing beside it): that of the shares, or where an LLM stands beside a reader what the two give.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, SHUFFLED, is_above_zero
+from trackrec.feedback.metrics import ENOUGH_USERS, OFFSET, READER, SHUFFLED, is_above_zero
 from trackrec.runtime.events import FigureTable
 
 CHANCE = 0.5  # UAUC of a V that knows nothing
@@ -66,10 +66,13 @@ def bounds_of(tables: Mapping[str, FigureTable], generator: str) -> tuple[Bound,
     """
     own = tables["validator"][generator]
     rows = tables["differences"]
+    beside = ("v_minus_offset", "UAUC of V minus that of the offset alone", OFFSET)
+    if READER in rows:
+        beside = ("v_minus_offset", "UAUC of V minus that of the reader alone", READER)
     bounds = [Bound("above_chance", "UAUC minus .5", own["uauc"] - CHANCE, own["uauc_low"] - CHANCE, own["users"])]
     for name, meaning, other in (
         ("own_minus_shuffled", "UAUC with the own RecCoT minus with another user's", SHUFFLED),
-        ("v_minus_offset", "UAUC of V minus that of the offset it starts at", OFFSET),
+        beside,
     ):
         if other in rows:
             row = rows[other]

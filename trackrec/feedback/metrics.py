@@ -15,6 +15,7 @@ from trackrec.metrics.ranking import auc, ranked_users, uauc
 
 NO_RECCOT, SHUFFLED = "none", "shuffled"  # variants: V is shown no RecCoT, or that of another user
 CONSTANT, USER_SHARE, OFFSET = "always the same", "user's share", "offset alone"
+READER = "reader alone"  # the offset of a V that reads and has an LLM, with the RecCoTs of the last G
 # Users with both labels that an interval over users needs before a verdict may rest on it. A user is drawn in some of
 # the draws only, and of one alone every draw has the same UAUC: [1.00, 1.00] of a single liked item put first.
 ENOUGH_USERS = 30

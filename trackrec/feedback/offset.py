@@ -26,6 +26,7 @@ COUNTS = ("user_liked", "user_events", "item_liked", "item_events")  # columns: 
 NAMED = ("named_liked", "named_avoided")  # columns: how many of the item's attributes the RecCoT names so
 # Events at the overall share that each share is shrunk by.
 STRENGTH = 5.0
+_LATER = ("liked", "avoided", "unnamed", "counted")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Offset:
 
     ``share`` and ``strength``: the overall share that shares are shrunk towards, and by how many events at it;
     ``base``: mean log-odds (nats) of the LLM that tuning began with, which V's answers are counted from; ``fold``: of
-    the users whose events they were fitted on; ``liked`` and ``avoided``: nats for each of the item's attributes that
-    the RecCoT names so, 0 where nothing is read.
+    the users whose events they were fitted on. Where there is a RecCoT, and it is read, ``unnamed`` is added, nats, and
+    ``liked`` and ``avoided`` for each of the item's attributes that it names so. ``counted``: beside no LLM.
     """
 
     user: float
@@ -47,6 +48,8 @@ class Offset:
     fold: int = 0
     liked: float = 0.0
     avoided: float = 0.0
+    unnamed: float = 0.0
+    counted: bool = False
 
     @property
     def reads(self) -> bool:
@@ -54,18 +57,21 @@ class Offset:
         return bool(self.liked or self.avoided)
 
     def log_odds(self, row: Mapping[str, Any]) -> float:
-        """The offset, nats, of an event with these ``COUNTS`` and, where it reads, ``NAMED``."""
+        """The offset, nats, of an event with these ``COUNTS`` and, where it reads, ``NAMED`` (None: no RecCoT)."""
         user, item = _logits(row, self.share, self.strength)
         named = self.evidence(*(row[name] for name in NAMED)) if self.reads else 0.0
         return self.user * user + self.item * item + self.constant + named
 
-    def evidence(self, liked: int, avoided: int) -> float:
-        """What is added, nats, where so many of an item's attributes are named."""
-        return self.liked * liked + self.avoided * avoided
+    def evidence(self, liked: int | None, avoided: int | None) -> float:
+        """What is added, nats, where a RecCoT names so many of an item's attributes; None: there is no RecCoT."""
+        if liked is None or avoided is None:
+            return 0.0
+        return self.liked * liked + self.avoided * avoided + self.unnamed
 
     def save(self, path: Path) -> None:
-        """Write the coefficients to ``path`` as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        """Write the coefficients to ``path`` as JSON; of what came later only what is not 0: V's version is by it."""
+        values = {name: value for name, value in asdict(self).items() if name not in _LATER or value}
+        path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def kind_of(offset: Offset | None) -> str:
@@ -82,7 +88,8 @@ def saved_offset(path: Path) -> Offset | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = {name: float(value) for name, value in stored.items()}
-        return Offset(**values | {"fold": int(values.get("fold", 0))})
+        counts = {"fold": int(values.get("fold", 0)), "counted": bool(values.get("counted", False))}
+        return Offset(**values | counts)
     except (ValueError, TypeError, AttributeError):
         raise BadInputError(f"{path} holds no coefficients of an offset.", "Tune V again, or restore it.") from None
 
@@ -127,7 +134,8 @@ def with_counts(events: DataFrame, samples: DataFrame) -> DataFrame:
 def with_offset(requests: DataFrame, samples: DataFrame, coefficients: Offset) -> DataFrame:
     """``requests`` (user_id, as_of, item_id, …) with column ``offset``: the log-odds (nats) of the offset alone.
 
-    ``samples`` as for ``with_counts``. ``requests`` have ``NAMED`` where the offset reads, which are dropped.
+    ``samples`` as for ``with_counts``. ``requests`` have ``NAMED`` (NULL: no RecCoT) where the offset reads; they are
+    dropped.
     """
     from pyspark.sql import functions as F
 
@@ -135,7 +143,8 @@ def with_offset(requests: DataFrame, samples: DataFrame, coefficients: Offset) -
     offset = user * coefficients.user + item * coefficients.item + coefficients.constant
     if coefficients.reads:
         liked, avoided = map(F.col, NAMED)
-        offset = offset + liked * coefficients.liked + avoided * coefficients.avoided
+        named = liked * coefficients.liked + avoided * coefficients.avoided + coefficients.unnamed
+        offset = offset + F.coalesce(named, F.lit(0.0))
     return with_counts(requests, samples).withColumn("offset", offset).drop(*COUNTS, *NAMED)
 
 

@@ -25,6 +25,8 @@ from trackrec.feedback.verdicts import (
 )
 from trackrec.runtime.settings import FeedbackSettings
 
+_ROUNDING = 1e-9  # of rewards: means over the same events in another order
+
 
 def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: FeedbackSettings) -> DataFrame:
     """One row a history: prompt_key, user_id, n_cut, candidates, reward_kind, ``verdict`` (kept: can be compared).
@@ -98,15 +100,28 @@ def ranked_groups(
     ranked = F.transform(F.sort_array(ordered), lambda c: c["candidate"])
     gap = F.get("ranked", F.lit(0))["reward"] - F.try_element_at("ranked", F.lit(-1))["reward"]
     comparable = F.col("verdict") == KEPT
+    no_worse = F.size(_worse()) == 0
     return (
         without_length(groups, slopes or {})
         .withColumn("ranked", ranked)
         .withColumn("gap", F.when(comparable, gap))
         .withColumn(
-            "verdict", F.when(comparable & (F.col("gap") < _min_gap(settings)), SMALL_GAP).otherwise(F.col("verdict"))
+            "verdict",
+            F.when(comparable & ((F.col("gap") < _min_gap(settings)) | no_worse), SMALL_GAP).otherwise(
+                F.col("verdict")
+            ),
         )
         .drop("candidates")
     )
+
+
+def _worse() -> Column:
+    """The ranked candidates whose reward is another than the best one's, before length was taken out.
+
+    A V that counts gives texts that name the same attributes the same reward: neither is the better one.
+    """
+    best = F.get("ranked", F.lit(0))["raw"]
+    return F.filter(F.slice("ranked", 2, 1_000_000), lambda c: F.abs(c["raw"] - best) > _ROUNDING)
 
 
 def _min_gap(settings: FeedbackSettings) -> Column:
@@ -120,14 +135,15 @@ def preferences(groups: DataFrame, settings: FeedbackSettings) -> DataFrame:
     """The kept groups as rows of ``preferences``: prompt_key, user_id, chosen, rejected, gap, reward_kind, raw_rewards.
 
     ``groups`` as from ``ranked_groups``. chosen: struct<row_key, text, ended, reward>, ``ended`` being whether G
-    stopped by itself; rejected: array of these, worst last: all others, or the ``rejected`` lowest where the settings
-    say how many. raw_rewards: of the chosen one and of these, before length was taken out; NULL where it was not.
+    stopped by itself; rejected: array of these, worst last: all that V judges otherwise, or the ``rejected`` lowest of
+    them where the settings say how many. raw_rewards: of the chosen one and of these, before length was taken out;
+    NULL where it was not.
     """
     kept = groups.where(F.col("verdict") == KEPT)
-    others = F.slice("ranked", 2, 1_000_000)
+    others = _worse()
     if settings.rejected is not None:
-        lowest = F.greatest(F.lit(2), F.size("ranked") - settings.rejected + 1)
-        others = F.slice("ranked", lowest, settings.rejected)
+        lowest = F.greatest(F.lit(1), F.size(others) - settings.rejected + 1)
+        others = F.slice(others, lowest, settings.rejected)
     taken = F.concat(F.slice("ranked", 1, 1), others)
     changed = F.exists("ranked", lambda c: c["raw"] != c["reward"])
     entries = F.transform(taken, lambda c: F.struct(c["row_key"], c["text"], c["ended"], c["reward"]))

@@ -32,7 +32,7 @@ def check_reader(settings: Settings) -> None:
     targets = settings.tune.targets == "reader"
     if counted and feedback.offset == "none":
         what = "validator.engine is counted, so V is its offset alone, and feedback.offset is none."
-        raise BadInputError(what, "Set feedback.offset=named, or let V ask an LLM: validator.engine=vllm.")
+        raise BadInputError(what, "Set feedback.offset=named, or let V ask an LLM: validator.engine=auto.")
     if targets and feedback.offset == "none":
         what = "tune.targets is reader, whose weights stand beside V's offset, and feedback.offset is none."
         raise BadInputError(what, "Set feedback.offset=fixed, or tune.targets=labels.")
@@ -47,8 +47,9 @@ def check_reader(settings: Settings) -> None:
 def fit_reader(rows: Sequence[Mapping[str, Any]], offset: Offset) -> Offset:
     """``offset`` that reads, its weights fitted to these rows: label, ``NAMED`` and ``offset.COUNTS``.
 
-    A weight of the wrong sign is 0. Raises BadInputError where nothing was counted, where no RecCoT names an attribute
-    of its item, and where neither weight has its sign: then the reader has nothing to say.
+    A weight of the wrong sign is 0, and the others are fitted without it. Raises BadInputError where nothing was
+    counted, where no RecCoT names an attribute of its item, and where neither weight has its sign: then the reader has
+    nothing to say.
     """
     import numpy as np
 
@@ -67,12 +68,20 @@ def fit_reader(rows: Sequence[Mapping[str, Any]], offset: Offset) -> Offset:
         )
     x = np.column_stack([np.array(named, dtype=float), np.ones(len(rows))])
     fixed, label = (np.array(column) for column in zip(*((offset.log_odds(r), r["label"]) for r in rows), strict=True))
-    start, penalty = np.zeros(3), np.full(3, _RIDGE)
-    liked, avoided, constant = (float(w) for w in logistic_weights(x, label, start, start, penalty, fixed))
+
+    def weights_of(columns: list[int]) -> list[float]:
+        start, penalty = np.zeros(len(columns)), np.full(len(columns), _RIDGE)
+        fitted = logistic_weights(x[:, columns], label, start, start, penalty, fixed)
+        weights = dict(zip(columns, fitted, strict=True))
+        return [float(weights.get(column, 0.0)) for column in range(3)]
+
+    liked, avoided, _ = weights_of([0, 1, 2])
     if liked <= 0 <= avoided:
         raise BadInputError(
             f"a reader is to be fitted, and in {len(rows)} rows to tune on users like what their RecCoTs call liked no "
             f"more ({liked:+.2f}) and what they call avoided no less ({avoided:+.2f}) than without.",
             f"Tune on more events (tune.max_examples), look at the RecCoTs, or {_WITHOUT}.",
         )
-    return replace(offset, liked=max(liked, 0.0), avoided=min(avoided, 0.0), constant=offset.constant + constant)
+    # Without the column that has not its sign the others are other weights.
+    liked, avoided, unnamed = weights_of([*([0] if liked > 0 else []), *([1] if avoided < 0 else []), 2])
+    return replace(offset, liked=liked, avoided=avoided, unnamed=unnamed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trackrec.engines.spec import EngineSpec, compute_of
+from trackrec.engines.spec import COUNTED, EngineSpec, compute_of
 from trackrec.feedback.offset import OFFSET_FILE, Offset, kind_of, saved_offset
+from trackrec.feedback.reader import check_reader
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import FOLD_FILE, FOLDS, saved_fold
 from trackrec.histories.templates import template_of
@@ -46,8 +47,8 @@ class Validator:
 
     @property
     def base_log_odds(self) -> float:
-        """What is taken off the LLM's log-odds before the offset is added, nats."""
-        return 0.0 if self.offset is None else self.offset.base
+        """What is taken off the LLM's log-odds before the offset is added, nats: nothing where there is no LLM."""
+        return 0.0 if self.offset is None or self.settings.engine == COUNTED else self.offset.base
 
 
 def validator_settings(settings: Settings) -> ValidatorSettings:
@@ -97,6 +98,7 @@ def judges_of(settings: Settings) -> dict[int, Validator]:
 
     Raises BadInputError where a V lacks what the settings want of it: a counterpart, an offset, the right fold.
     """
+    check_reader(settings)
     judges = {1: validator_of(settings)}
     if settings.feedback.cross_fit:
         if judges[1].model.adapter and validator_settings(settings).counterpart is None:
@@ -149,4 +151,10 @@ def _check_offset(settings: Settings, judge: Validator) -> None:
             f"V {judge.model.version} was tuned with feedback.offset={kind_of(judge.offset)}, and now that is "
             f"{settings.feedback.offset}.",
             "Set it as it was, or tune V anew with jobs/tune_validator.py.",
+        )
+    if judge.offset.counted and judge.settings.engine != COUNTED:
+        raise BadInputError(
+            f"V {judge.model.version} was made without an LLM (validator.engine=counted), and validator.engine is "
+            f"{judge.settings.engine}: an LLM that nobody tuned would judge.",
+            "Add --set validator.engine=counted, or tune V with this engine by jobs/tune_validator.py.",
         )

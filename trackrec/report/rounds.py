@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping
 from trackrec.feedback.chosen import chosen_of
 from trackrec.feedback.gate import closing
 from trackrec.feedback.loop_state import LoopState
-from trackrec.feedback.metrics import ENOUGH_USERS, NO_RECCOT, OFFSET, QUALITY, SHUFFLED, USER_SHARE, quality_table
+from trackrec.feedback.metrics import (
+    ENOUGH_USERS,
+    NO_RECCOT,
+    OFFSET,
+    QUALITY,
+    READER,
+    SHUFFLED,
+    USER_SHARE,
+    quality_table,
+)
 from trackrec.feedback.verdicts import dropped_text, groups_by_verdict, kept, nothing_kept
 from trackrec.runtime.events import Event, Outcome
 from trackrec.runtime.terminal import printable
@@ -139,8 +148,9 @@ def _length(number: int, ratio: float) -> str:
 
 def _difference(number: int, other: str, row: Mapping[str, float]) -> str:
     """What the hold-out says, in words; a difference counts where its interval leaves out 0."""
-    against = {OFFSET: "the offset alone", USER_SHARE: "the user's share"}.get(other, _variant(other, number))
-    moved = "" if other in (OFFSET, USER_SHARE) else f"; V's log-odds move by {row['moved']:.2f} of their spread"
+    floors = {OFFSET: "the offset alone", READER: "the reader alone", USER_SHARE: "the user's share"}
+    against = floors.get(other, _variant(other, number))
+    moved = "" if other in floors else f"; V's log-odds move by {row['moved']:.2f} of their spread"
     uauc = f"UAUC {row['uauc']:+.4f} [{row['uauc_low']:+.4f}, {row['uauc_high']:+.4f}], {_effect(row)}"
     auc = f"AUC {row['auc']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
     return f"Round {number}: V with G_{number} against {against}: {uauc}; {auc}{moved}{_reading(row)}."

@@ -22,6 +22,7 @@ from trackrec.feedback.chosen import chosen_round
 from trackrec.feedback.loop_data import loop_data
 from trackrec.feedback.loop_state import LoopState, LoopStep, aligned_windows, open_loop
 from trackrec.feedback.metrics import SHUFFLED
+from trackrec.feedback.reader import check_reader
 from trackrec.feedback.validator import validator_settings
 from trackrec.feedback.verdicts import kept, nothing_kept
 from trackrec.histories.templates import template_of
@@ -48,6 +49,7 @@ def alternate(run: Run, tables: Warehouse) -> Outcome:
     before; labels: how many rounds aligned, the chosen G and the last V, as model.source takes them.
     """
     run = run.with_settings(aligned_windows(run.settings))
+    check_reader(run.settings)
     with run.stage("loop") as stage:
         use_threads(run.settings.generator.threads)  # before torch is imported by what follows
         build_histories(run, tables)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.engines.spec import COUNTED
 from trackrec.feedback.offset import with_offset
 from trackrec.feedback.questions import grouped
 from trackrec.feedback.user_split import fold_of
@@ -47,4 +48,5 @@ def answers_of(validator: Validator, requests: DataFrame, progress: ProgressSend
 
     settings = validator.settings
     udf = validate_udf(validator.spec, validator.version, progress, validator.base_log_odds)
-    return grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=gpu_profile(settings))
+    profile = None if settings.engine == COUNTED else gpu_profile(settings)
+    return grouped(requests, settings.engines).mapInPandas(udf, OUTPUT_SCHEMA, profile=profile)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.engines.spec import COUNTED
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.holdout_figures import EVENT, Scores, event_of, holdout_tables
 from trackrec.feedback.holdout_questions import holdout_requests, variants
+from trackrec.feedback.metrics import READER
 from trackrec.feedback.validator import Validator, judges_of
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import FigureTable, Outcome, Stage
@@ -46,7 +49,8 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 judges[1].template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            scores = _scores(tables, stage, by_judge(settings, requests, samples, items, judges))
+            judged = by_judge(settings, requests, samples, items, judges)
+            scores = _scores(tables, stage, judged) | _reader_alone(judged, last)
             without = events.withColumn("text", F.lit(None).cast("string"))  # of a RecCoT the floor knows nothing
             of_judges = by_judge(settings, without, samples, items, judges)
             rows = [row.asDict() for _, of_v in of_judges for row in of_v.collect()]
@@ -83,6 +87,17 @@ def _scores(tables: Warehouse, stage: Stage, judged: Sequence[tuple[Validator, D
             f"Raise validator.max_model_len (now {judged[0][0].settings.max_model_len}), or show less of a history.",
         )
     return scores
+
+
+def _reader_alone(judged: Sequence[tuple[Validator, DataFrame]], last: str) -> Scores:
+    """Of V's whose LLM stands beside a reader, what that alone makes of the RecCoTs of ``last``: it is V's to beat."""
+    read: Scores = {}
+    for validator, requests in judged:
+        if validator.offset is None or not validator.offset.reads or validator.settings.engine == COUNTED:
+            continue
+        for row in requests.where(F.col("row_key") == last).select(*EVENT, "offset").collect():
+            read.setdefault(READER, {})[event_of(row.asDict())] = 1 / (1 + math.exp(-row["offset"]))
+    return read
 
 
 def _text_tables(

@@ -19,7 +19,7 @@ def with_named(rows: DataFrame, items: DataFrame) -> DataFrame:
     """``rows`` (item_id, text, …) with ``offset.NAMED`` (int): how many of the item's attributes the text names so.
 
     ``items``: item_id, attributes, of the whole catalogue: a longer name in it is not read as a shorter one. 0 and 0
-    without a text, and for an item that is not there.
+    for an item that is not there, NULL without a text.
     """
     names = items.select(F.explode("attributes").alias("name")).distinct().collect()
     catalogue = AttributeNames(row["name"] for row in names)
@@ -36,7 +36,7 @@ def support_of(by_variant: Mapping[str, DataFrame], items: DataFrame) -> dict[st
     parts = [rows.select(*EVENT, "text", F.lit(name).alias("variant")) for name, rows in by_variant.items()]
     found: dict[str, dict[Event, float]] = {name: {} for name in by_variant}
     for row in with_named(reduce(DataFrame.unionByName, parts), items).collect():
-        liked, avoided = (row[name] for name in NAMED)
+        liked, avoided = (row[name] or 0 for name in NAMED)
         found[row["variant"]][event_of(row.asDict())] = float(liked - avoided)
     return found
 
@@ -46,12 +46,14 @@ def _named(catalogue: AttributeNames) -> Callable[[str, str], Column]:
         mentions = {text: catalogue.mentions(text) for text in texts.dropna().unique()}
         pairs = zip(texts, attributes, strict=True)
         found = [_of_item(mentions.get(text), of_item) for text, of_item in pairs]
-        return pd.DataFrame(found, columns=list(NAMED))
+        return pd.DataFrame(found, columns=list(NAMED), dtype="Int32")
 
     schema = ", ".join(f"{name} int" for name in NAMED)
     udf: Callable[[str, str], Column] = pandas_udf(named, schema)  # type: ignore[call-overload]  # not of structs
     return udf
 
 
-def _of_item(mentions: Mentions | None, attributes: Iterable[str] | None) -> tuple[int, int]:
-    return (0, 0) if mentions is None or attributes is None else mentions.of_item(attributes)
+def _of_item(mentions: Mentions | None, attributes: Iterable[str] | None) -> tuple[int | None, int | None]:
+    if mentions is None:
+        return None, None
+    return (0, 0) if attributes is None else mentions.of_item(attributes)

@@ -104,7 +104,14 @@ def start_of(settings: Settings, validator: Validator, fold: int) -> Model:
     if not validator.model.adapter:
         return validator.model
     check_fold(validator.model, fold)
-    had = kind_of(saved_offset(Path(validator.model.adapter) / OFFSET_FILE))
+    before = saved_offset(Path(validator.model.adapter) / OFFSET_FILE)
+    if validator.settings.engine == COUNTED or (before is not None and before.counted):
+        raise BadInputError(
+            f"tune.start is previous, and V {validator.model.version} is one without an LLM, or is to be: there is "
+            "nothing that it could go on from.",
+            "Set tune.start=base.",
+        )
+    had = kind_of(before)
     if had != settings.feedback.offset:
         raise BadInputError(
             f"V {validator.model.version} was tuned with feedback.offset={had}, and now that is "
@@ -244,7 +251,7 @@ def _trained(
         def train_in_place(model: Any, checkpoints: Path) -> None:
             if counted and offset is not None:
                 checkpoints.mkdir(parents=True, exist_ok=True)
-                offset.save(checkpoints / OFFSET_FILE)
+                replace(offset, counted=True).save(checkpoints / OFFSET_FILE)
                 return
             base = 0.0
             if offset is not None:  # the first process measures or reads it for all

@@ -20,8 +20,8 @@ VALIDATIONS = Table(
         AS_OF,
         Column("label", "int", "1 liked, 0 not"),
         Column("p_yes", "double", "P(Yes) / (P(Yes) + P(No)) at the answer position"),
-        Column("log_odds", "double", "log P(Yes) - log P(No), nats, offset included"),
-        Column("prompt_tokens", "int", "tokens of V's prompt, chat template included"),
+        Column("log_odds", "double", "log P(Yes) - log P(No), nats, offset included; it alone where V has no LLM"),
+        Column("prompt_tokens", "int", "tokens of V's prompt, chat template included; 0: V has no LLM"),
         Column(
             "question_key",
             "string",
@@ -31,7 +31,7 @@ VALIDATIONS = Table(
         Column(
             "offset",
             "double",
-            "log-odds, nats, by the user's and the item's shares of likes before as_of; NULL: V has no offset",
+            "log-odds, nats, by the shares of likes before as_of, and what is named of the item; NULL: V has no offset",
             nullable=True,
         ),
         RUN,
