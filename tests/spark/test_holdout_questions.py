@@ -1,11 +1,16 @@
 """Which events of the hold-out V is measured on, and what it is shown of each."""
 
+import math
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from pyspark.sql import functions as F
 
 from trackrec.feedback.holdout_questions import holdout_events, variants
+from trackrec.feedback.metrics import READER
+from trackrec.feedback.offset import Offset
+from trackrec.stages.measure import reader_alone
 from trackrec.stages.support import support_of
 
 pytestmark = pytest.mark.spark
@@ -128,3 +133,19 @@ def test_a_reccot_speaks_for_an_item_by_the_attributes_that_both_name(spark):
     }  # fmt: skip
     assert set(found["none"].values()) == {0}
     assert found["none"].keys() == found["G_0"].keys()
+
+
+def test_of_an_llm_beside_a_reader_what_the_reader_alone_says_of_the_last_g_is_measured_too(spark):
+    rows = [("G_1", "i", at(1), 0.0), ("none", "i", at(1), -1.0), ("G_1", "j", at(2), math.log(3))]
+    requests = spark.createDataFrame(
+        [("a", *row) for row in rows],
+        "user_id string, row_key string, item_id string, event_time timestamp, offset double",
+    )
+
+    def v(engine, **weights):
+        return SimpleNamespace(settings=SimpleNamespace(engine=engine), offset=Offset(1, 1, 0, 0.5, **weights))
+
+    read = reader_alone([(v("vllm", liked=0.2), requests)], "G_1")
+    assert {event[1]: p for event, p in read[READER].items()} == pytest.approx({"i": 0.5, "j": 0.75})
+    assert reader_alone([(v("counted", liked=0.2), requests)], "G_1") == {}, "it would be V itself"
+    assert reader_alone([(v("vllm"), requests)], "G_1") == {}

@@ -11,9 +11,7 @@ ONE_DISTINCT = "one_distinct"  # fewer than two distinct texts
 NOT_SCORED = "not_scored"  # V answered none about a candidate, or other events than about another
 FEW_EVENTS = "few_events"  # V answered fewer than feedback.min_events
 ONE_LABEL = "one_label"  # the user liked all of these events or none, so there is no pair
-SMALL_GAP = (
-    "small_gap"  # best and worst reward closer than feedback.min_gap, or alike but for length: V sees no difference
-)
+SMALL_GAP = "small_gap"  # best and worst closer than feedback.min_gap, or alike but for length: V sees no difference
 DROPPED = (ALL_EMPTY, ALL_CUT, ONE_DISTINCT, NOT_SCORED, FEW_EVENTS, ONE_LABEL, SMALL_GAP)
 
 

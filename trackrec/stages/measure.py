@@ -50,7 +50,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 max_title_chars=settings.histories.max_title_chars,
             )
             judged = by_judge(settings, requests, samples, items, judges)
-            scores = _scores(tables, stage, judged) | _reader_alone(judged, last)
+            scores = _scores(tables, stage, judged) | reader_alone(judged, last)
             without = events.withColumn("text", F.lit(None).cast("string"))  # of a RecCoT the floor knows nothing
             of_judges = by_judge(settings, without, samples, items, judges)
             rows = [row.asDict() for _, of_v in of_judges for row in of_v.collect()]
@@ -89,7 +89,7 @@ def _scores(tables: Warehouse, stage: Stage, judged: Sequence[tuple[Validator, D
     return scores
 
 
-def _reader_alone(judged: Sequence[tuple[Validator, DataFrame]], last: str) -> Scores:
+def reader_alone(judged: Sequence[tuple[Validator, DataFrame]], last: str) -> Scores:
     """Of V's whose LLM stands beside a reader, what that alone makes of the RecCoTs of ``last``: it is V's to beat."""
     read: Scores = {}
     for validator, requests in judged:
