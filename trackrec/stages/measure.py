@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -36,7 +37,7 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
     settings, judges, last = run.settings, judges_of(run.settings), list(generators)[-1]
     histories, items = stored_histories(settings, tables), item_catalogue(settings, tables)
     samples = tables.read("samples")
-    with run.stage("measure") as stage:
+    with run.stage("measure") as stage, ExitStack() as scratch:
         stage.counts = {"rows": 0, "failed": 0}
         events = holdout_of(settings, tables).persist()
         try:
@@ -49,7 +50,10 @@ def measure_round(run: Run, tables: Warehouse, generators: Mapping[str, Settings
                 judges[1].template,
                 max_title_chars=settings.histories.max_title_chars,
             )
-            judged = by_judge(settings, requests, samples, items, judges)
+            judged = [
+                (judge, scratch.enter_context(tables.materialised(of_v)))  # counted, asked and read again
+                for judge, of_v in by_judge(settings, requests, samples, items, judges)
+            ]
             scores = _scores(tables, stage, judged) | reader_alone(judged, last)
             without = events.withColumn("text", F.lit(None).cast("string"))  # of a RecCoT the floor knows nothing
             of_judges = by_judge(settings, without, samples, items, judges)
