@@ -16,7 +16,6 @@ from trackrec.runtime.settings import HistorySettings
 from trackrec.tables.keys import key_of
 
 _SIDES = {"above": 1, "below": -1}
-_FENCE = "\x01"  # stands in no attribute: control characters are taken out of them (untrusted.py)
 
 
 def fill_snapshots(
@@ -44,14 +43,13 @@ def fill_snapshots(
     return (
         with_events(snapshots, titled, settings.last_n)
         .withColumns({"liked": _titles(1, settings.listed), "disliked": _titles(0, settings.listed)})
+        # Columns of their own: inlined, they would be flattened anew for every attribute that is counted.
         .withColumns({"liked_attributes": _attributes(1), "disliked_attributes": _attributes(0)})
-        # Columns of their own: inlined, they would be joined anew for every attribute that is counted.
-        .withColumns({f"{side}_text": _fenced_each(f"{side}_attributes") for side in ("liked", "disliked")})
         .withColumns({"counted": _counted(), **_shown(template)})
         .withColumns({"tallies": _tallies(settings.tallied), **_standing_out(settings.tallied, template)})
         .withColumns({"prompt_body": prompt_body(template), "template_version": F.lit(template.version)})
         .withColumn("prompt_key", key_of("user_id", "template_version", "prompt_body"))
-        .drop("events", "liked_attributes", "disliked_attributes", "liked_text", "disliked_text", "counted")
+        .drop("events", "liked_attributes", "disliked_attributes", "counted")
     )
 
 
@@ -92,12 +90,12 @@ def _with_late_events(snapshots: DataFrame, titled: DataFrame, last_n: int) -> D
 
 
 def _titles(label: int, listed: int) -> Column:
-    return _last(_events(label)["title"], listed)
+    return _last(F.transform(_events(label), lambda e: e["title"]), listed)
 
 
 def _attributes(label: int) -> Column:
     """Attributes of the events with this label, repeated as often as they occur."""
-    return F.flatten(_events(label)["attributes"])
+    return F.flatten(F.transform(_events(label), lambda e: e["attributes"]))
 
 
 def _events(label: int) -> Column:
@@ -108,27 +106,19 @@ def _last(values: Column | str, n: int) -> Column:
     return F.slice(values, F.greatest(F.size(values) - n, F.lit(0)) + 1, n)
 
 
-def _fenced_each(attributes: str) -> Column:
-    """All of them in one string, each between two fences."""
-    return F.concat(F.lit(_FENCE), F.array_join(attributes, _FENCE + _FENCE), F.lit(_FENCE))
-
-
 def _counted() -> Column:
     """Of every attribute of the events how often liked and not."""
 
-    def count(attribute: Column, text: str) -> Column:
-        # What a string loses without it, not what an array does: Spark interprets a lambda, and of an array it then
-        # looks the type of every element up, where histories of 200 events spent their time (docs/experiments.md).
-        fenced = F.concat(F.lit(_FENCE), attribute, F.lit(_FENCE))
-        lost = F.octet_length(text) - F.octet_length(F.replace(F.col(text), fenced, F.lit("")))
-        return (lost / F.octet_length(fenced)).cast("int")
+    def count(attribute: Column, repeated: str) -> Column:
+        # Not size(filter(...)): its lambda is interpreted for every pair of attributes.
+        return F.size(F.col(repeated)) - F.size(F.array_remove(F.col(repeated), attribute))
 
     return F.transform(
         F.array_distinct(F.concat("liked_attributes", "disliked_attributes")),
         lambda a: F.struct(
             a.alias("attribute"),
-            count(a, "liked_text").alias("liked"),
-            count(a, "disliked_text").alias("disliked"),
+            count(a, "liked_attributes").alias("liked"),
+            count(a, "disliked_attributes").alias("disliked"),
         ),
     )
 
