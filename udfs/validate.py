@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from trackrec.engines.answers import probability
 from trackrec.engines.interface import Finished, Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.runtime.progress_channel import SILENT, ProgressSender
@@ -94,10 +95,3 @@ def scored_frames(
         frame_rows=_FRAME_ROWS,
         progress=progress,
     )
-
-
-def probability(log_odds: float) -> float:
-    """P(Yes) / (P(Yes) + P(No)) from log P(Yes) - log P(No), without overflow at either end."""
-    if log_odds >= 0:
-        return 1 / (1 + math.exp(-log_odds))
-    return math.exp(log_odds) / (1 + math.exp(log_odds))

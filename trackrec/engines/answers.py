@@ -1,7 +1,11 @@
-"""V's answers as tokens: which positions a model must score to give the log-probability of each whole answer."""
+"""V's answers as tokens: which positions a model must score to give the log-probability of each whole answer.
+
+And what two of them come to as a probability.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 Tokens = tuple[int, ...]
@@ -37,3 +41,10 @@ class Answers:
         return tuple(
             sum(log_probabilities[answer[:i]][token] for i, token in enumerate(answer)) for answer in self.tokens
         )
+
+
+def probability(log_odds: float) -> float:
+    """P(Yes) / (P(Yes) + P(No)) from log P(Yes) - log P(No), without overflow at either end."""
+    if log_odds >= 0:
+        return 1 / (1 + math.exp(-log_odds))
+    return math.exp(log_odds) / (1 + math.exp(log_odds))

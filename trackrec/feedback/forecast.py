@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trackrec.engines.spec import COUNTED
+from trackrec.feedback.reader import is_counted
 from trackrec.runtime.settings import Settings
 
 # Seconds on 2 CPU cores with SmolLM2-135M in float32, prompts of about 250 tokens, RecCoTs of 70: `make loop`, whose
@@ -49,7 +49,7 @@ def work_of(size: LoopSize, settings: Settings, distilled: int) -> dict[str, int
     texts = sum(count + len(tune.also) for count in compared) * (1 + tune.candidates)  # a history, in all rounds
     candidates = rounds * size.aligned * settings.feedback.candidates
     measured = size.holdout_events * sum(count + _BESIDES for count in compared)
-    asked = 0 if settings.validator is not None and settings.validator.engine == COUNTED else 1  # of V's LLM
+    asked = 0 if is_counted(settings) else 1  # of V's LLM
     samples = (rounds + 1) * sum(size.taught) * tune.candidates
     return {
         "engine starts": (1 + asked * validators) * (2 * rounds + 1) + (rounds + 1) * bool(tune.candidates),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from trackrec.engines.answers import probability
 from trackrec.metrics.arrays import Scores, Users
 from trackrec.metrics.bootstrap import Resamples, correlation, percentiles
 from trackrec.metrics.probability import calibration_error, logloss
@@ -125,7 +125,7 @@ def floor_probabilities(events: Sequence[Mapping[str, Any]]) -> dict[str, list[f
     shares = [(e["n_liked"] + overall) / (e["n_events"] + 1) for e in events]
     floors = {CONSTANT: [overall] * len(events), USER_SHARE: shares}
     if events and all(e.get("offset") is not None for e in events):
-        floors[OFFSET] = [1 / (1 + math.exp(-e["offset"])) for e in events]
+        floors[OFFSET] = [probability(e["offset"]) for e in events]
     return floors
 
 

@@ -13,12 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from trackrec.engines.spec import COUNTED
 from trackrec.feedback.offset import NAMED, Offset
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import Settings
 
 _RIDGE = 1e-3  # of the weights: what is the same always has none
 _WITHOUT = "do without (tune.targets=labels, feedback.offset=fixed)"
+
+
+def is_counted(settings: Settings) -> bool:
+    """Whether V has no LLM."""
+    return settings.validator is not None and settings.validator.engine == COUNTED
 
 
 def needs_reader(settings: Settings) -> bool:
@@ -28,9 +34,8 @@ def needs_reader(settings: Settings) -> bool:
 
 def check_reader(settings: Settings) -> None:
     """Raise BadInputError where a reader has a part in V and the settings leave it nothing to stand on, read or do."""
-    feedback, counted = settings.feedback, settings.validator is not None and settings.validator.engine == "counted"
-    targets = settings.tune.targets == "reader"
-    if counted and feedback.offset == "none":
+    feedback, targets = settings.feedback, settings.tune.targets == "reader"
+    if is_counted(settings) and feedback.offset == "none":
         what = "validator.engine is counted, so V is its offset alone, and feedback.offset is none."
         raise BadInputError(what, "Set feedback.offset=named, or let V ask an LLM: validator.engine=auto.")
     if targets and feedback.offset == "none":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.engines.answers import probability
 from trackrec.engines.spec import COUNTED
 from trackrec.feedback.groundedness import Names, groundedness
 from trackrec.feedback.holdout_figures import EVENT, Scores, event_of, holdout_tables
@@ -100,7 +100,7 @@ def reader_alone(judged: Sequence[tuple[Validator, DataFrame]], last: str) -> Sc
         if validator.offset is None or not validator.offset.reads or validator.settings.engine == COUNTED:
             continue
         for row in requests.where(F.col("row_key") == last).select(*EVENT, "offset").collect():
-            read.setdefault(READER, {})[event_of(row.asDict())] = 1 / (1 + math.exp(-row["offset"]))
+            read.setdefault(READER, {})[event_of(row.asDict())] = probability(row["offset"])
     return read
 
 

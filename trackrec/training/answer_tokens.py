@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from trackrec.engines.answers import probability
 from trackrec.engines.chat import Chat
 from trackrec.engines.interface import Request
 from trackrec.feedback.offset import Offset
@@ -35,6 +35,6 @@ def answer_groups(
         else:
             fitted = [rows[i] for i in fitting]
             offsets, labels = [offset.log_odds(row) for row in fitted], [row["label"] for row in fitted]
-            targets = [1 / (1 + math.exp(-reader.log_odds(row))) for row in fitted] if reader else labels
+            targets = [probability(reader.log_odds(row)) for row in fitted] if reader else labels
             groups.append(offset_group(key, read, labels, (yes, no), offsets, targets))
     return groups
