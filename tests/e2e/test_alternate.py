@@ -330,10 +330,10 @@ def test_trainings_record_what_they_were_given_and_where_they_began(looped, sett
     ("job", "sources"),
     [
         (distill_generator, {}),
-        (validate_reccot, {"g": "distill 0", "v": 0}),
+        pytest.param(validate_reccot, {"g": "distill 0", "v": 0}, marks=pytest.mark.slow),
         (align_generator, {"g": "distill 0", "v": 0}),
         (align_generator, {"g": "distill 0", "drawn": True}),
-        (tune_validator, {"g": "align 1", "also": "distill 0"}),
+        pytest.param(tune_validator, {"g": "align 1", "also": "distill 0"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_job_run_by_hand_after_the_loop_finds_its_work_done(looped, capsys, job, sources):
@@ -387,6 +387,7 @@ def test_one_candidate_a_history_is_bad_input(looped, capsys):
     assert "one RecCoT a history cannot be compared" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsys):
     folder, *_ = looped
     before = rows(folder, "preferences")
@@ -400,6 +401,7 @@ def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsy
     assert rows(folder, "preferences") == before
 
 
+@pytest.mark.slow
 def test_an_adapter_that_the_settings_name_is_g_0_as_it_is_and_nothing_is_trained_again(looped, capsys):
     folder, *_ = looped
     given, before = outcomes(folder)["distill 0"].labels["source"], unmarked_versions(folder)

@@ -65,6 +65,7 @@ def test_both_jobs_are_in_the_ledger(filled, spark):
     assert {r.job: r.status for r in runs} == {"nightly": "done", "train_ctr": "done"}
 
 
+@pytest.mark.slow
 def test_a_second_night_by_name_writes_nothing_and_leaves_no_scratch_table(filled, spark, capsys):
     before = contents(spark.table("spark_catalog.features.reccot_vectors"))
     assert nightly.main(by_name(filled)) == 0

@@ -73,6 +73,7 @@ def test_nightly_writes_reccots_with_vllm_and_publishes_vectors(warehouse):
     assert items["1"]["text"] == "Toy Story (1995), Animation, Children's, Comedy, 1990s"
 
 
+@pytest.mark.slow
 def test_spark_submit_does_the_same_and_generates_nothing_again(warehouse):
     before = {
         table: sorted(map(str, rows(warehouse, table))) for table in ("reccots", "reccot_vectors", "item_vectors")
@@ -83,6 +84,7 @@ def test_spark_submit_does_the_same_and_generates_nothing_again(warehouse):
     assert {table: sorted(map(str, rows(warehouse, table))) for table in before} == before
 
 
+@pytest.mark.slow
 def test_the_ctr_job_prints_a_gain_table_with_floors_and_verdicts(warehouse):
     done = run(warehouse, [sys.executable, "-m", "jobs.train_ctr"])
     assert done.returncode == 0, done.stderr

@@ -36,8 +36,8 @@ def build_rec_tuning(run: Run, tables: Warehouse, fold: int = 0) -> Outcome:
     with run.stage("rec_tuning") as stage:
         version = {"template_version": validator_of(settings, fold).template.version}
         writers = tuning_writers(settings)
-        rows = reduce(DataFrame.unionByName, [_rows(settings, writer, tables, fold) for writer in writers])
-        rows = with_counts(rows, tables.read("samples")).withColumns(
+        reccots = reduce(DataFrame.unionByName, [_reccots(settings, writer, tables, fold) for writer in writers])
+        rows = with_counts(_questions(settings, tables, reccots, fold), tables.read("samples")).withColumns(
             {"fold": F.lit(fold), "template_version": F.lit(version["template_version"])}
         )
         slices = (slice_where(**generator_of(writer)._asdict(), **version) for writer in writers)
@@ -47,12 +47,12 @@ def build_rec_tuning(run: Run, tables: Warehouse, fold: int = 0) -> Outcome:
     return stage.outcome
 
 
-def _rows(settings: Settings, writer: Settings, tables: Warehouse, fold: int) -> DataFrame:
-    """The questions about one writer's RecCoTs of the fold's users, with its generator_version and sampling."""
-    names = generator_of(writer)
+def _reccots(settings: Settings, writer: Settings, tables: Warehouse, fold: int) -> DataFrame:
+    """The RecCoTs of one writer about the fold's users."""
     of_fold = fold_of(F.col("user_id"), settings.feedback.validator_share) == fold
     reccots = reccots_of(writer, tables).where(of_fold)
     if writer is not settings and reccots.isEmpty():
+        names = generator_of(writer)
         wanted = "tune.also" if writer.generator.sampling == settings.generator.sampling else "tune.candidates"
         raise BadInputError(
             f"table reccots holds 0 RecCoTs of generator {names.generator_version}, sampling {names.sampling}, about "
@@ -60,13 +60,16 @@ def _rows(settings: Settings, writer: Settings, tables: Warehouse, fold: int) ->
             f"Run jobs/generate_reccot.py with --set generator.model.source={writer.generator.model.source} "
             f"--set 'generator.sampling={names.sampling}', or leave them out: tune.candidates=0, tune.also=[].",
         )
-    requests = questions_about(
-        settings, tables, reccots, validator_of(settings, fold).template, settings.tune.next_events
-    )
+    return reccots
+
+
+def _questions(settings: Settings, tables: Warehouse, reccots: DataFrame, fold: int) -> DataFrame:
+    """The questions about all writers' RecCoTs, planned once, each with its generator_version and sampling."""
+    template = validator_of(settings, fold).template
+    requests = questions_about(settings, tables, reccots, template, settings.tune.next_events)
     if needs_reader(settings):
         requests = with_named(requests, item_catalogue(settings, tables))
     else:
         requests = requests.withColumns({name: F.lit(None).cast("int") for name in NAMED})
-    return requests.drop("request_key", "question_key", "text").withColumns(
-        {name: F.lit(value) for name, value in names._asdict().items()}
-    )
+    writers = reccots.select("row_key", "generator_version", "sampling")
+    return requests.drop("request_key", "question_key", "text").join(writers, "row_key")

@@ -48,8 +48,8 @@ def validate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = 
         requests = questions_about(settings, tables, about, template, settings.feedback.next_events)
         items, asked = item_catalogue(settings, tables), []
         for validator, of_v in by_judge(settings, requests, tables.read("samples"), items, judges):
-            present = scratch.enter_context(tables.materialised(of_v.drop("prompt_body")))
-            _score_pending(run, tables, stage, validator, of_v, present)
+            present = scratch.enter_context(tables.materialised(of_v))  # with prompts: to plan them again takes longer
+            _score_pending(run, tables, stage, validator, present)
             asked.append((validator, present))
         validations = tables.read("validations")
         answered = reduce(DataFrame.unionByName, [questions.answered(p, validations, v.version) for v, p in asked])
@@ -58,15 +58,14 @@ def validate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = 
     return stage.outcome
 
 
-def _score_pending(
-    run: Run, tables: Warehouse, stage: Stage, validator: Validator, requests: DataFrame, present: DataFrame
-) -> None:
-    """Ask ``validator`` what it has not answered of ``requests``; ``present``: these materialised, without prompts."""
-    _fill_question_keys(tables, present, validator.version)
+def _score_pending(run: Run, tables: Warehouse, stage: Stage, validator: Validator, requests: DataFrame) -> None:
+    """Ask ``validator`` what it has not answered of ``requests``, which are materialised."""
+    _fill_question_keys(tables, requests, validator.version)
     pending = questions.unscored(requests, tables.read_or_empty("validations"), validator.version)
     with tables.materialised(pending) as rows:
-        stage.counts["unchanged"] += present.count() - rows.count()
-        _score_chunks(run, tables, stage, rows, validator)
+        total = rows.count()
+        stage.counts["unchanged"] += requests.count() - total
+        _score_chunks(run, tables, stage, rows, total, validator)
 
 
 def check_sampling(sampling: SamplingSettings) -> None:
@@ -111,15 +110,18 @@ def _fill_question_keys(tables: Warehouse, requests: DataFrame, version: str) ->
 
     Rows of earlier versions of trackrec have none. They are answers to the present questions: nothing is judged again.
     """
-    if tables.exists("validations"):
-        same_event = " AND ".join(f"old.{column} = new.{column}" for column in questions.EVENT)
-        of_v = slice_where(**{"old.validator_version": version})
-        on = f"{same_event} AND {of_v} AND old.question_key IS NULL"
-        tables.update("validations", requests, on, {"question_key": "new.question_key"})
+    if not tables.exists("validations") or tables.read("validations").where("question_key IS NULL").isEmpty():
+        return
+    same_event = " AND ".join(f"old.{column} = new.{column}" for column in questions.EVENT)
+    of_v = slice_where(**{"old.validator_version": version})
+    on = f"{same_event} AND {of_v} AND old.question_key IS NULL"
+    tables.update("validations", requests, on, {"question_key": "new.question_key"})
 
 
-def _score_chunks(run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, validator: Validator) -> None:
-    total, before = pending.count(), stage.counts["rows"]
+def _score_chunks(
+    run: Run, tables: Warehouse, stage: Stage, pending: DataFrame, total: int, validator: Validator
+) -> None:
+    before = stage.counts["rows"]
     tables.create("validations")
     with worker_progress(tables.spark, stage, total, "judgements") as channel:
         for chunk in chunks_of(pending, total, validator.settings.chunk_rows):
