@@ -4,10 +4,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO := conf/demo.yaml
 
-# Memory in pages of 2 MB where Linux has them: on a virtual machine with slow page tables importing torch took 5 and 7 s
+# Memory in pages of 2 MB where Linux and glibc (2.35) have them: on a virtual machine with slow page tables importing torch took 5 and 7 s
 # so, 8 and 31 s without, in turns.
-export PYTHONMALLOC := malloc
-export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
+export PYTHONMALLOC ?= malloc
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test test-all lint format type docs lock clean bench-histories bench-generate bench-sdpo \
@@ -45,7 +45,7 @@ adapter: install ## conf/demo_generator, the demo's G, anew: distilled on the al
 	$(BIN)/python -m jobs.distill_generator --conf conf/distill.yaml
 	rm -rf conf/demo_generator && cp -r models/distill/generator/*/adapter conf/demo_generator
 
-test: install ## all tiers that run on this machine
+test: install ## all tiers that run on this machine, but the tests of minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: install ## with the slow tests too (an hour and more)

@@ -21,8 +21,11 @@ CONF = ROOT / "conf" / "demo.yaml"
 # Before a test imports torch, whose threads else spin at every barrier while the other worker and Spark want the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Of the JVM's two compilers the quick one: beside other work 13 tests of Spark took 35 s in place of 49.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+# Of the JVM's two compilers the quick one: beside other work 13 tests of Spark took 35 s in place of 49. Alone it keeps
+# 48 MB of compiled code unless told otherwise: four minutes filled them (docs/experiments.md). Reserved from the
+# start, so that they lie in pages of 2 MB.
+_CODE = "-XX:ReservedCodeCacheSize=512m -XX:InitialCodeCacheSize=128m"
+os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 {_CODE}")
 
 # An example may take long on a busy machine; what hangs is ended by pytest's timeout.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -34,6 +37,7 @@ TINY = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
+    # Files of a few rows have nothing to skip: looking for it took 12 % of the JVM's time after the loop's test.
     "spark.databricks.delta.stats.skipping": "false",
 }
 

@@ -459,7 +459,12 @@ def test_v_is_tuned_on_candidates_and_on_further_generators_of_the_same_users(sp
     for writer in tuning_writers(run.settings):
         generate_reccots(run.with_settings(writer), tables)
     assert build_rec_tuning(run, tables).counts["rows"] > 0
-    taught = [row for row in rows_of(spark, folder, "rec_tuning") if '"n":3' not in row["sampling"]]
+    assert build_rec_tuning(run, tables).counts["rows"] == 0, "a second run changes nothing"
+    rows, writer_of = rows_of(spark, folder, "rec_tuning"), {}
+    for text in rows_of(spark, folder, "reccots"):
+        writer_of[text["row_key"]] = (text["generator_version"], text["sampling"])
+    assert all((row["generator_version"], row["sampling"]) == writer_of[row["row_key"]] for row in rows)
+    taught = [row for row in rows if '"n":3' not in row["sampling"]]
     events = [(row["user_id"], row["item_id"], row["event_time"], row["as_of"]) for row in taught]
     assert {events.count(event) for event in events} == {3}, "the served text and two candidates"
     assert {json.loads(row["sampling"])["temperature"] for row in taught} == {0.0, 1.0}
