@@ -188,6 +188,7 @@ def test_an_unknown_template_ends_with_2_and_one_line(spark, tmp_path, capsys):
     assert "unknown describe.template best_v1. Known are description_v1." in refused(code, capsys, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_real_model_describes_three_films(tmp_path, settings):
     """The job as it is run, in a process of its own: MovieLens, SmolLM2, vLLM."""
     fetch(ML_100K, settings.cache_dir())
