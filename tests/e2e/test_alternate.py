@@ -400,6 +400,7 @@ def test_what_is_too_long_for_v_is_quarantined_and_prefers_nothing(looped, capsy
     assert rows(folder, "preferences") == before
 
 
+@pytest.mark.slow
 def test_an_adapter_that_the_settings_name_is_g_0_as_it_is_and_nothing_is_trained_again(looped, capsys):
     folder, *_ = looped
     given, before = outcomes(folder)["distill 0"].labels["source"], unmarked_versions(folder)

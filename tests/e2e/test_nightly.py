@@ -57,6 +57,7 @@ def test_a_second_night_generates_nothing_and_leaves_every_row_as_it_was(filled,
         assert sorted(map(str, rows(folder, table))) == sorted(map(str, rows(filled, table))), table
 
 
+@pytest.mark.slow
 def test_a_night_encodes_the_catalogue_and_a_second_one_nothing(copy):
     folder, flags = copy
     for run_id in ("first", "second"):

@@ -97,6 +97,7 @@ def test_every_vector_still_names_its_reccot(night):
     assert {row["row_key"] for row in rows(folder, "reccot_staging")} == keys
 
 
+@pytest.mark.slow
 def test_rows_that_the_previous_version_writes_again_become_no_second_ones(night, spark, tmp_path):
     folder, _ = night
     generated = ("reccots", "reccot_staging", "reccot_embeddings", "reccot_vectors")
@@ -136,6 +137,7 @@ def test_candidates_are_found_and_their_judgements_stay_beside_those_by_the_pres
     assert {c["row_key"] for row in renewed for c in (row["chosen"], *row["rejected"])} <= keys
 
 
+@pytest.mark.slow
 def test_the_rows_that_v_was_tuned_on_stay_as_they_are(spark, tmp_path, monkeypatch):
     conf = write_feedback(spark, tmp_path)
     before = rows(tmp_path, "rec_tuning")

@@ -258,6 +258,7 @@ def test_length_is_taken_out_of_rewards_where_they_go_together_and_a_second_run_
     assert versions(spark, folder) == before
 
 
+@pytest.mark.slow
 def test_all_rewards_of_the_same_answers_can_be_compared_and_figures_without_an_answer_are_none(spark, folder):
     judge_again(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
     figures = compared(*candidates_and_answers(Warehouse(spark, f"{folder}/warehouse")), 2)
@@ -277,6 +278,7 @@ def test_candidates_that_were_cut_are_counted_and_neither_asked_about_nor_prefer
     assert cut not in rewards_preferred(spark, folder)
 
 
+@pytest.mark.slow
 def test_rows_of_before_question_keys_are_kept_as_answers_to_the_present_questions(spark, folder):
     stored = DeltaTable.forPath(spark, f"{folder}/warehouse/validations")
     before = rows_of(spark, folder, "validations")

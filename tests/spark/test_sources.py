@@ -296,6 +296,7 @@ def test_a_decade_is_an_attribute_where_the_settings_say_so(spark, tmp_path):
     assert items.good.where("exists(attributes, a -> a RLIKE '^1[0-9]{2}0s$')").count() == items.count().years == 1680
 
 
+@pytest.mark.slow
 def test_movielens_1m_is_read_by_the_ordinary_reader_up_to_its_cut(spark, tmp_path):
     sources = read_sources(spark, Settings(**MODELS, cache=str(tmp_path), source=SourceSettings(kind="movielens-1m")))
     interactions = clean_interactions(sources.interactions, SourceSettings())
