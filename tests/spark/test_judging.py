@@ -462,9 +462,8 @@ def test_v_is_tuned_on_candidates_and_on_further_generators_of_the_same_users(sp
         generate_reccots(run.with_settings(writer), tables)
     assert build_rec_tuning(run, tables).counts["rows"] > 0
     assert build_rec_tuning(run, tables).counts["rows"] == 0, "a second run changes nothing"
-    rows, writer_of = rows_of(spark, folder, "rec_tuning"), {}
-    for text in rows_of(spark, folder, "reccots"):
-        writer_of[text["row_key"]] = (text["generator_version"], text["sampling"])
+    texts, rows = rows_of(spark, folder, "reccots"), rows_of(spark, folder, "rec_tuning")
+    writer_of = {text["row_key"]: (text["generator_version"], text["sampling"]) for text in texts}
     assert all((row["generator_version"], row["sampling"]) == writer_of[row["row_key"]] for row in rows)
     taught = [row for row in rows if '"n":3' not in row["sampling"]]
     events = [(row["user_id"], row["item_id"], row["event_time"], row["as_of"]) for row in taught]

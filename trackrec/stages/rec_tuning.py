@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.offset import NAMED, with_counts
 from trackrec.feedback.reader import check_reader, needs_reader
+from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.user_split import fold_of
 from trackrec.feedback.validator import validator_of
 from trackrec.feedback.writers import tuning_writers
@@ -34,13 +35,15 @@ def build_rec_tuning(run: Run, tables: Warehouse, fold: int = 0) -> Outcome:
     settings = run.settings
     check_reader(settings)
     with run.stage("rec_tuning") as stage:
-        version = {"template_version": validator_of(settings, fold).template.version}
+        template = validator_of(settings, fold).template
         writers = tuning_writers(settings)
         reccots = reduce(DataFrame.unionByName, [_reccots(settings, writer, tables, fold) for writer in writers])
-        rows = with_counts(_questions(settings, tables, reccots, fold), tables.read("samples")).withColumns(
-            {"fold": F.lit(fold), "template_version": F.lit(version["template_version"])}
+        rows = with_counts(_questions(settings, tables, reccots, template), tables.read("samples")).withColumns(
+            {"fold": F.lit(fold), "template_version": F.lit(template.version)}
         )
-        slices = (slice_where(**generator_of(writer)._asdict(), **version) for writer in writers)
+        slices = (
+            slice_where(**generator_of(writer)._asdict(), template_version=template.version) for writer in writers
+        )
         where = f"({' OR '.join(f'({one})' for one in slices)}) AND coalesce(fold, 0) = {fold}"
         with tables.materialised(stamped(rows, run.stamp())) as present:
             stage.counts["rows"] = tables.replace_slice("rec_tuning", present, where)
@@ -63,9 +66,8 @@ def _reccots(settings: Settings, writer: Settings, tables: Warehouse, fold: int)
     return reccots
 
 
-def _questions(settings: Settings, tables: Warehouse, reccots: DataFrame, fold: int) -> DataFrame:
+def _questions(settings: Settings, tables: Warehouse, reccots: DataFrame, template: ValidatorTemplate) -> DataFrame:
     """The questions about all writers' RecCoTs, planned once, each with its generator_version and sampling."""
-    template = validator_of(settings, fold).template
     requests = questions_about(settings, tables, reccots, template, settings.tune.next_events)
     if needs_reader(settings):
         requests = with_named(requests, item_catalogue(settings, tables))
