@@ -16,15 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from bench.reading_figures import OFFSET, OWN, SHUFFLED, HoldOut
-from bench.reading_offset import fitted, offsets_of
-from bench.reading_rows import Row, balanced, halves, named_in, others_reccots
-from trackrec.feedback.reader import fit_reader
+from bench.reading_offset import counted, fitted, offsets_of, reading_offset
+from bench.reading_rows import Row, balanced, halves
 from trackrec.reccots.claims import NO_PREFERENCE
 from trackrec.runtime.settings_files import load_settings
 from trackrec.tables.keys import key_of_values
@@ -51,13 +49,10 @@ def main() -> int:
 def gains(earlier: Sequence[Row], later: Sequence[Row], each: int) -> dict[str, Any]:
     """UAUC of the offset, what the reader adds to it and what another's RecCoT takes away, with 95 % intervals."""
     offset = fitted(earlier)
-    reader = fit_reader([asdict(row) for row in earlier], offset)
+    reader = reading_offset(earlier, offset)
 
-    def log_odds(rows: Sequence[Row]) -> dict[str, Any]:
-        start = np.asarray(offsets_of(rows, offset))
-        own = [reader.evidence(row.named_liked, row.named_avoided) for row in rows]
-        others = [reader.evidence(*named) for named in named_in(rows, others_reccots(rows))]
-        return {OFFSET: start, OWN: start + np.asarray(own), SHUFFLED: start + np.asarray(others)}
+    def log_odds(rows: Sequence[Row]) -> dict[str, list[float]]:
+        return {OFFSET: offsets_of(rows, offset)} | counted(rows, reader)
 
     everything = _gains(later, log_odds(later))
     rows = balanced(later, len({row.user for row in later}), each)

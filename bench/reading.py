@@ -8,8 +8,9 @@ python -m bench.reading --users few --examples 60 --more-examples 120 --holdout 
 RecCoTs are those of the statistics teacher: what V does not gain from them it will gain from no G that learned them.
 Each way is trained from the same base on earlier events of the alignment window and measured on the same later ones, of
 users that no way is tuned on: shown the RecCoT, and the one of another user. The offset of a way is fitted on its own
-training rows, as V's is. A way that is finished is kept in warehouse/reading, one that was stopped goes on. Last line
-one JSON object.
+training rows, as V's is. Last in the table stands a V without an LLM, a reader that counts (docs/decisions/0014): the
+one to beat. A way that is finished is kept in warehouse/reading, one that was stopped goes on. Last line one JSON
+object.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.reading_figures import OWN, SHUFFLED, HoldOut, compared, table
-from bench.reading_offset import fitted, floors
+from bench.reading_offset import counted, fitted, floors, reading_offset
 from bench.reading_rows import Rows, read_rows
 from bench.reading_ways import WAYS, measured
 from trackrec.feedback.offset import Offset
@@ -33,6 +34,7 @@ from trackrec.runtime.settings_files import load_settings
 _CONF = "conf/loop.yaml"
 _EVERY = 20  # events between two snapshots: of most only one history is read for a held user's events
 _FEW_USERS = 300  # of 943
+_COUNTING = "a reader that counts"
 Floors = Mapping[str, Sequence[float]]  # name → log-odds of each held row
 
 
@@ -56,6 +58,7 @@ def main() -> int:
         figures |= _real(args, settings, rows, offset, floor, folder)
     else:
         figures["ways"] = _ways(args, settings, rows, folder)
+    figures["ways"][_COUNTING] = counting_way(rows, most)
     print(table(figures["ways"]))
     print(json.dumps({"bench": "reading", "settings": vars(args), **figures}))
     return 0
@@ -99,6 +102,13 @@ def _ways(args: argparse.Namespace, settings: Settings, rows: Rows, folder: Path
         figures[name] = tuned_way(name, settings, rows, count, folder)
         print(table({name: figures[name]}), flush=True)
     return figures
+
+
+def counting_way(rows: Rows, count: int) -> dict[str, Any]:
+    """A V without an LLM, its few weights fitted on the first ``count`` training rows."""
+    offset = fitted(rows.train[:count])
+    log_odds = counted(rows.held, reading_offset(rows.train[:count], offset))
+    return _figures(log_odds, rows, floors(rows.held, offset))
 
 
 def _real(

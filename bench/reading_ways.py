@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.asking import prompt_of
 from bench.reading_figures import OWN, SHUFFLED
-from bench.reading_offset import offsets_of
+from bench.reading_offset import offsets_of, reading_offset
 from bench.reading_rows import Row, Rows, others_reccots
 from trackrec.engines.chat import Chat
 from trackrec.engines.spec import EngineSpec
 from trackrec.feedback.offset import Offset
-from trackrec.feedback.reader import fit_reader
 from trackrec.feedback.templates import ValidatorTemplate
 from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
@@ -107,7 +106,7 @@ def measure(way: Way, settings: Settings, rows: Rows, offset: Offset, count: int
     base = resolve(chosen.model, settings.cache_dir())
     asking = Asking(words_of(settings, way.reads, short_tail=way.short_tail), chosen, base)
     train, held = rows.train[:count], rows.held
-    reader = fit_reader([asdict(row) for row in train], offset) if way.reader else None
+    reader = reading_offset(train, offset) if way.reader else None
     groups = asking.groups(train, [row.reccot for row in train], offset if way.offset else None, reader)
     tuning = settings.tune.model_copy(update={"batch_size": way.reccots})
     model = trainable(base, chosen.dtype, tuning.lora, tuning.seed)

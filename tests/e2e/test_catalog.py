@@ -19,7 +19,10 @@ OF_THE_RUN = {"run_id", "created_time", "started_time", "config_hash", "latency_
 
 @pytest.fixture(scope="module")
 def filled(spark, tmp_path_factory):
-    """A night and the CTR job on a path and CSV files, then on a schema and Delta tables by name: their folder."""
+    """A night and the CTR job on a path and CSV files, then on a schema and Delta tables by name: their folder.
+
+    By name they keep what is in between in scratch tables, as on a cluster.
+    """
     folder = tmp_path_factory.mktemp("catalog")
     for schema in ("shop", "features"):
         spark.sql(f"CREATE SCHEMA spark_catalog.{schema} LOCATION '{folder}/{schema}'")
@@ -27,9 +30,11 @@ def filled(spark, tmp_path_factory):
     for name in ("log", "items"):
         log = spark.read.option("header", "true").csv(f"{folder}/{name}.csv")
         log.writeTo(f"spark_catalog.shop.{name}").using("delta").create()
-    for flags in (by_path(folder), by_name(folder)):
-        assert nightly.main(flags) == 0
-        assert train_ctr.main(flags) == 0
+    for flags, one_process in ((by_path(folder), True), (by_name(folder), False)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("trackrec.tables.warehouse.is_local", lambda spark, one_process=one_process: one_process)
+            assert nightly.main(flags) == 0
+            assert train_ctr.main(flags) == 0
     yield folder
     for schema in ("shop", "features"):
         spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")

@@ -169,13 +169,30 @@ def test_rows_with_a_wrong_type_are_refused_by_name(spark, warehouse):
         warehouse.insert_new("samples", frame(spark, sample()).withColumn("label", F.lit("1")))
 
 
-def test_materialised_rows_do_not_change_and_leave_nothing_behind(spark, warehouse, tmp_path):
+def test_materialised_rows_of_a_cluster_are_a_table_and_leave_nothing_behind(spark, warehouse, tmp_path):
+    warehouse.scratch_tables = True
     with warehouse.materialised(spark.range(5).withColumn("x", F.rand())) as rows:
         assert rows.collect() == rows.collect()
         assert len(list((tmp_path / "warehouse").glob("_scratch*"))) == 1
     assert list((tmp_path / "warehouse").glob("_scratch*")) == []
     if not warehouse.is_path:
         assert warehouse.spark.sql("SHOW TABLES IN spark_catalog.features").isEmpty()
+
+
+def test_materialised_rows_of_one_process_are_evaluated_once_and_never_written(spark, folder, tmp_path):
+    assert not folder.scratch_tables
+    counted = spark.sparkContext.accumulator(0)
+
+    def evaluate(batches):
+        for batch in batches:
+            counted.add(len(batch))
+            yield batch
+
+    with folder.materialised(spark.range(5).mapInPandas(evaluate, "id long").withColumn("x", F.rand())) as rows:
+        assert rows.collect() == rows.collect()
+        assert rows.where("id < 3").count() == 3
+    assert counted.value == 5
+    assert not (tmp_path / "warehouse").exists()
 
 
 def test_a_deletion_request_removes_the_user_from_every_table(spark, warehouse):

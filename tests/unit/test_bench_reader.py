@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.reader import gains, table
-from bench.reading_rows import Row, named_in
+from bench.reading import counting_way
+from bench.reading_rows import Row, Rows, named_in
 
 TASTES = ("They prefer Drama and are less drawn to Comedy.", "They prefer Comedy and are less drawn to Drama.")
 
@@ -47,3 +48,12 @@ def test_reccots_that_say_nothing_are_not_seen_with_thousands():
     found = gains(earlier, later, each=10)
     assert abs(found["uauc"]["own - offset alone"][0]) == pytest.approx(0, abs=0.06)
     assert found["seen_with"] == -1 or found["seen_with"] > 1000
+
+
+def test_beside_the_ways_of_an_llm_stands_a_reader_that_counts_fitted_on_as_many_events():
+    taught, held = (tuple(rows(40, 20, decides=0.8, seed=seed)) for seed in (1, 2))
+    found = counting_way(Rows(taught, held), 400)
+    assert found["uauc"]["own - shuffled"][1] > 0.1
+    assert found["uauc"]["V - offset alone"][1] > 0.1
+    assert found["reading"][1] > 0.9, "it moves by what another's RecCoT names, and by nothing else"
+    assert found["validator"]["own"] != counting_way(Rows(taught, held), 40)["validator"]["own"]

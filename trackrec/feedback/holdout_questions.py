@@ -67,12 +67,13 @@ def holdout_requests(
     *,
     max_title_chars: int,
 ) -> DataFrame:
-    """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see."""
-    parts = []
-    for name, rows in by_variant.items():
-        events = rows.withColumn("row_key", F.lit(name))
-        candidates = events.select("row_key", "prompt_key", "user_id", "as_of", "text").distinct()
-        of_variant = events.drop("row_key", "prompt_key", "text")
-        requests = score_requests(candidates, histories, of_variant, items, template, max_title_chars=max_title_chars)
-        parts.append(requests.withColumn("request_key", key_of("row_key", "user_id", "item_id", "event_time")))
-    return reduce(DataFrame.unionByName, parts)
+    """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see.
+
+    ``by_variant`` as from ``variants``: each is planned as candidates of its own, what is asked about them once.
+    """
+    named = [rows.withColumn("row_key", F.lit(name)) for name, rows in by_variant.items()]
+    texts = [rows.select("row_key", "prompt_key", "user_id", "as_of", "text") for rows in named]
+    candidates = reduce(DataFrame.unionByName, texts).distinct()
+    events = by_variant[NO_RECCOT].drop("prompt_key", "text")
+    requests = score_requests(candidates, histories, events, items, template, max_title_chars=max_title_chars)
+    return requests.withColumn("request_key", key_of("row_key", "user_id", "item_id", "event_time"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,11 @@ def spark_session(settings: Settings, app_name: str) -> SparkSession:
     # PySpark prints every captured error as a page of JSON beside the exception itself.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return spark
+
+
+def is_local(spark: SparkSession) -> bool:
+    """Whether driver and executors are one process, so that no executor can be lost alone."""
+    return re.fullmatch(r"local(\[.*\])?", spark.conf.get("spark.master", "") or "") is not None
 
 
 @contextmanager

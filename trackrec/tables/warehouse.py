@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_path, quoted
+from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
 from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import TABLES
@@ -39,6 +40,7 @@ class Warehouse:
         self.spark = spark
         self.is_path = is_path(root)
         self.root = str(Path(root).resolve()) if self.is_path and not re.match(r"\w+:/", root) else root
+        self.scratch_tables = not is_local(spark)  # where ``materialised`` rows go
         self._current: set[str] = set()  # tables that are known to have all that their schema has
         if not self.is_path:
             _check_schema(spark, root)
@@ -169,7 +171,14 @@ class Warehouse:
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
-        """Evaluate ``rows`` once into a scratch Delta table, to be read any number of times in the block."""
+        """Evaluate ``rows`` once, to be read any number of times in the block.
+
+        On a cluster they are in a scratch Delta table, which outlives a lost executor. Where Spark is one process they
+        stay in it: of 30 rows writing, the first and each next read took .2 + .2 + .1 s, of a table 2.0 + 1.9 + .6.
+        """
+        if not self.scratch_tables:
+            yield rows.localCheckpoint()
+            return
         name = f"_scratch_{uuid.uuid4().hex}"
         identifier = self.identifier(name)
         try:

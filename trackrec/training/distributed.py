@@ -70,10 +70,10 @@ def _train_together(
     training: Training, folder: Path, processes: int, threads: int, settings: Settings, stage: Stage
 ) -> None:
     """Leave the adapter in ``folder``."""
-    from trackrec.runtime.session import spark_session
+    from trackrec.runtime.session import is_local, spark_session
 
     spark = spark_session(settings, stage.name)
-    local = re.fullmatch(r"local(\[.*\])?", spark.conf.get("spark.master") or "") is not None
+    local = is_local(spark)
     on_gpus = not local and float(spark.conf.get("spark.task.resource.gpu.amount", "0") or 0) > 0
     if local:
         _check_own_gpus(processes)
