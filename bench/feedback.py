@@ -8,6 +8,8 @@ writes up to 10 tokens with the 20 largest log-probabilities of each, in which Y
 the cache's blocks of its own choice. Ours: the N candidates of a history are one request (n = N), and V says P(Yes) by
 one prefill. What else is measured: blocks of ``kv_block``; V's engine ``packed``; the RecCoT in place of the history,
 which is another prompt: ``ratio_equal_prompts`` is what is left of ``ratio`` with the history in ours as in theirs.
+``ratio_counting`` is with a V that asks no LLM (docs/decisions/0014), as conf/loop.yaml has it: another judge, which
+reads each candidate once for all events, without Spark.
 
 Every round has histories of its own, and every way judges the same texts (``deterministic``: they do not depend on how
 they are asked for). Within a round all ways take turns, in an order that moves on with each round; before each turn the
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.asking import answered, prompt_of
-from bench.logs import write_log
+from bench.logs import GENRES, write_log
 from bench.pandas_histories import with_loops
 from trackrec.engines.build import build_engine
 from trackrec.engines.interface import Finished, Request
@@ -40,6 +42,7 @@ from trackrec.feedback.validator import validator_settings
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.models.threads import use_threads
+from trackrec.reccots.mentions import AttributeNames
 from trackrec.runtime.settings import SamplingSettings, Settings
 from trackrec.runtime.settings_files import load_settings
 
@@ -47,6 +50,7 @@ ITEMS = ["Heat", "The Piano", "Alien", "Babe", "Speed", "Fargo", "Casablanca", "
 VLLMS_BLOCK = 128  # vLLM's own choice on a CPU; on a GPU it is the same as ours
 PUBLISHED = "published"
 IN_PLACE = "RecCoT in place of the history"
+COUNTING = "a V that counts"
 # Ways to judge: V's engine (of ``Bench.judges``), and whether it reads the history.
 JUDGING = {
     PUBLISHED: ("vllm", True),
@@ -65,6 +69,7 @@ REMEDIES = {
     "and packed": ("blocks", "packed"),
     f"{IN_PLACE}, blocks": ("blocks", f"{IN_PLACE}, blocks"),
     f"{IN_PLACE}, packed": ("blocks", f"{IN_PLACE}, packed"),
+    COUNTING: ("blocks", COUNTING),
 }
 
 
@@ -148,6 +153,16 @@ class Bench:
         found = answered(judge, requests)
         return time.perf_counter() - began, found
 
+    def count(self, texts: Sequence[Sequence[str]]) -> float:
+        """Seconds in which a V that counts reads every candidate."""
+        names = AttributeNames(GENRES)
+        began = time.perf_counter()
+        for text in (text for of_history in texts for text in of_history):
+            mentions = names.mentions(text)
+            for _ in range(self.events):
+                mentions.of_item(GENRES[:2])
+        return time.perf_counter() - began
+
     def _prompt(self, body: str, reccot: str, item: str, *, history: bool) -> str:
         words = replace(self.words, reads="both" if history else "reccot")
         return prompt_of(words, body, reccot, f"{item} (Drama)")
@@ -164,7 +179,7 @@ def main() -> int:
     parser.add_argument("--kv-block", type=int, default=32)
     parser.add_argument("--packed-tokens", type=int, default=4096)
     args = parser.parse_args()
-    settings = load_settings("conf/loop.yaml", ["histories.every_n=10"])
+    settings = load_settings("conf/loop.yaml", ["histories.every_n=10", "validator.engine=vllm"])
     use_threads(settings.generator.threads)
     bench = _bench(settings, args)
     bodies = _bodies(settings, 1 + args.histories * args.rounds)
@@ -188,6 +203,7 @@ def _round(bench: Bench, bodies: Sequence[str], number: int) -> dict[str, Any]:
         log_odds[way] = {one.key: one.scores[0] - one.scores[1] for one in found if one.scores}
         seconds["missed"] += len(found) - len(log_odds[way])
         seconds["prompt_tokens"][way] = round(statistics.mean(one.prompt_tokens for one in found), 1)
+    seconds["judging"][COUNTING] = round(bench.count(texts), 4)
     for way, other in SAME_PROMPTS:
         apart = max(abs(log_odds[way][key] - odds) for key, odds in log_odds[other].items())
         seconds[f"log-odds apart, {way}"] = round(apart, 6)
@@ -220,7 +236,8 @@ def _line(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for part, ways in (("writing", list(WRITING)), ("judging", list(JUDGING)))
     }
     ours, equal = remedies[f"{IN_PLACE}, packed"], remedies["and packed"]
-    line: dict[str, Any] = {"bench": "feedback", "ratio": ours, "ratio_equal_prompts": equal, "remedies": remedies}
+    line: dict[str, Any] = {"bench": "feedback", "ratio": ours, "ratio_equal_prompts": equal}
+    line |= {"ratio_counting": remedies[COUNTING], "remedies": remedies}
     return line | parts
 
 
