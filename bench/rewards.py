@@ -26,17 +26,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from pyspark.sql import DataFrame, Window, WindowSpec
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.feedback.length import length_effects
 from trackrec.feedback.preferences import candidate_groups
-from trackrec.feedback.rewards import MIN_GAPS, rewards
+from trackrec.feedback.rewards import HALVES, MIN_GAPS, rewards
 from trackrec.feedback.verdicts import KEPT
-from trackrec.metrics.bootstrap import RESAMPLES, percentiles
+from trackrec.metrics.bootstrap import percentiles, resampled_mean
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.session import spark_session
 from trackrec.runtime.settings import FeedbackSettings, Reward
@@ -50,11 +50,16 @@ _KINDS: tuple[Reward, ...] = tuple(MIN_GAPS)
 
 @dataclass(frozen=True)
 class Judged:
-    """One history's candidates: its user, tokens and rewards of each candidate, in the order of samples."""
+    """One history's candidates: its user; tokens and rewards of each, in the order of samples.
+
+    ``half`` and ``rest``: rewards over every other event and over those in between, None without one.
+    """
 
     user: str
     tokens: Sequence[int]
     rewards: Sequence[float]
+    half: Sequence[float | None] = ()
+    rest: Sequence[float | None] = ()
 
     @property
     def chosen(self) -> int:
@@ -91,23 +96,20 @@ def candidates_and_answers(tables: Warehouse) -> tuple[DataFrame, DataFrame]:
 
 def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict[str, Any]:
     """All figures; BadInputError where no history can be compared."""
-    numbered = answers.withColumn("_number", F.row_number().over(_in_time()))
-    first, second = (numbered.where(F.col("_number") % 2 == odd).drop("_number") for odd in (1, 0))
     whole = groups_of(candidates, answers, min_events)
-    if not whole["pairs"][0]:
+    by_kind = {kind: found for kind, (found, _) in whole.items()}
+    if not by_kind["pairs"]:
         raise BadInputError(
             "tables reccots and validations hold no history with two candidates that ended and pairs of next events.",
             "Run jobs/validate_reccot.py or jobs/alternate.py with this conf first; lower feedback.min_events.",
         )
-    halves, (rest, _) = groups_of(candidates, first, 1), groups_of(candidates, second, 1)["pairs"]
-    by_kind = {kind: found for kind, (found, _) in whole.items()}
-    held = {kind: held_back(found, rest) for kind, (found, _) in halves.items()}
+    held = {kind: held_back(found, by_kind["pairs"]) for kind, found in by_kind.items()}
     table = {
         kind: {
             "same_as_pairs": _rounded(same_choice(found, by_kind["pairs"]), 3),
             "longer": _rounded(longer(found), 2),
             "length_corr": _rounded(whole[kind][1], 3),
-            **dict(zip(("held_back", "low", "high"), (_rounded(x, 5) for x in held[kind]), strict=True)),
+            **{name: _rounded(value, 5) for name, value in held[kind]._asdict().items() if name != "histories"},
         }
         for kind, found in by_kind.items()
     }
@@ -117,7 +119,7 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
         "histories": len(of_pairs),
         "candidates": sum(len(group.tokens) for group in of_pairs.values()),
         "users": len({group.user for group in of_pairs.values()}),
-        "histories_held_back": len(halves["pairs"][0].keys() & rest.keys()),
+        "histories_held_back": held["pairs"].histories,
         "rewards": table,
         "spearman": {name: _rounded(spearman(*two), 3) for name, two in pairs.items()},
         "same_choice": {name: _rounded(same_choice(*two), 3) for name, two in pairs.items()},
@@ -140,20 +142,27 @@ def groups_of(candidates: DataFrame, answers: DataFrame, min_events: int) -> dic
     return found
 
 
-def held_back(ranked: Groups, rest: Groups) -> tuple[float, float, float]:
-    """What the chosen of ``ranked`` are worth by the rewards of ``rest``, less the mean of their group; low, high."""
-    gains, users = [], []
+class HeldBack(NamedTuple):
+    """What a choice is worth by other events, less the mean of its history; ``low``, ``high``: 95 %, over users."""
+
+    held_back: float
+    low: float
+    high: float
+    histories: int
+
+
+def held_back(ranked: Groups, judged: Groups) -> HeldBack:
+    """The candidates with the largest ``half`` of ``ranked``, by their ``rest`` in ``judged``."""
+    gains: dict[str, list[float]] = {}
     for key, group in ranked.items():
-        if key in rest:
-            others = rest[key].rewards
-            gains.append(others[group.chosen] - float(np.mean(others)))
-            users.append(group.user)
+        rest = [value for value in judged[key].rest if value is not None]
+        half = [value for value in group.half if value is not None]
+        if rest and len(half) == len(rest) == len(group.rewards):
+            gains.setdefault(group.user, []).append(rest[int(np.argmax(half))] - float(np.mean(rest)))
     if not gains:
-        return float("nan"), float("nan"), float("nan")
-    _, code = np.unique(users, return_inverse=True)
-    sums, sizes = np.bincount(code, weights=gains), np.bincount(code)
-    draws = np.random.default_rng(0).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
-    return float(np.mean(gains)), *percentiles((draws @ sums) / (draws @ sizes))
+        return HeldBack(math.nan, math.nan, math.nan, 0)
+    sums, sizes = (np.array([count(of_user) for of_user in gains.values()], dtype=float) for count in (sum, len))
+    return HeldBack(sums.sum() / sizes.sum(), *percentiles(resampled_mean(sums, sizes)), int(sizes.sum()))
 
 
 def same_choice(one: Groups, other: Groups) -> float:
@@ -189,11 +198,7 @@ def _others(group: Judged) -> list[int]:
 
 def _judged(row: Mapping[str, Any]) -> Judged:
     candidates = row["candidates"]
-    return Judged(row["user_id"], [c["tokens"] for c in candidates], [c["reward"] for c in candidates])
-
-
-def _in_time() -> WindowSpec:
-    return Window.partitionBy("row_key").orderBy("event_time", "item_id")
+    return Judged(row["user_id"], *([c[name] for c in candidates] for name in ("tokens", "reward", *HALVES)))
 
 
 def lines(figures: Mapping[str, Any]) -> Iterator[str]:

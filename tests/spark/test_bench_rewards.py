@@ -73,14 +73,26 @@ def test_a_history_without_pairs_is_in_no_figure_and_none_at_all_is_bad_input(sp
         compared(candidates, answers, 2)
 
 
-ONE = {"a": Judged("u", [10, 20, 60], [0.1, 0.3, 0.2]), "b": Judged("v", [5, 7], [0.5, 0.5])}
-OTHER = {"a": Judged("u", [10, 20, 60], [0.1, 0.2, 0.3]), "b": Judged("v", [5, 7], [0.9, 0.5])}
+ONE = {
+    "a": Judged("u", [10, 20, 60], [0.1, 0.3, 0.2], half=[0.1, 0.3, 0.2], rest=[0.0, 0.0, 0.0]),
+    "b": Judged("v", [5, 7], [0.5, 0.5], half=[0.5, 0.5], rest=[0.0, 0.0]),
+    "c": Judged("v", [5, 7], [0.5, 0.4], half=[0.5, None], rest=[0.0, 0.0]),
+}
+OTHER = {
+    "a": Judged("u", [10, 20, 60], [0.1, 0.2, 0.3], half=[0.0] * 3, rest=[0.1, 0.2, 0.3]),
+    "b": Judged("v", [5, 7], [0.9, 0.5], half=[0.0] * 2, rest=[0.9, 0.5]),
+    "c": Judged("v", [5, 7], [0.9, 0.5], half=[0.0] * 2, rest=[0.9, 0.5]),
+}
 
 
 def test_figures_of_two_rewards_are_means_over_histories():
-    assert same_choice(ONE, OTHER) == 0.5
-    assert spearman(ONE, OTHER) == pytest.approx(0.5), "b has equal rewards"
-    assert longer(ONE) == pytest.approx((20 - 35 + 5 - 7) / 2)
-    gain, low, high = held_back(ONE, OTHER)
-    assert gain == pytest.approx((0.0 + 0.2) / 2)
-    assert (low, high) == (pytest.approx(0.0), pytest.approx(0.2))
+    assert same_choice(ONE, OTHER) == pytest.approx(2 / 3)
+    assert spearman(ONE, OTHER) == pytest.approx((0.5 + 1.0) / 2), "b has equal rewards"
+    assert longer(ONE) == pytest.approx((20 - 35 + 5 - 7 + 5 - 7) / 3)
+
+
+def test_what_one_reward_chooses_by_half_of_the_events_is_asked_about_by_another_over_the_rest():
+    found = held_back(ONE, OTHER)
+    assert found.held_back == pytest.approx((0.0 + 0.2) / 2)
+    assert (found.low, found.high) == (pytest.approx(0.0), pytest.approx(0.2))
+    assert found.histories == 2, "a candidate of c has no reward by half"

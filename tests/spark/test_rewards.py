@@ -67,6 +67,15 @@ def test_a_reward_is_its_formula(spark, kind, expected):
     assert (row.reward, row.reward_kind, row.n_scored) == (pytest.approx(expected, rel=1e-12), kind, 4)
 
 
+def test_over_every_other_event_and_over_the_rest_it_is_the_same_formula(spark):
+    half, rest = ("half_reward", "rest_reward")
+    (row,) = rewarded(answers(spark, a=EVENTS), "agreement").values()
+    assert row[half] == pytest.approx((sigmoid(2.0) + sigmoid(0.5)) / 2)
+    assert row[rest] == pytest.approx((sigmoid(1.0) + sigmoid(-1.5)) / 2)
+    (row,) = rewarded(answers(spark, a=[EVENTS[n] for n in (0, 2, 1)])).values()
+    assert (row[half], row[rest]) == (pytest.approx(sigmoid(2.0 - -1.0)), None), "the 2nd event alone is no pair"
+
+
 def of_six_in_ten(spark, p):
     """Six of ten events liked, and V says ``p`` of each."""
     return answers(spark, a=[(int(n < 6), logit(p)) for n in range(10)])

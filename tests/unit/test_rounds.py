@@ -44,7 +44,8 @@ def greedy(number):
 
 
 MARGINS = {"first_margin": 0.0, "last_margin": 0.21, "first_accuracy": 0.0, "last_accuracy": 0.8}
-GROUPS = {"rows": 40, "groups kept": 6, "groups small_gap": 3, "groups one_distinct": 1}
+GROUPS = {"rows": 40, "groups kept": 6, "groups small_gap": 3, "groups one_distinct": 1, "histories held back": 9}
+HELD_BACK = {"held_back": 0.003, "held_back_low": 0.001, "held_back_high": 0.005}
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def loop(tmp_path):
         LoopStep(0, "distill"): Outcome("distill", labels={"source": "adapter:g0"}),
         LoopStep(1, "gate"): gated(1, True),
         LoopStep(1, "measure"): measured(1, 0.7, 0.02, 0.18, tokens=60.0),
-        LoopStep(1, "validate"): Outcome("validate", GROUPS, {"length_corr": 0.21}),
+        LoopStep(1, "validate"): Outcome("validate", GROUPS, {"length_corr": 0.21, **HELD_BACK}),
         LoopStep(1, "align"): Outcome("align", figures=MARGINS, labels={"source": "adapter:g1"}),
         LoopStep(0, "greedy"): greedy(0),
         LoopStep(0, "measure"): measured(0, 0.65, -0.01, 0.11),
@@ -93,6 +94,16 @@ def test_a_g_that_learned_length_is_said_so(report):
 
 def test_why_a_round_aligned_stands_before_what_came_of_it(report):
     assert report.index("Round 1: V_0 is weighed.") < report.index("Round 1: 6 of 10 groups kept")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.001, 0.005, "it holds"), (-0.001, 0.005, "cannot be told from a choice by lot"), (-0.4, -0.1, "it is worse")],
+)
+def test_whether_what_v_prefers_by_some_events_holds_for_others_is_said(loop, low, high, said):
+    loop.outcomes[LoopStep(1, "validate")].figures.update(held_back_low=low, held_back_high=high)
+    sentence = f"every other event brings +0.0030 [{low:+.4f}, {high:+.4f}] of reward by the rest, in 9 histories: "
+    assert f"Round 1: what V prefers by {sentence}{said}" in round_tables(loop, 1)
 
 
 def test_the_g_to_serve_is_the_chosen_one_and_not_the_last(loop, report):
@@ -154,6 +165,7 @@ def test_the_figures_of_a_loop_are_of_its_last_round(loop):
         "aligned": 1, "v_uauc": 0.7, "v_uauc_low": 0.66, "g_minus_g0": 0.1, "length_corr": 0.21, "chosen": 1,
     }  # fmt: skip
     assert (figures["length_vs_g0"], figures["v_minus_offset_low"], figures["minutes"]) == (1.2, 0.02, 2.0)
+    assert (figures["held_back"], figures["held_back_low"]) == (0.003, 0.001)
     assert figures["own_minus_shuffled_low"] is None, "it was not measured here"
     assert figures["rounds"][1]["groups"] == {"kept": 6, "one_distinct": 1, "small_gap": 3}
     json.dumps(figures, allow_nan=False)

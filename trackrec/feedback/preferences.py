@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from trackrec.feedback.length import without_length
-from trackrec.feedback.rewards import MIN_GAPS, OF_PAIRS, min_gap
+from trackrec.feedback.rewards import HALVES, MIN_GAPS, OF_PAIRS, min_gap
 from trackrec.feedback.verdicts import (
     ALL_CUT,
     ALL_EMPTY,
@@ -54,6 +54,7 @@ def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: Feedbac
         F.coalesce("n_scored", F.lit(0)).alias("n_scored"),
         "events_hash",
         "reward_kind",
+        *HALVES,
     )
     competing = distinct.groupBy("prompt_key").agg(F.sort_array(F.collect_list(entry)).alias("candidates"))
     is_cut = (F.col("status") == "cut").cast("int")

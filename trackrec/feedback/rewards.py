@@ -29,6 +29,7 @@ MIN_GAPS: dict[Reward, float] = {
     "brier": 0.01,
     "agreement": 0.01,
 }
+HALVES = ("half_reward", "rest_reward")
 _EVENT = ("user_id", "as_of", "item_id", "event_time")
 
 
@@ -43,11 +44,12 @@ def min_gap(settings: FeedbackSettings, kind: Reward) -> float:
 
 
 def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame | None = None) -> DataFrame:
-    """row_key, reward, reward_kind, n_scored (events), events_hash (bigint: which events) of each candidate.
+    """row_key, reward, ``HALVES``, reward_kind, n_scored (events), events_hash (bigint: which) of each candidate.
 
     ``answers``: row_key, user_id, as_of, item_id, event_time, label, log_odds of one V version; ``baseline``: user_id,
     as_of, item_id, event_time, log_odds of V without a RecCoT, which the log score is measured against where it is
     given. The reward is NULL where V lacks such an answer, and where there is no pair and ``one_label`` says drop.
+    ``HALVES``: the same over every other event in the order of time, from the first on, and over those in between.
     """
     if baseline is None:
         known = answers.withColumn("without", F.lit(None).cast("double"))
@@ -56,18 +58,28 @@ def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame 
     event = F.struct("event_time", "item_id", "label", "log_odds", "without")
     # In order: sums of floats depend on it, and what did not change is not to be written again.
     events = known.groupBy("row_key").agg(F.sort_array(F.collect_list(event)).alias("events"))
-    kind, reward = _kind(settings), F.lit(None).cast("double")
-    kinds: tuple[Reward, ...] = ("log_score", settings.reward)
-    for name in kinds:
-        reward = F.when(kind == name, _reward(name, baseline is not None)).otherwise(reward)
+    over = {"reward": F.col("events")} | {half: _every_other(start) for start, half in enumerate(HALVES)}
     which = F.xxhash64(F.transform("events", lambda e: F.struct(e["event_time"], e["item_id"])))
     return events.select(
         "row_key",
-        reward.alias("reward"),
-        kind.alias("reward_kind"),
+        *(_rewarded(of_half, settings, baseline is not None).alias(name) for name, of_half in over.items()),
+        _kind(settings).alias("reward_kind"),
         F.size("events").alias("n_scored"),
         which.alias("events_hash"),
     )
+
+
+def _every_other(start: int) -> Column:
+    return F.filter("events", lambda e, place: place % 2 == start)
+
+
+def _rewarded(events: Column, settings: FeedbackSettings, against_baseline: bool) -> Column:
+    """The reward over ``events``, of the kind that all of the candidate's events decide."""
+    reward = F.lit(None).cast("double")
+    kinds: tuple[Reward, ...] = ("log_score", settings.reward)
+    for name in kinds:
+        reward = F.when(_kind(settings) == name, _reward(name, events, against_baseline)).otherwise(reward)
+    return reward
 
 
 def _kind(settings: FeedbackSettings) -> Column:
@@ -77,24 +89,26 @@ def _kind(settings: FeedbackSettings) -> Column:
     return F.when(both, F.lit(settings.reward)).otherwise(F.lit("log_score"))
 
 
-def _reward(kind: Reward, against_baseline: bool) -> Column:
-    """Of the column ``events``; NULL over no event or pair."""
+def _reward(kind: Reward, events: Column, against_baseline: bool) -> Column:
+    """NULL over no event or pair."""
     if kind in OF_PAIRS:
         score = _log_sigmoid if kind == "log_pairs" else _sigmoid
-        return _mean(F.flatten(F.transform(_labelled(1), lambda liked: _against_the_others(liked, score))))
+        others = _labelled(events, 0)
+        pairs = F.transform(_labelled(events, 1), lambda liked: _against_each(others, liked, score))
+        return _mean(F.flatten(pairs))
     if kind == "log_score":
-        return _mean(F.transform("events", _log_gain if against_baseline else _log_score))
+        return _mean(F.transform(events, _log_gain if against_baseline else _log_score))
     if kind == "brier":
-        return _mean(F.transform("events", lambda e: -F.pow(_sigmoid(-_for_what_happened(e, "log_odds")), 2)))
-    return _mean(F.transform("events", lambda e: _sigmoid(_for_what_happened(e, "log_odds"))))
+        return _mean(F.transform(events, lambda e: -F.pow(_sigmoid(-_for_what_happened(e, "log_odds")), 2)))
+    return _mean(F.transform(events, lambda e: _sigmoid(_for_what_happened(e, "log_odds"))))
 
 
-def _labelled(label: int) -> Column:
-    return F.filter("events", lambda e: e["label"] == label)
+def _labelled(events: Column, label: int) -> Column:
+    return F.filter(events, lambda e: e["label"] == label)
 
 
-def _against_the_others(liked: Column, score: Callable[[Column], Column]) -> Column:
-    return F.transform(_labelled(0), lambda other: score(liked["log_odds"] - other["log_odds"]))
+def _against_each(others: Column, liked: Column, score: Callable[[Column], Column]) -> Column:
+    return F.transform(others, lambda other: score(liked["log_odds"] - other["log_odds"]))
 
 
 def _log_score(event: Column) -> Column:

@@ -66,6 +66,15 @@ class Resamples:
             return np.asarray((self._draws @ sums) / (self._draws @ weights))
 
 
+def resampled_mean(sums: Weights, rows: Weights) -> Scores:
+    """The mean over rows of each draw of whole users, as in ``Resamples``; ``sums`` and ``rows`` are each user's."""
+    users = len(rows)
+    if users < 2:
+        return np.full(RESAMPLES, np.nan)
+    draws = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), size=RESAMPLES)
+    return np.asarray((draws @ sums) / (draws @ rows))
+
+
 def percentiles(draws: Scores) -> tuple[float, float]:
     """The 2.5th and 97.5th percentile of the draws that are numbers; NaN where none is."""
     if np.isnan(draws).all():

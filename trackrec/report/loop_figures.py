@@ -21,6 +21,7 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
     v_minus_user_share_low: lower bounds (95 %, over users) of differences of UAUC; reading, reading_low: correlation of
     how V's log-odds move with another's RecCoT with how the two speak for the item (``metrics.reading``); g_minus_g0:
     UAUC with G_t's minus with G_0's RecCoTs, judged by one V; length_corr: of reward and length within groups;
+    held_back, held_back_low: what a choice by half of the events brings on the rest (``feedback.held_back``);
     length_vs_g0: tokens of G_t's texts over those of G_0's; chosen: the round whose G is to be served; minutes: of all
     steps. None: not to be had.
     """
@@ -28,12 +29,13 @@ def loop_figures(loop: LoopState) -> dict[str, Any]:
     last: dict[str, Any] = next((row for row in reversed(rounds) if "v_uauc" in row), {})
     aligned = loop.of_kind("align")
     figures = {name: last.get(name) for name in _LAST}
-    corr = {n: step.figures.get("length_corr") for n, step in loop.of_kind("validate").items()}
+    validated = loop.of_kind("validate")
+    ranked = validated[max(validated)].figures if validated else {}
     return {
         "rounds": rounds,
         "aligned": len(aligned),
         **figures,
-        "length_corr": _number(corr[max(corr)]) if corr else None,
+        **{name: _number(ranked.get(name)) for name in ("length_corr", "held_back", "held_back_low")},
         "chosen": chosen_of(loop)[0],
         "minutes": round(sum(step.seconds for step in loop.outcomes.values()) / 60, 1),
     }

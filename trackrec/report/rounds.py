@@ -100,6 +100,8 @@ def _sentences(loop: LoopState, number: int, rounds: int) -> Iterator[str]:
         yield gates[number].labels["why"]
         if not gates[number].counts["passed"]:
             yield f"Round {number}: " + (_AT_YOUR_WORD if number in validated else closing(number, rounds))
+    if number in validated and "held_back" in validated[number].figures:
+        yield _held_back(number, validated[number])
     if number in validated and number in aligned:
         yield _alignment(number, validated[number], aligned[number])
     elif number in validated and not kept(validated[number].counts):
@@ -138,6 +140,17 @@ def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
         f"Round {number}: {kept(validated.counts)} of {groups} groups kept (dropped: {why}); reward margin "
         f"{figures['first_margin']:.3f} → {figures['last_margin']:.3f}, accuracy "
         f"{figures['first_accuracy']:.2f} → {figures['last_accuracy']:.2f}."
+    )
+
+
+def _held_back(number: int, validated: Outcome) -> str:
+    """Whether V's preferences are of the RecCoTs, or of the events that they were made by."""
+    gain, low, high = (validated.figures[f"held_back{bound}"] for bound in ("", "_low", "_high"))
+    interval = f"{gain:+.4f} [{low:+.4f}, {high:+.4f}]"
+    holds = "it holds" if low > 0 else "it is worse than none" if high < 0 else "cannot be told from a choice by lot"
+    return (
+        f"Round {number}: what V prefers by every other event brings {interval} of reward by the rest, in "
+        f"{validated.counts['histories held back']:,} histories: {holds}."
     )
 
 

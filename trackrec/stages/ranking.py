@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.feedback import preferences
+from trackrec.feedback.held_back import held_back
 from trackrec.feedback.length import length_effects, slopes_of, without_length
 from trackrec.feedback.no_reccot import split_answers
 from trackrec.feedback.rewards import needs_baseline, rewards
@@ -28,10 +29,12 @@ def ranked_candidates(
     ``candidates``: rows of ``reccots`` of one generator version and sampling; ``answered``: as from
     ``questions.answered``, about all of them: length is regressed once over all groups. ``stage`` is told: groups by
     verdict, candidates cut and compared; deciles of the gaps, length_corr, length_corr_after (only where length was
-    taken out), and by how many tokens the chosen one is longer than the others (kept groups).
+    taken out), by how many tokens the chosen one is longer than the others (kept groups), and what a choice by every
+    other event brings on the rest (held_back, with its interval).
     """
     groups = _groups(settings, candidates, answered).persist()
     try:
+        _hold_back(stage, groups)
         ranked = _ranked(stage, settings, groups)
         _count_groups(stage, ranked)
         yield ranked
@@ -46,6 +49,13 @@ def _groups(settings: Settings, candidates: DataFrame, answered: DataFrame) -> D
         answers.candidates, settings.feedback, answers.baseline if needs_baseline(settings.feedback) else None
     )
     return preferences.candidate_groups(candidates, scored, settings.feedback)
+
+
+def _hold_back(stage: Stage, groups: DataFrame) -> None:
+    found = held_back(groups)
+    if found.histories:
+        stage.counts["histories held back"] = found.histories
+        stage.figures |= {"held_back": found.gain, "held_back_low": found.low, "held_back_high": found.high}
 
 
 def _ranked(stage: Stage, settings: Settings, groups: DataFrame) -> DataFrame:
