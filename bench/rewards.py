@@ -8,10 +8,12 @@ distinct candidates that ended, ``feedback.min_events`` answers with both labels
     same as pairs    share of the histories in which it chose the candidate that pairs chose
     longer           tokens of the chosen one less the mean of the others
     length_corr      correlation of reward and length within histories, before anything is taken out
-    held back        candidates ranked by every other event, and V's pairs of the rest asked about the chosen one: its
-                     mean of σ(x_liked − x_not) there less that of all candidates of its history, 95 % over users
+    choices          by one half of a history's events, where the reward's own smallest gap lies between its candidates
+    chosen_by        by these, the chosen one's reward less the mean of its history's
+    held_back        V's pairs of the other half asked about the chosen one: its mean of σ(x_liked − x_not) there less
+                     that of all candidates of its history, 95 % over users
 
-``held back`` says whether a choice by a few events is one of the RecCoT or of those events. V is the judge of both, so
+``held_back`` says whether a choice by a few events is one of the RecCoT or of those events. V is the judge of both, so
 it says nothing of whether V is right. Then Spearman's correlation of each two rewards, the mean over histories, and how
 often they chose the same. Last line one JSON object.
 """
@@ -26,17 +28,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from trackrec.feedback.held_back import Choices, HeldBack, over_users
 from trackrec.feedback.length import length_effects
 from trackrec.feedback.preferences import candidate_groups
 from trackrec.feedback.rewards import HALVES, MIN_GAPS, rewards
 from trackrec.feedback.verdicts import KEPT
-from trackrec.metrics.bootstrap import percentiles, resampled_mean
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.session import spark_session
 from trackrec.runtime.settings import FeedbackSettings, Reward
@@ -45,6 +47,7 @@ from trackrec.tables.keys import key_of
 from trackrec.tables.warehouse import Warehouse
 
 _GROUP = ("prompt_key", "generator_version", "sampling", "validator_version")
+_HELD_BACK = {"chosen_by": "chosen_by", "held_back": "gain", "low": "low", "high": "high"}
 _KINDS: tuple[Reward, ...] = tuple(MIN_GAPS)
 
 
@@ -52,14 +55,14 @@ _KINDS: tuple[Reward, ...] = tuple(MIN_GAPS)
 class Judged:
     """One history's candidates: its user; tokens and rewards of each, in the order of samples.
 
-    ``half`` and ``rest``: rewards over every other event and over those in between, None without one.
+    ``half`` and ``rest``: rewards over every other event and over those in between; None where there is none.
     """
 
     user: str
     tokens: Sequence[int]
     rewards: Sequence[float]
-    half: Sequence[float | None] = ()
-    rest: Sequence[float | None] = ()
+    half: Sequence[Any] = ()
+    rest: Sequence[Any] = ()
 
     @property
     def chosen(self) -> int:
@@ -103,13 +106,14 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
             "tables reccots and validations hold no history with two candidates that ended and pairs of next events.",
             "Run jobs/validate_reccot.py or jobs/alternate.py with this conf first; lower feedback.min_events.",
         )
-    held = {kind: held_back(found, by_kind["pairs"]) for kind, found in by_kind.items()}
+    held = {kind: held_back(kind, found, by_kind["pairs"]) for kind, found in by_kind.items()}
     table = {
         kind: {
             "same_as_pairs": _rounded(same_choice(found, by_kind["pairs"]), 3),
             "longer": _rounded(longer(found), 2),
             "length_corr": _rounded(whole[kind][1], 3),
-            **{name: _rounded(value, 5) for name, value in held[kind]._asdict().items() if name != "histories"},
+            "choices": held[kind].choices,
+            **{name: _rounded(getattr(held[kind], of), 5) for name, of in _HELD_BACK.items()},
         }
         for kind, found in by_kind.items()
     }
@@ -119,7 +123,6 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
         "histories": len(of_pairs),
         "candidates": sum(len(group.tokens) for group in of_pairs.values()),
         "users": len({group.user for group in of_pairs.values()}),
-        "histories_held_back": held["pairs"].histories,
         "rewards": table,
         "spearman": {name: _rounded(spearman(*two), 3) for name, two in pairs.items()},
         "same_choice": {name: _rounded(same_choice(*two), 3) for name, two in pairs.items()},
@@ -142,27 +145,18 @@ def groups_of(candidates: DataFrame, answers: DataFrame, min_events: int) -> dic
     return found
 
 
-class HeldBack(NamedTuple):
-    """What a choice is worth by other events, less the mean of its history; ``low``, ``high``: 95 %, over users."""
-
-    held_back: float
-    low: float
-    high: float
-    histories: int
-
-
-def held_back(ranked: Groups, judged: Groups) -> HeldBack:
-    """The candidates with the largest ``half`` of ``ranked``, by their ``rest`` in ``judged``."""
-    gains: dict[str, list[float]] = {}
+def held_back(kind: Reward, ranked: Groups, judged: Groups) -> HeldBack:
+    """What ``ranked`` chooses by one half of the events, by the rewards of ``judged`` over the other half."""
+    choices: dict[str, list[tuple[int, float, float]]] = {}
     for key, group in ranked.items():
-        rest = [value for value in judged[key].rest if value is not None]
-        half = [value for value in group.half if value is not None]
-        if rest and len(half) == len(rest) == len(group.rewards):
-            gains.setdefault(group.user, []).append(rest[int(np.argmax(half))] - float(np.mean(rest)))
-    if not gains:
-        return HeldBack(math.nan, math.nan, math.nan, 0)
-    sums, sizes = (np.array([count(of_user) for of_user in gains.values()], dtype=float) for count in (sum, len))
-    return HeldBack(sums.sum() / sizes.sum(), *percentiles(resampled_mean(sums, sizes)), int(sizes.sum()))
+        for by, rest in ((group.half, judged[key].rest), (group.rest, judged[key].half)):
+            complete = None not in by and None not in rest
+            if complete and max(by) - min(by) >= MIN_GAPS[kind]:
+                best = int(np.argmax(by))
+                choices.setdefault(group.user, []).append(
+                    (1, rest[best] - float(np.mean(rest)), by[best] - float(np.mean(by)))
+                )
+    return over_users({user: Choices(*map(sum, zip(*of_user, strict=True))) for user, of_user in choices.items()})
 
 
 def same_choice(one: Groups, other: Groups) -> float:
@@ -204,7 +198,7 @@ def _judged(row: Mapping[str, Any]) -> Judged:
 def lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """The figures as a table of rewards and one of their pairs."""
     yield "{histories} histories of {users} users, {candidates} candidates".format_map(figures)
-    names = ("same_as_pairs", "longer", "length_corr", "held_back", "low", "high")
+    names = ("same_as_pairs", "longer", "length_corr", "choices", *_HELD_BACK)
     yield f"{'':<12}" + "".join(f"{name:>15}" for name in names)
     for kind, row in figures["rewards"].items():
         yield f"{kind:<12}" + "".join(f"{_shown(row[name]):>15}" for name in names)

@@ -44,16 +44,15 @@ def test_a_choice_by_every_other_event_is_asked_about_the_rest(spark):
     figures = compared(
         *frames(spark, p=[(10, [3, 1, 0, 0]), (30, [0, 2, 0, 0])], q=[(10, [3, 1, 0, 0]), (30, [0] * 4)]), 4
     )
-    assert (figures["histories"], figures["candidates"], figures["users"], figures["histories_held_back"]) == (
-        2,
-        4,
-        2,
-        2,
-    )
+    assert (figures["histories"], figures["candidates"], figures["users"]) == (2, 4, 2)
     row = figures["rewards"]["pairs"]
-    gains = [(sigmoid(1) - sigmoid(2)) / 2, (sigmoid(1) - sigmoid(0)) / 2]
-    assert row["held_back"] == pytest.approx(sum(gains) / 2, abs=1e-5)
-    assert (row["low"], row["high"]) == (pytest.approx(gains[0], abs=1e-5), pytest.approx(gains[1], abs=1e-5))
+    of_1st_and_3rd, of_2nd_and_4th = [sigmoid(3), sigmoid(0)], {"p": [sigmoid(1), sigmoid(2)], "q": [sigmoid(1), 0.5]}
+    first, *others = ((a - b) / 2 for a, b in (of_1st_and_3rd, *of_2nd_and_4th.values()))
+    gains = {"p": [others[0], -first], "q": [others[1], first]}  # the 2nd and 4th choose 1 of p, 0 of q
+    assert row["choices"] == 4
+    assert row["held_back"] == pytest.approx(sum(map(sum, gains.values())) / 4, abs=1e-5)
+    assert (row["low"], row["high"]) == tuple(pytest.approx(sum(gains[user]) / 2, abs=1e-5) for user in "pq")
+    assert row["chosen_by"] == pytest.approx((2 * first - others[0] + others[1]) / 4, abs=1e-5)
     assert (row["same_as_pairs"], row["longer"]) == (1.0, -20.0)
     assert row["length_corr"] < 0
     assert figures["rewards"].keys() == MIN_GAPS.keys()
@@ -75,13 +74,13 @@ def test_a_history_without_pairs_is_in_no_figure_and_none_at_all_is_bad_input(sp
 
 ONE = {
     "a": Judged("u", [10, 20, 60], [0.1, 0.3, 0.2], half=[0.1, 0.3, 0.2], rest=[0.0, 0.0, 0.0]),
-    "b": Judged("v", [5, 7], [0.5, 0.5], half=[0.5, 0.5], rest=[0.0, 0.0]),
-    "c": Judged("v", [5, 7], [0.5, 0.4], half=[0.5, None], rest=[0.0, 0.0]),
+    "b": Judged("v", [5, 7], [0.5, 0.5], half=[0.5, 0.4], rest=[0.0, 0.0]),
+    "c": Judged("v", [5, 7], [0.5, 0.4], half=[0.5, None], rest=[0.0, 0.1]),
 }
 OTHER = {
     "a": Judged("u", [10, 20, 60], [0.1, 0.2, 0.3], half=[0.0] * 3, rest=[0.1, 0.2, 0.3]),
     "b": Judged("v", [5, 7], [0.9, 0.5], half=[0.0] * 2, rest=[0.9, 0.5]),
-    "c": Judged("v", [5, 7], [0.9, 0.5], half=[0.0] * 2, rest=[0.9, 0.5]),
+    "c": Judged("v", [5, 7], [0.9, 0.5], half=[None, 0.0], rest=[0.9, 0.5]),
 }
 
 
@@ -92,7 +91,8 @@ def test_figures_of_two_rewards_are_means_over_histories():
 
 
 def test_what_one_reward_chooses_by_half_of_the_events_is_asked_about_by_another_over_the_rest():
-    found = held_back(ONE, OTHER)
-    assert found.held_back == pytest.approx((0.0 + 0.2) / 2)
+    found = held_back("pairs", ONE, OTHER)
+    assert found.choices == 2, "the other half shows no gap, and a candidate of c has no reward by it"
+    assert found.gain == pytest.approx((0.0 + 0.2) / 2)
     assert (found.low, found.high) == (pytest.approx(0.0), pytest.approx(0.2))
-    assert found.histories == 2, "a candidate of c has no reward by half"
+    assert found.chosen_by == pytest.approx((0.1 + 0.05) / 2)

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from trackrec.feedback.length import LengthEffect, length_effects, slopes_of, without_length
 from trackrec.feedback.preferences import candidate_groups, preferences, ranked_groups
+from trackrec.feedback.rewards import HALVES
 from trackrec.runtime.settings import FeedbackSettings
 
 pytestmark = pytest.mark.spark
@@ -32,7 +33,8 @@ def scores(spark, **by_key):
     given = {key: score if isinstance(score, tuple) else (score, 4) for key, score in by_key.items()}
     rows = [(key, *score, *("pairs", score[1])[len(score) - 2 :]) for key, score in given.items()]
     columns = "row_key string, reward double, n_scored int, reward_kind string, events_hash bigint"
-    return spark.createDataFrame(rows, columns)
+    halves = {half: F.lit(None).cast("double") for half in HALVES}
+    return spark.createDataFrame(rows, columns).withColumns(halves)
 
 
 def ranked(spark, rows, settings=DEFAULT, slopes=None, **by_key):

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import pytest
 from pyspark.sql import functions as F
 
-from trackrec.feedback.holdout_questions import holdout_events, variants
+from trackrec.feedback.holdout_questions import holdout_events, holdout_requests, variants
 from trackrec.feedback.metrics import READER
 from trackrec.feedback.offset import Offset
+from trackrec.feedback.templates import ValidatorTemplate
+from trackrec.histories.templates import template_of
+from trackrec.runtime.settings import HistorySettings, PromptSettings
 from trackrec.stages.measure import reader_alone
 from trackrec.stages.support import support_of
 
@@ -114,6 +117,35 @@ def test_the_other_user_is_one_whom_the_same_v_judges(spark):
 def test_a_text_that_is_the_users_own_is_not_anothers(spark):
     assert shown(spark, {"a": "same", "b": "same"}, {"a": 0, "b": 0})["shuffled"] == {}
     assert shown(spark, {"a": "of a", "b": "of b"}, {"a": 0, "b": 1})["shuffled"] == {}, "alone in their folds"
+
+
+SNAPSHOTS = {("a", 1): "p1", ("a", 2): "p2", ("b", 1): "q"}
+HELD = [("a", 1, "i", 5), ("a", 1, "j", 6), ("a", 2, "i", 7), ("b", 1, "i", 5)]
+
+
+def requests_about(spark, texts):
+    """What V is asked about ``HELD`` (user, second of the snapshot, item, second), by a G whose ``texts`` these are."""
+    columns = "user_id string, as_of timestamp, prompt_key string, item_id string, event_time timestamp"
+    events = [(user, at(as_of), SNAPSHOTS[user, as_of], item, at(time), 1, 0) for user, as_of, item, time in HELD]
+    by_variant = variants(
+        spark.createDataFrame(events, f"{columns}, label int, fold int"),
+        {"G": spark.createDataFrame(list(texts.items()), "prompt_key string, text string")},
+    )
+    words = ValidatorTemplate(template_of(PromptSettings(item_noun="films"), HistorySettings()))
+    body = f"{words.facts.lead}\n<<<\nLiked films: Heat\n>>>\n{words.facts.question_text}"
+    histories = spark.createDataFrame([(key, body) for key in texts], "prompt_key string, prompt_body string")
+    items = spark.createDataFrame([("i", "Heat", [])], "item_id string, title string, attributes array<string>")
+    return holdout_requests(by_variant, histories, items, words, max_title_chars=80).collect()
+
+
+def test_every_variant_is_asked_about_its_events_and_another_users_text_that_is_the_own_is_not(spark):
+    found = requests_about(spark, {"p1": "same", "p2": "other", "q": "same"})
+    asked = {(row.row_key, row.user_id, row.as_of.second, row.item_id, row.event_time.second) for row in found}
+    anothers = [event for event in HELD if event[:2] != ("a", 1)]  # b's newest text is that of a's first snapshot
+    assert asked == {(name, *event) for name in ("G", "none") for event in HELD} | {("shuffled", *e) for e in anothers}
+    assert len({row.request_key for row in found}) == len(found) == len(asked)
+    of_b = {row.row_key: row.text for row in found if row.user_id == "b"}
+    assert of_b == {"G": "same", "none": None, "shuffled": "other"}
 
 
 def test_a_reccot_speaks_for_an_item_by_the_attributes_that_both_name(spark):

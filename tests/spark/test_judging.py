@@ -63,6 +63,7 @@ def judged_once(spark, tmp_path_factory):
     write_csv(folder / "log.csv", log_rows(users=8))
     run = run_of(folder, *CANDIDATES)
     tables = Warehouse(spark, run.settings.warehouse)
+    tables.scratch_tables = True  # as on a cluster; what the tests do with it stays in Spark's one process
     build_histories(run, tables)
     generate_reccots(run, tables)
     validate_reccots(run, tables)
@@ -210,14 +211,15 @@ def test_a_corrected_label_changes_rewards_and_training_rows_and_asks_nothing(sp
 def test_by_default_a_pair_of_a_liked_and_another_event_is_what_counts_and_groups_without_one_are_dropped(
     spark, folder
 ):
-    counts = judge_again(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
+    outcome = outcome_of_judging(spark, folder, "feedback.reward=pairs", "feedback.min_events=2")
     said = log_odds_said(spark, folder)
     preferred = rewards_preferred(spark, folder)
     assert preferred
     for key, reward in preferred.items():
         (liked,), (other,) = ([x for label, x in said[key].values() if label == wanted] for wanted in (1, 0))
         assert reward == pytest.approx(1 / (1 + math.exp(other - liked)))
-    assert counts["groups one_label"] > 0
+    assert outcome.counts["groups one_label"] > 0
+    assert "held_back" not in outcome.figures, "half of two events is no pair"
     assert {row["reward_kind"] for row in rows_of(spark, folder, "preferences")} == {"pairs"}
 
 
@@ -248,6 +250,9 @@ def test_length_is_taken_out_of_rewards_where_they_go_together_and_a_second_run_
     assert outcome.figures["length_corr"] != 0
     assert outcome.figures["length_corr_after"] == pytest.approx(0, abs=1e-9)
     assert outcome.counts["candidates compared"] == len(raw)
+    held_back = {name: value for name, value in outcome.figures.items() if name.startswith("held_back")}
+    assert held_back["held_back_low"] <= held_back["held_back"] <= held_back["held_back_high"]
+    assert held_back["held_back_choices"] >= held_back["held_back_users"] > 1
     assert [e.text for e in events if isinstance(e, Notice) and e.text.startswith("reward agreement and length")]
     for row in rows_of(spark, folder, "preferences"):
         keys = [c["row_key"] for c in (row["chosen"], *row["rejected"])]

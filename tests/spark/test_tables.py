@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
@@ -188,10 +189,15 @@ def test_materialised_rows_of_one_process_are_evaluated_once_and_never_written(s
             counted.add(len(batch))
             yield batch
 
+    before = set(spark.sparkContext._jsc.getPersistentRDDs())
     with folder.materialised(spark.range(5).mapInPandas(evaluate, "id long").withColumn("x", F.rand())) as rows:
         assert rows.collect() == rows.collect()
         assert rows.where("id < 3").count() == 3
+        assert len(set(spark.sparkContext._jsc.getPersistentRDDs()) - before) == 1
     assert counted.value == 5
+    assert set(spark.sparkContext._jsc.getPersistentRDDs()) <= before, "given back at the end of the block"
+    with pytest.raises(Py4JJavaError, match="unpersisted"):
+        rows.collect()
     assert not (tmp_path / "warehouse").exists()
 
 

@@ -52,8 +52,16 @@ def test_reccots_that_say_nothing_are_not_seen_with_thousands():
 
 def test_beside_the_ways_of_an_llm_stands_a_reader_that_counts_fitted_on_as_many_events():
     taught, held = (tuple(rows(40, 20, decides=0.8, seed=seed)) for seed in (1, 2))
-    found = counting_way(Rows(taught, held), 400)
+    (found,) = counting_way(Rows(taught, held), 400).values()
     assert found["uauc"]["own - shuffled"][1] > 0.1
     assert found["uauc"]["V - offset alone"][1] > 0.1
     assert found["reading"][1] > 0.9, "it moves by what another's RecCoT names, and by nothing else"
-    assert found["validator"]["own"] != counting_way(Rows(taught, held), 40)["validator"]["own"]
+    (fewer,) = counting_way(Rows(taught, held), 40).values()
+    assert (found["events"], fewer["events"]) == (400, 40)
+    assert found["validator"]["own"] != fewer["validator"]["own"]
+
+
+def test_a_reader_that_cannot_be_fitted_leaves_the_other_ways_their_table(capsys):
+    contrary = tuple(replace(row, label=1 - row.label) for row in rows(40, 20, decides=1, seed=1))
+    assert counting_way(Rows(contrary, contrary), 400) == {}
+    assert "a reader that counts is left out" in capsys.readouterr().out

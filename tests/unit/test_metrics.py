@@ -10,9 +10,10 @@ from trackrec.metrics.bootstrap import (
     bootstrap_interval,
     correlation,
     percentiles,
+    resampled_mean,
     standard_error,
 )
-from trackrec.metrics.probability import calibration_error, logloss
+from trackrec.metrics.probability import calibration_error, logloss, row_losses
 from trackrec.metrics.ranking import auc, uauc, user_areas
 
 
@@ -142,6 +143,15 @@ def test_the_standard_error_of_a_mean_over_users_is_that_of_the_textbook():
     probability = random.uniform(0.2, 0.8, 200)
     draws = Resamples(np.ones(200, dtype=int), np.arange(200)).logloss(probability)
     assert standard_error(draws) == pytest.approx(np.std(-np.log(probability), ddof=1) / np.sqrt(200), rel=0.1)
+
+
+def test_a_mean_of_sums_of_users_is_drawn_as_the_mean_of_their_rows_is():
+    label, score, _ = noise(0)
+    _, user = np.unique(np.random.default_rng(1).integers(0, 30, 400), return_inverse=True)
+    losses = np.bincount(user, weights=row_losses(label, score))
+    found = resampled_mean(losses, np.bincount(user))
+    assert found == pytest.approx(Resamples(label, user).logloss(score))
+    assert np.isnan(resampled_mean(losses[:1], np.array([4]))).all()
 
 
 def test_draws_without_a_number_have_no_interval():

@@ -44,8 +44,11 @@ def greedy(number):
 
 
 MARGINS = {"first_margin": 0.0, "last_margin": 0.21, "first_accuracy": 0.0, "last_accuracy": 0.8}
-GROUPS = {"rows": 40, "groups kept": 6, "groups small_gap": 3, "groups one_distinct": 1, "histories held back": 9}
-HELD_BACK = {"held_back": 0.003, "held_back_low": 0.001, "held_back_high": 0.005}
+GROUPS = {"rows": 40, "groups kept": 6, "groups small_gap": 3, "groups one_distinct": 1}
+HELD_BACK = {
+    "held_back": 0.003, "held_back_low": 0.001, "held_back_high": 0.005, "held_back_chosen_by": 0.02,
+    "held_back_choices": 70, "held_back_users": 40,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -97,13 +100,19 @@ def test_why_a_round_aligned_stands_before_what_came_of_it(report):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [(0.001, 0.005, "it holds"), (-0.001, 0.005, "cannot be told from a choice by lot"), (-0.4, -0.1, "it is worse")],
+    ("low", "high", "users", "said"),
+    [
+        (0.001, 0.005, 30, "it holds."),
+        (0.001, 0.005, 29, "cannot be told from a choice by lot, of only 29 users."),
+        (-0.001, 0.005, 30, "cannot be told from a choice by lot."),
+        (-0.4, -0.1, 30, "it is worse than a choice by lot."),
+    ],
 )
-def test_whether_what_v_prefers_by_some_events_holds_for_others_is_said(loop, low, high, said):
-    loop.outcomes[LoopStep(1, "validate")].figures.update(held_back_low=low, held_back_high=high)
-    sentence = f"every other event brings +0.0030 [{low:+.4f}, {high:+.4f}] of reward by the rest, in 9 histories: "
-    assert f"Round 1: what V prefers by {sentence}{said}" in round_tables(loop, 1)
+def test_whether_what_v_prefers_by_some_events_holds_for_others_is_said(loop, low, high, users, said):
+    figures = loop.outcomes[LoopStep(1, "validate")].figures
+    figures.update(held_back_low=low, held_back_high=high, held_back_users=users)
+    worth = f"worth +0.0200 of reward by these and +0.0030 [{low:+.4f}, {high:+.4f}] by the rest, of 70 choices"
+    assert f"Round 1: what V prefers by half of the events is {worth}: {said}" in round_tables(loop, 1)
 
 
 def test_the_g_to_serve_is_the_chosen_one_and_not_the_last(loop, report):
@@ -166,6 +175,7 @@ def test_the_figures_of_a_loop_are_of_its_last_round(loop):
     }  # fmt: skip
     assert (figures["length_vs_g0"], figures["v_minus_offset_low"], figures["minutes"]) == (1.2, 0.02, 2.0)
     assert (figures["held_back"], figures["held_back_low"]) == (0.003, 0.001)
+    assert {name: figures["rounds"][1][name] for name in HELD_BACK} == HELD_BACK
     assert figures["own_minus_shuffled_low"] is None, "it was not measured here"
     assert figures["rounds"][1]["groups"] == {"kept": 6, "one_distinct": 1, "small_gap": 3}
     json.dumps(figures, allow_nan=False)

@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.feedback.rewards import HALVES
+from trackrec.feedback.rewards import HALVES, min_gap
 from trackrec.feedback.verdicts import KEPT
 from trackrec.metrics.bootstrap import percentiles, resampled_mean
+from trackrec.runtime.settings import FeedbackSettings
 
 
 @dataclass(frozen=True)
 class HeldBack:
-    """What the candidate that is best by every other event is worth by the rest, less the mean of its history's.
+    """What the best candidate by one half of a history's next events is worth by the other half.
 
-    ``gain`` is the mean over histories, in units of the reward; ``low`` and ``high`` its 95 % interval over users. NaN
-    where no history has rewards by both halves, and the interval where only one user has.
+    Each half chooses where it shows a gap of ``feedback.min_gap``: at most two ``choices`` a history, of so many
+    ``users``. ``gain``: the chosen one's reward by the half that was held back, less the mean of its history's
+    candidates; 95 % interval ``low`` to ``high``, over users. ``chosen_by``: the same by the half that chose, which a
+    choice by lot has too. All in units of the reward, before length is taken out of it; NaN without a choice, and the
+    interval with one user.
     """
 
-    histories: int
+    choices: int
     users: int
     gain: float
     low: float
     high: float
+    chosen_by: float
 
 
-def held_back(groups: DataFrame) -> HeldBack:
-    """``groups`` as from ``preferences.candidate_groups``; those count that can be compared, by both halves."""
-    told = groups.where(F.col("verdict") == KEPT).where(F.forall("candidates", _has_both))
-    gains = told.groupBy("user_id").agg(F.sum(_gain()).alias("gain"), F.count("*").alias("histories")).collect()
-    if not gains:
-        return HeldBack(0, 0, float("nan"), float("nan"), float("nan"))
-    in_order = sorted(gains, key=lambda row: row["user_id"])  # else the draws would be of other users each time
-    sums, histories = (np.array([row[name] for row in in_order], dtype=float) for name in ("gain", "histories"))
-    low, high = percentiles(resampled_mean(sums, histories))
-    return HeldBack(int(histories.sum()), len(gains), float(sums.sum() / histories.sum()), low, high)
+class Choices(NamedTuple):
+    """Of one user: how many, and the sums over them of what ``HeldBack`` has means of."""
+
+    choices: int
+    gain: float
+    chosen_by: float
+
+
+def held_back(groups: DataFrame, settings: FeedbackSettings) -> HeldBack:
+    """``groups`` as from ``preferences.candidate_groups``; those count that can be compared by ``settings.reward``.
+
+    Of a group in which a candidate has no reward by one of the halves (no pair) there is no choice.
+    """
+    compared = groups.where((F.col("verdict") == KEPT) & (F.col("reward_kind") == settings.reward))
+    half, rest = HALVES
+    both = F.array(_choice(half, rest), _choice(rest, half))
+    choices = compared.where(F.forall("candidates", _has_both)).select("user_id", F.inline(both))
+    sums = choices.where(F.col("gap") >= min_gap(settings, settings.reward)).groupBy("user_id")
+    rows = sums.agg(F.count("*"), F.sum("gain"), F.sum("chosen_by")).collect()
+    return over_users({user: Choices(*of_user) for user, *of_user in rows})
+
+
+def over_users(choices: Mapping[str, Choices]) -> HeldBack:
+    """Means over the choices of all users, user by user in the order of their ids: draws depend on it."""
+    nan = float("nan")
+    if not choices:
+        return HeldBack(0, 0, nan, nan, nan, nan)
+    counts, gains, chosen_by = np.array([choices[user] for user in sorted(choices)], dtype=float).T
+    low, high = percentiles(resampled_mean(gains, counts))
+    gain, by = (float(sums.sum() / counts.sum()) for sums in (gains, chosen_by))
+    return HeldBack(int(counts.sum()), len(counts), gain, low, high, by)
 
 
 def _has_both(candidate: Column) -> Column:
@@ -45,11 +73,19 @@ def _has_both(candidate: Column) -> Column:
     return half & rest
 
 
-def _gain() -> Column:
-    half, rest = HALVES
-    ordered = F.transform(
-        "candidates", lambda c: F.struct((-c[half]).alias("order"), c["sample_number"], c[rest].alias("rest"))
+def _choice(half: str, rest: str) -> Column:
+    """struct<gap, gain, chosen_by> of the best candidate by ``half``, of equal ones the first sample, as for G."""
+    ordered = F.sort_array(
+        F.transform("candidates", lambda c: F.struct((-c[half]).alias("order"), c["sample_number"], c[rest]))
     )
-    chosen = F.element_at(F.sort_array(ordered), 1)["rest"]
-    total = F.aggregate("candidates", F.lit(0.0), lambda sofar, c: sofar + c[rest])
-    return chosen - total / F.size("candidates")
+    best, worst = F.element_at(ordered, 1), F.element_at(ordered, -1)
+    return F.struct(
+        (worst["order"] - best["order"]).alias("gap"),
+        (best[rest] - _mean(rest)).alias("gain"),
+        (-best["order"] - _mean(half)).alias("chosen_by"),
+    )
+
+
+def _mean(reward: str) -> Column:
+    total = F.aggregate("candidates", F.lit(0.0), lambda so_far, c: so_far + c[reward])
+    return total / F.size("candidates")

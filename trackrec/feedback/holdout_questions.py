@@ -69,7 +69,8 @@ def holdout_requests(
 ) -> DataFrame:
     """Requests for ``validate_udf``; the variant's name stands in row_key, which V does not see.
 
-    ``by_variant`` as from ``variants``: each is planned as candidates of its own, what is asked about them once.
+    ``by_variant`` as from ``variants``: a snapshot (user_id, as_of) has one prompt_key, and in each variant all of its
+    events or none. So all variants' candidates are planned together, with the same events.
     """
     named = [rows.withColumn("row_key", F.lit(name)) for name, rows in by_variant.items()]
     texts = [rows.select("row_key", "prompt_key", "user_id", "as_of", "text") for rows in named]

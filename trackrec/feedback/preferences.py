@@ -32,9 +32,9 @@ def candidate_groups(candidates: DataFrame, scored: DataFrame, settings: Feedbac
     """One row a history: prompt_key, user_id, n_cut, candidates, reward_kind, ``verdict`` (kept: can be compared).
 
     ``candidates``: prompt_key, user_id, row_key, sample_number, status, text, output_tokens of one generator version
-    and sampling; ``scored``: as from ``rewards``. Those that compete ended by themselves; of a repeated text the first
-    sample. A group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered other events about a
-    candidate than about another, be they as many, as means over other events cannot be compared.
+    and sampling; ``scored``: as from ``rewards``, HALVES too. Those that compete ended by themselves; of a repeated
+    text the first sample. A group is dropped for one of ``verdicts.DROPPED``: NOT_SCORED also where V answered other
+    events about a candidate than about another, be they as many, as means over other events cannot be compared.
     """
     again = Window.partitionBy("prompt_key", "text").orderBy("sample_number")
     distinct = (

@@ -29,6 +29,7 @@ MIN_GAPS: dict[Reward, float] = {
     "brier": 0.01,
     "agreement": 0.01,
 }
+# Columns: a reward over one half of the events, and over the other.
 HALVES = ("half_reward", "rest_reward")
 _EVENT = ("user_id", "as_of", "item_id", "event_time")
 
@@ -44,12 +45,13 @@ def min_gap(settings: FeedbackSettings, kind: Reward) -> float:
 
 
 def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame | None = None) -> DataFrame:
-    """row_key, reward, ``HALVES``, reward_kind, n_scored (events), events_hash (bigint: which) of each candidate.
+    """row_key, reward, ``HALVES``, reward_kind, n_scored, events_hash of each candidate.
 
     ``answers``: row_key, user_id, as_of, item_id, event_time, label, log_odds of one V version; ``baseline``: user_id,
     as_of, item_id, event_time, log_odds of V without a RecCoT, which the log score is measured against where it is
     given. The reward is NULL where V lacks such an answer, and where there is no pair and ``one_label`` says drop.
-    ``HALVES``: the same over every other event in the order of time, from the first on, and over those in between.
+    ``HALVES``: the same over every other event in the order of time, from the first on, and over those in between; NULL
+    also where a half has no pair. n_scored: events; events_hash: bigint, of which ones they are.
     """
     if baseline is None:
         known = answers.withColumn("without", F.lit(None).cast("double"))
@@ -62,7 +64,7 @@ def rewards(answers: DataFrame, settings: FeedbackSettings, baseline: DataFrame 
     which = F.xxhash64(F.transform("events", lambda e: F.struct(e["event_time"], e["item_id"])))
     return events.select(
         "row_key",
-        *(_rewarded(of_half, settings, baseline is not None).alias(name) for name, of_half in over.items()),
+        *(_rewarded(some, settings, baseline is not None).alias(name) for name, some in over.items()),
         _kind(settings).alias("reward_kind"),
         F.size("events").alias("n_scored"),
         which.alias("events_hash"),

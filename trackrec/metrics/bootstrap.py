@@ -67,7 +67,10 @@ class Resamples:
 
 
 def resampled_mean(sums: Weights, rows: Weights) -> Scores:
-    """The mean over rows of each draw of whole users, as in ``Resamples``; ``sums`` and ``rows`` are each user's."""
+    """(draws,): the mean over rows when whole users are drawn again, as by ``Resamples``; NaN below two users.
+
+    ``sums`` of a figure and number of ``rows`` of each user, (users,).
+    """
     users = len(rows)
     if users < 2:
         return np.full(RESAMPLES, np.nan)

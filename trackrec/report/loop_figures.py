@@ -55,6 +55,7 @@ def _round(loop: LoopState, number: int) -> dict[str, Any]:
         row |= {"gate_passed": bool(gate.counts["passed"]), "why": gate.labels["why"]}
     if validated is not None:
         row["groups"] = groups_by_verdict(validated.counts)
+        row |= {name: _number(value) for name, value in validated.figures.items() if name.startswith("held_back")}
     if measured is not None:
         row |= _measured(measured, number)
     steps = {str(step): outcome.seconds for step, outcome in loop.outcomes.items() if step.round == number}

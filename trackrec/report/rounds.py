@@ -101,7 +101,7 @@ def _sentences(loop: LoopState, number: int, rounds: int) -> Iterator[str]:
         if not gates[number].counts["passed"]:
             yield f"Round {number}: " + (_AT_YOUR_WORD if number in validated else closing(number, rounds))
     if number in validated and "held_back" in validated[number].figures:
-        yield _held_back(number, validated[number])
+        yield _held_back(number, validated[number].figures)
     if number in validated and number in aligned:
         yield _alignment(number, validated[number], aligned[number])
     elif number in validated and not kept(validated[number].counts):
@@ -143,14 +143,20 @@ def _alignment(number: int, validated: Outcome, aligned: Outcome) -> str:
     )
 
 
-def _held_back(number: int, validated: Outcome) -> str:
+def _held_back(number: int, figures: Mapping[str, float]) -> str:
     """Whether V's preferences are of the RecCoTs, or of the events that they were made by."""
-    gain, low, high = (validated.figures[f"held_back{bound}"] for bound in ("", "_low", "_high"))
-    interval = f"{gain:+.4f} [{low:+.4f}, {high:+.4f}]"
-    holds = "it holds" if low > 0 else "it is worse than none" if high < 0 else "cannot be told from a choice by lot"
+    gain, by, low, high, users, choices = (
+        figures[f"held_back{name}"] for name in ("", "_chosen_by", "_low", "_high", "_users", "_choices")
+    )
+    if users < ENOUGH_USERS:
+        holds = f"cannot be told from a choice by lot, of only {users:.0f} users"
+    elif low <= 0 <= high:
+        holds = "cannot be told from a choice by lot"
+    else:
+        holds = "it holds" if low > 0 else "it is worse than a choice by lot"
     return (
-        f"Round {number}: what V prefers by every other event brings {interval} of reward by the rest, in "
-        f"{validated.counts['histories held back']:,} histories: {holds}."
+        f"Round {number}: what V prefers by half of the events is worth {by:+.4f} of reward by these and {gain:+.4f} "
+        f"[{low:+.4f}, {high:+.4f}] by the rest, of {choices:,.0f} choices: {holds}."
     )
 
 

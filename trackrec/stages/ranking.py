@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -29,12 +30,12 @@ def ranked_candidates(
     ``candidates``: rows of ``reccots`` of one generator version and sampling; ``answered``: as from
     ``questions.answered``, about all of them: length is regressed once over all groups. ``stage`` is told: groups by
     verdict, candidates cut and compared; deciles of the gaps, length_corr, length_corr_after (only where length was
-    taken out), by how many tokens the chosen one is longer than the others (kept groups), and what a choice by every
-    other event brings on the rest (held_back, with its interval).
+    taken out), by how many tokens the chosen one is longer than the others (kept groups), and what a choice by half of
+    the events is worth by the rest: held_back, and held_back_… for the other fields of ``HeldBack``.
     """
     groups = _groups(settings, candidates, answered).persist()
     try:
-        _hold_back(stage, groups)
+        _hold_back(stage, settings, groups)
         ranked = _ranked(stage, settings, groups)
         _count_groups(stage, ranked)
         yield ranked
@@ -51,11 +52,11 @@ def _groups(settings: Settings, candidates: DataFrame, answered: DataFrame) -> D
     return preferences.candidate_groups(candidates, scored, settings.feedback)
 
 
-def _hold_back(stage: Stage, groups: DataFrame) -> None:
-    found = held_back(groups)
-    if found.histories:
-        stage.counts["histories held back"] = found.histories
-        stage.figures |= {"held_back": found.gain, "held_back_low": found.low, "held_back_high": found.high}
+def _hold_back(stage: Stage, settings: Settings, groups: DataFrame) -> None:
+    found = held_back(groups, settings.feedback)
+    if found.choices:
+        named = {"held_back" if name == "gain" else f"held_back_{name}": value for name, value in asdict(found).items()}
+        stage.figures |= named
 
 
 def _ranked(stage: Stage, settings: Settings, groups: DataFrame) -> DataFrame:
