@@ -91,7 +91,7 @@ class Dataset:
         self._vectors = tuple(_with_zeros(vector) for vector in features.vectors)
         self._flags = _with_zeros(features.flags)
         self._row = torch.from_numpy(features.row)
-        self._numbers = torch.from_numpy(features.numbers)
+        self._numbers = torch.tensor(features.numbers)  # copied: a process of joblib's gets large arrays read-only
 
     def batch(self, rows: Tensor) -> Batch:
         """Inputs of the samples ``rows``; only ``target`` depends on their own labels."""
