@@ -87,7 +87,7 @@ bench-counts: install ## how many counts of the demo's RecCoTs are right, and on
 bench-parts: install ## whether a RecCoT's clauses land in the right part, liked, avoided or outlook (a minute, after make demo)
 	$(BIN)/python -m bench.parts
 
-bench-gain: install ## what RecCoTs are worth beside the controls, all users, 5 seeds (20 minutes; once 40 more for G's texts)
+bench-gain: install ## what RecCoTs are worth beside the controls, all users, 5 seeds (20 minutes; once 40 to 70 more for G's texts)
 	$(BIN)/python -m bench.gain
 
 bench-headroom: install ## where a gain could still come from: what plain's errors have in common (a minute, after make bench-gain)

@@ -8,8 +8,9 @@ distinct candidates that ended, ``feedback.min_events`` answers with both labels
     same as pairs    share of the histories in which it chose the candidate that pairs chose
     longer           tokens of the chosen one less the mean of the others
     length_corr      correlation of reward and length within histories, before anything is taken out
-    choices          by one half of a history's events, where the reward's own smallest gap lies between its candidates
-    chosen_by        by these, the chosen one's reward less the mean of its history's
+    choices          by one half of a history's events, where the reward's own smallest gap lies between its candidates;
+                     choice_users: of how many users
+    chosen_by        by these, the chosen one's reward less the mean of its history's, in units of that reward
     held_back        V's pairs of the other half asked about the chosen one: its mean of σ(x_liked − x_not) there less
                      that of all candidates of its history, 95 % over users
 
@@ -113,6 +114,7 @@ def compared(candidates: DataFrame, answers: DataFrame, min_events: int) -> dict
             "longer": _rounded(longer(found), 2),
             "length_corr": _rounded(whole[kind][1], 3),
             "choices": held[kind].choices,
+            "choice_users": held[kind].users,
             **{name: _rounded(getattr(held[kind], of), 5) for name, of in _HELD_BACK.items()},
         }
         for kind, found in by_kind.items()
@@ -198,7 +200,7 @@ def _judged(row: Mapping[str, Any]) -> Judged:
 def lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """The figures as a table of rewards and one of their pairs."""
     yield "{histories} histories of {users} users, {candidates} candidates".format_map(figures)
-    names = ("same_as_pairs", "longer", "length_corr", "choices", *_HELD_BACK)
+    names = ("same_as_pairs", "longer", "length_corr", "choices", "choice_users", *_HELD_BACK)
     yield f"{'':<12}" + "".join(f"{name:>15}" for name in names)
     for kind, row in figures["rewards"].items():
         yield f"{kind:<12}" + "".join(f"{_shown(row[name]):>15}" for name in names)

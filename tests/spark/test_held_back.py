@@ -47,8 +47,9 @@ def test_a_half_that_shows_no_gap_chooses_nothing(spark):
 
 
 def test_of_equal_rewards_the_first_sample_is_chosen_as_it_is_for_g(spark):
-    found = held_back_of(spark, group("u", [(0.5, 0.3), (0.5, 0.3), (0.4, 0.3)]))
-    assert found.chosen_by == pytest.approx(0.5 - 1.4 / 3)
+    found = held_back_of(spark, group("u", [(0.5, 0.3), (0.5, 0.305), (0.4, 0.3)]))
+    assert found.choices == 1
+    assert found.gain == pytest.approx(0.3 - 0.905 / 3)
     found = held_back_of(spark, group("u", [(0.4, 0.1), (0.4, 0.305), (0.3, 0.1)]))
     assert found.gain == pytest.approx(((0.1 - 0.505 / 3) + (0.4 - 1.1 / 3)) / 2)
 

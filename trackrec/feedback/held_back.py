@@ -22,9 +22,9 @@ class HeldBack:
 
     Each half chooses where it shows a gap of ``feedback.min_gap``: at most two ``choices`` a history, of so many
     ``users``. ``gain``: the chosen one's reward by the half that was held back, less the mean of its history's
-    candidates; 95 % interval ``low`` to ``high``, over users. ``chosen_by``: the same by the half that chose, which a
-    choice by lot has too. All in units of the reward, before length is taken out of it; NaN without a choice, and the
-    interval with one user.
+    candidates; 95 % interval ``low`` to ``high``, over users. ``chosen_by``: the same by the half that chose, above 0
+    even where only noise decides, as the largest was picked. All in units of the reward, before length is taken out of
+    it; NaN without a choice, and the interval with one user.
     """
 
     choices: int
