@@ -85,12 +85,13 @@ class Dataset:
     def __init__(self, common: CommonInputs, features: Features) -> None:
         self.common, self.features = common, features
         samples = common.samples
-        # Copied: a process of joblib's gets large arrays read-only, which torch warns of on the terminal.
-        self._item, self._label, self._item_all = map(torch.tensor, (samples.item, samples.label, samples.item_all))
+        self._item, self._label = torch.from_numpy(samples.item), torch.from_numpy(samples.label)
+        self._item_all = torch.from_numpy(samples.item_all)
         # A row of zeros behind the last one stands for "none": index -1.
         self._vectors = tuple(_with_zeros(vector) for vector in features.vectors)
         self._flags = _with_zeros(features.flags)
-        self._row, self._numbers = torch.tensor(features.row), torch.tensor(features.numbers)
+        self._row = torch.from_numpy(features.row)
+        self._numbers = torch.from_numpy(features.numbers)
 
     def batch(self, rows: Tensor) -> Batch:
         """Inputs of the samples ``rows``; only ``target`` depends on their own labels."""

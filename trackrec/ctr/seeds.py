@@ -28,7 +28,8 @@ def measure_seeds(
                 yield [_reported(result, fitted) for result in measure_seed(experiment, seed, share)]
         return
 
-    parallel = Parallel(n_jobs=min(processes, len(seeds)), return_as="generator")
+    # Large arrays are shared, copied where written: read-only ones, joblib's default, torch warns of on the terminal.
+    parallel = Parallel(n_jobs=min(processes, len(seeds)), return_as="generator", mmap_mode="c")
     for results in parallel(delayed(_measured)(experiment, seed, share) for seed in seeds):
         yield [_reported(result, fitted) for result in results]
 

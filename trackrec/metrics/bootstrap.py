@@ -24,11 +24,7 @@ class Resamples:
     def __init__(self, label: Labels, user: Users) -> None:
         self._label, self._user = label, user
         _, self._code = np.unique(user, return_inverse=True)
-        users = int(self._code.max(initial=-1)) + 1
-        self._draws = np.full((RESAMPLES, users), np.nan)  # how often each user is drawn
-        if users > 1:
-            shares = np.full(users, 1 / users)
-            self._draws[:] = np.random.default_rng(0).multinomial(users, shares, size=RESAMPLES)
+        self._draws = _draws_of(int(self._code.max(initial=-1)) + 1)
 
     def auc(self, score: Scores) -> Scores:
         """Area under the ROC curve of each draw."""
@@ -71,11 +67,15 @@ def resampled_mean(sums: Weights, rows: Weights) -> Scores:
 
     ``sums`` of a figure and number of ``rows`` of each user, (users,).
     """
-    users = len(rows)
-    if users < 2:
-        return np.full(RESAMPLES, np.nan)
-    draws = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), size=RESAMPLES)
+    draws = _draws_of(len(rows))
     return np.asarray((draws @ sums) / (draws @ rows))
+
+
+def _draws_of(users: int) -> Scores:
+    """(draws, users): how often each user is drawn, the same draws always; NaN below two users."""
+    if users < 2:
+        return np.full((RESAMPLES, users), np.nan)
+    return np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), size=RESAMPLES).astype(np.float64)
 
 
 def percentiles(draws: Scores) -> tuple[float, float]:
