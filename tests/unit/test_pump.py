@@ -77,6 +77,31 @@ def test_the_request_that_breaks_the_engine_is_found_and_all_others_finish(culpr
     assert all(done[i].error_kind == "permanent" for i in culprits)
 
 
+def asked_a_row(every: int, rows: int = 400) -> float:
+    """Requests submitted, canaries too, for each of ``rows`` of which one in ``every`` makes the engine fail."""
+    engine = Counting()
+    done = run([f"prompt {i} {'SCRIPT:crash' if i % every == 0 else ''}" for i in range(rows)], engine, high_water=64)
+    assert sum(f.error is not None for f in done) == rows // every
+    return engine.submitted / rows
+
+
+class Counting(ScriptedEngine):
+    """Counts what is submitted."""
+
+    def __init__(self) -> None:
+        super().__init__(SPEC)
+        self.submitted = 0
+
+    def submit(self, request):
+        self.submitted += 1
+        super().submit(request)
+
+
+@pytest.mark.parametrize("every", [5, 50])
+def test_less_than_two_requests_are_asked_a_row_where_one_in_five_or_fifty_breaks_the_engine(every):
+    assert 1 < asked_a_row(every) < 2
+
+
 class Raising(ScriptedEngine):
     """Its steps raise ``error`` while ``fails(requests in flight)`` holds."""
 
@@ -121,9 +146,9 @@ def test_an_engine_that_a_row_breaks_for_good_is_an_error_and_blames_no_row():
     lethal = []
 
     def fails(requests: list[Request]) -> bool:
-        if len(lethal) < 3:  # the engine survives the first errors of this row, not the third
+        if len(lethal) < 2:  # the engine survives this row among others, and dies of it alone
             lethal.extend(request for request in requests if request.key == "2")
-        return len(lethal) == 3 or any(request.key == "2" for request in requests)
+        return len(lethal) == 2 or any(request.key == "2" for request in requests)
 
     with pytest.raises(RuntimeError, match="device lost"):
         run([f"prompt {i}" for i in range(6)], Raising(RuntimeError("device lost"), fails))

@@ -1,10 +1,9 @@
-"""Which requests make an engine fail, and what kind of fault that is."""
+"""What kind of fault a request is that makes an engine fail, and whether the engine outlived it."""
 
 from __future__ import annotations
 
 import traceback
 import uuid
-from collections import deque
 from collections.abc import Iterator
 
 from trackrec.engines.interface import Engine, Finished, Request
@@ -15,62 +14,22 @@ _ALLOCATION_FAILED = ("out of memory", "allocate memory", "alloc_failed")  # of 
 _DESCRIBED_CHARACTERS = 300
 
 
-def isolate(engine: Engine, suspects: list[Request], error: Exception) -> list[Finished]:
-    """The outcome of each of ``suspects``, which were in flight when ``error`` ended a step.
-
-    First a canary, a short prompt that no row decides, runs alone: where it fails too the engine is broken, and
-    ``error`` is raised. Else groups run apart, log2(n) times halved, until the requests that raise stand alone; before
-    one is blamed a canary shows that the engine outlived it. Out of memory, a group is halved like any other.
-    """
-    release_frames(error)
-    _require_alive(engine, error)
-    outcomes: list[Finished] = []
-    groups = deque([suspects])
-    while groups:
-        group = groups.popleft()
-        finished, failure = _run_alone(engine, group)
-        outcomes += finished
-        if failure is None:
-            continue
-        keys = {outcome.key for outcome in finished}
-        left = [request for request in group if request.key not in keys]
-        if len(group) > 1:
-            half = (len(left) + 1) // 2
-            groups.extend(part for part in (left[:half], left[half:]) if part)
-        else:
-            _require_alive(engine, error)
-            outcomes += [_fault_of(request, failure) for request in left]
-    return outcomes
-
-
-def _fault_of(request: Request, error: Exception) -> Finished:
+def fault_of(request: Request, error: Exception) -> Finished:
     """The outcome of a request that failed alone: a permanent fault, or a transient one where memory ran out."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return Finished.failed(request.key, f"{OUT_OF_MEMORY}: {_described(error)}", "transient")
     return Finished.failed(request.key, f"{FAULT}: {_described(error)}", "permanent")
 
 
-def _require_alive(engine: Engine, error: Exception) -> None:
-    """Raise ``error`` unless the engine, emptied, serves a canary."""
-    canary = Request(f"canary {uuid.uuid4()}", "Say yes.", "", 0)
-    _, failure = _run_alone(engine, [canary])
-    if failure is not None:
-        raise error
-
-
-def _run_alone(engine: Engine, group: list[Request]) -> tuple[list[Finished], Exception | None]:
-    """Empty the engine and run only ``group``: what finished, and the error that ended it early."""
-    finished: list[Finished] = []
+def require_alive(engine: Engine, error: Exception) -> None:
+    """Raise ``error`` unless the engine, emptied, serves a canary: a short prompt that no row decides."""
     try:
         engine.abort()
-        for request in group:
-            engine.submit(request)
+        engine.submit(Request(f"canary {uuid.uuid4()}", "Say yes.", "", 0))
         while engine.unfinished:
-            finished += engine.step()
-    except Exception as error:
-        release_frames(error)
-        return finished, error
-    return finished, None
+            engine.step()
+    except Exception:
+        raise error from None
 
 
 def release_frames(error: Exception) -> None:
@@ -79,7 +38,7 @@ def release_frames(error: Exception) -> None:
         traceback.clear_frames(link.__traceback__)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """By name and message, for CPU machines without torch: MemoryError, torch.OutOfMemoryError, failed allocations."""
     return any(_allocation_failed(link) for link in _chain(error))
 
