@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trackrec.engines.interface import Finished, Request
@@ -27,20 +28,31 @@ def generate_udf(
     tables: GeneratedTables,
     read_text: ReadText,
     progress: ProgressSender = SILENT,
+    *,
+    stall_seconds: float | None = None,
+    window: int | None = None,
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     """The function for ``mapInPandas``, made on the driver, where an engine ``auto`` is resolved.
 
     Input: prompt_key (unique), prompt_body, seed (long), row_keys (array<string>, one a sample), ``tables.identity``.
     Output (``tables.written``): one row a row_key, in the order in which requests finish; a request that failed has
-    status ``failed`` in all its rows. ``read_text`` is pickled.
+    status ``failed`` in all its rows. ``read_text`` is pickled. A worker in which no request finishes for
+    ``stall_seconds`` ends. With ``window``, no more requests than that in flight, a task whose worker is lost is not
+    tried again.
     """
     spec = spec.resolved()
 
     def generate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        from udfs.worker import engine_of
+        from udfs.stall import guarded
+        from udfs.worker import engine_of, refuse_retry
 
-        worker_engine = engine_of(spec, progress)
-        return generated_frames(frames, worker_engine, spec, generator_version, tables, read_text, progress)
+        if window is not None:
+            refuse_retry()
+        running, pumped = engine_of(spec, progress), replace(spec, high_water=window or spec.high_water)
+        with guarded(running.engine, stall_seconds, progress) as engine:
+            yield from generated_frames(
+                frames, running._replace(engine=engine), pumped, generator_version, tables, read_text, progress
+            )
 
     return generate
 
@@ -66,9 +78,11 @@ def generated_frames(
     }
 
     def to_request(row: Any) -> Request:
+        progress.request_started(row.prompt_key)
         return Request(row.prompt_key, row.prompt_body, spec.opening, int(row.seed))
 
     def to_rows(row: Any, finished: Finished) -> Iterator[dict[str, Any]]:
+        progress.request_ended(row.prompt_key)
         for number, row_key in enumerate(row.row_keys):
             yield {
                 "row_key": row_key,

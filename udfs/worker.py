@@ -22,7 +22,7 @@ from trackrec.engines.interface import Engine
 from trackrec.engines.spec import COUNTED, EngineSpec
 from trackrec.models.resolve import ensure_local
 from trackrec.runtime.clock import utc_now
-from trackrec.runtime.errors import TrackrecError
+from trackrec.runtime.errors import LostWorkerError, TrackrecError
 from trackrec.runtime.progress_channel import SILENT, ProgressSender
 
 _LOCK_SECONDS = 300.0  # an idle worker that still holds the device is ended by Spark after 60 s
@@ -55,6 +55,15 @@ def engine_of(spec: EngineSpec, progress: ProgressSender = SILENT) -> WorkerEngi
     _running = (spec, WorkerEngine(build_engine(local), start))
     progress.engine_started()
     return _running[1]
+
+
+def refuse_retry() -> None:
+    """Raise LostWorkerError where Spark tries this task again: what ended its worker would end this one too."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    if context is not None and context.attemptNumber():
+        raise LostWorkerError("this task lost its Python worker.", "The driver looks for the request that ends it.")
 
 
 def lock_device(device: str, seconds: float = _LOCK_SECONDS) -> FileLock:

@@ -112,3 +112,17 @@ def test_a_user_without_history_is_counted_and_gets_no_reccot(folder, capsys):
     write_csv(folder / "log.csv", [*log_rows(), {"member": "late", "sku": "i1", "at": "2024-01-05", "stars": 4}])
     assert run(build_histories, conf) == 0
     assert "1 users without history" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("night", "said"),
+    [
+        ("2023-12-30", "is before all events, of which the first is of 2024-01-01 00:00 UTC"),
+        ("2024-01-16T00:04", "the log's newest event is of 2024-01-14 00:03 UTC, more than histories.max_lag_days 1"),
+    ],
+)
+def test_a_night_that_the_log_does_not_reach_is_bad_input(spark, tmp_path, capsys, night, said):
+    conf = write_conf(tmp_path, histories={"policy": "nightly", "as_of": night})
+    assert build_histories.main(["--conf", str(conf)]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "warehouse" / "user_histories").exists()

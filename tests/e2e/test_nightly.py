@@ -119,7 +119,7 @@ def test_an_empty_generation_is_marked_never_encoded_and_never_asked_again(troub
     assert {r["user_id"] for r in rows(folder, "reccot_embeddings")} == {"u0", "u2"}
     shutil.copytree(folder / "warehouse", tmp_path / "warehouse")
     flags = ["--conf", str(folder / "conf.yaml"), "--set", f"warehouse={tmp_path / 'warehouse'}"]
-    assert nightly.main([*flags, "--set", "quality.min_coverage=0.5"]) == 0
+    assert nightly.main([*flags, "--set", "quality.min_coverage=0.5", "--set", "quality.max_quarantine_share=0.5"]) == 0
     assert {r["user_id"] for r in rows(tmp_path, "reccot_vectors")} == {"u0", "u2"}
     assert len(rows(tmp_path, "reccot_staging")) == 4, "neither u1 nor u3 is asked again"
 

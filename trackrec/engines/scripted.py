@@ -1,18 +1,22 @@
 """An engine without a model, for tests of the plumbing: its text is a function of the request alone.
 
 Markers in a prompt steer it: ``SCRIPT:crash`` raises in step, ``SCRIPT:empty`` writes nothing, ``SCRIPT:cut`` is ended
-by the token limit in mid-sentence, ``SCRIPT:fail`` is a permanent and ``SCRIPT:flaky`` a transient fault.
+by the token limit in mid-sentence, ``SCRIPT:fail`` is a permanent and ``SCRIPT:flaky`` a transient fault;
+``SCRIPT:kill`` ends the process without a word, as the system does where memory runs out, and ``SCRIPT:hang`` never
+finishes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 
 from trackrec.engines.interface import Completion, Finished, Request
 from trackrec.engines.spec import EngineSpec
 
+_HANGING_SECONDS = 0.001  # of a step with a request that never finishes
 _WORDS = ("stories", "of", "quiet", "heroes", "and", "bold", "voyages", "with", "warm", "humour")
 
 
@@ -42,6 +46,11 @@ class ScriptedEngine:
             request, started, steps = self._in_flight[key]
             if "SCRIPT:crash" in request.prompt:
                 raise RuntimeError("the script says crash")
+            if "SCRIPT:kill" in request.prompt:
+                os._exit(1)
+            if "SCRIPT:hang" in request.prompt:
+                time.sleep(_HANGING_SECONDS)
+                continue
             if steps > 1:
                 self._in_flight[key] = (request, started, steps - 1)
                 continue

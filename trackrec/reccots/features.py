@@ -11,14 +11,18 @@ from trackrec.tables.schemas import PART_VECTORS
 VECTORS = ("reccot_vector", "prompt_vector", *PART_VECTORS)
 
 
-def served_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
-    """The RecCoTs that are served: sample 0 of this writer and sampling, whole or cut to whole sentences."""
+def asked_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
+    """Sample 0 of this writer and sampling, which is what is served; of ``reccots`` or its staging table."""
     return reccots.where(
         (F.col("generator_version") == spec.generator_version)
         & (F.col("sampling") == spec.sampling)
         & (F.col("sample_number") == 0)
-        & F.col("status").isin("ok", "cut")
     )
+
+
+def served_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
+    """The RecCoTs that are served: of ``asked_reccots`` those that are whole or cut to whole sentences."""
+    return asked_reccots(reccots, spec).where(F.col("status").isin("ok", "cut"))
 
 
 def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame, feature_version: str) -> DataFrame:

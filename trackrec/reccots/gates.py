@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.reccots.coverage import Coverage
 from trackrec.reccots.features import VECTORS
 from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.settings import QualitySettings
@@ -16,31 +19,47 @@ from trackrec.runtime.settings import QualitySettings
 _NORM_TOLERANCE = 1e-3  # float32 sums over 384 numbers stay within 1e-6; encoders in half precision within 1e-3
 
 
-def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings: QualitySettings) -> dict[str, float]:
+class Passed(NamedTuple):
+    """Rows that passed the gate, and its figures coverage and duplicate_share."""
+
+    rows: int
+    shares: dict[str, float]
+
+
+def gate_vectors(
+    vectors: DataFrame, expected: Coverage, vector_size: int, settings: QualitySettings, night: datetime | None = None
+) -> Passed:
     """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
 
     Finite, unit norm, ``vector_size`` floats, of the parts those that are there; source_max_time < as_of; coverage =
-    rows / ``histories``, their number; duplicate share = rows that repeat another row's text. Returns coverage and
-    duplicate_share. One pass.
+    rows / histories ``expected``, both of the ``night`` where one is given, as good nights before would hide an empty
+    one; share of the histories given up; duplicate share = rows that repeat another row's text. One pass.
     """
     row = vectors.agg(
         F.count("*").alias("rows"),
+        F.count_if(F.lit(True) if night is None else F.col("as_of") == F.lit(night)).alias("covered"),
         F.count_distinct("reccot").alias("texts"),
         *_vector_faults(VECTORS, vector_size),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
     ).first()
     assert row is not None  # an aggregate without groups has one row
     counts = row.asDict()
-    rows, texts = counts.pop("rows"), counts.pop("texts")
+    rows, texts, covered = counts.pop("rows"), counts.pop("texts"), counts.pop("covered")
     shares = {
-        "coverage": rows / histories if histories else 1.0,
+        "coverage": covered / expected.histories if expected.histories else 1.0,
         "duplicate_share": 1 - texts / rows if rows else 0.0,
     }
     faults = [f"{count:,} {fault}" for fault, count in counts.items() if count]
+    of_night = "" if night is None else f" of the night {night:%Y-%m-%d}"
     if shares["coverage"] < settings.min_coverage:
         faults.append(
-            f"coverage {shares['coverage']:.3f} ({rows:,} of {histories:,} histories) "
+            f"coverage {shares['coverage']:.3f} ({covered:,} of {expected.histories:,} histories{of_night}) "
             f"below quality.min_coverage {settings.min_coverage:g}"
+        )
+    if expected.given_up_share > settings.max_quarantine_share:
+        faults.append(
+            f"G gave up {expected.given_up:,} of {expected.histories:,} histories{of_night}, a share of "
+            f"{expected.given_up_share:.3f} above quality.max_quarantine_share {settings.max_quarantine_share:g}"
         )
     if shares["duplicate_share"] > settings.max_duplicate_share:
         faults.append(
@@ -48,11 +67,19 @@ def gate_vectors(vectors: DataFrame, histories: int, vector_size: int, settings:
             f"quality.max_duplicate_share {settings.max_duplicate_share:g}"
         )
     if faults:
-        raise QualityGateError(
-            f"reccot_vectors not published: {'; '.join(faults)}.",
-            "Look at reccots.status and the quarantine table; run generate and encode again or change the gate.",
-        )
-    return shares
+        raise QualityGateError(f"reccot_vectors not published: {'; '.join(faults)}.", _remedy(expected, covered))
+    return Passed(rows, shares)
+
+
+def _remedy(expected: Coverage, covered: int) -> str:
+    """What helps: to run again only where a run would ask for something."""
+    asked_again = expected.histories - expected.empty - expected.given_up - covered
+    if asked_again > 0:
+        return f"Run generate and encode again, which have {asked_again:,} histories to do, or change the gate."
+    return (
+        "A rerun asks for nothing: look at reccots.status and the quarantine table, mend the source, the prompt or the "
+        "generator, or change the gate."
+    )
 
 
 def gate_item_vectors(vectors: DataFrame, vector_size: int) -> None:

@@ -72,6 +72,12 @@ def exhausted(staging: DataFrame, *, max_attempts: int) -> DataFrame:
     )
 
 
+def given_up(staging: DataFrame, *, max_attempts: int) -> DataFrame:
+    """The staged rows that are asked for no more: permanent faults, and transient ones as in ``exhausted``."""
+    permanent = staging.where((F.col("status") == "failed") & F.col("error_kind").eqNullSafe("permanent"))
+    return permanent.unionByName(exhausted(staging, max_attempts=max_attempts))
+
+
 def pending_requests(requests: DataFrame, settled: DataFrame) -> DataFrame:
     """The requests of which at least one row_key is not among the ``settled`` ones."""
     keys = requests.select("prompt_key", F.explode("row_keys").alias("row_key"))

@@ -32,3 +32,9 @@ class QualityGateError(TrackrecError):
     """The rows did not pass a check before publishing. Nothing was published. Exit code 1."""
 
     exit_code = EXIT_QUALITY_GATE
+
+
+class LostWorkerError(TrackrecError):
+    """A Python worker of Spark ended without a word: killed by the system, crashed, or stopped as it hung."""
+
+    exit_code = EXIT_FAILED

@@ -1,8 +1,8 @@
 """How far workers are, before their rows are committed: small datagrams from Spark's Python workers to the driver.
 
-Best effort: a datagram that is lost, or a driver that workers cannot reach, costs nothing but the display, and the
-committed count corrects it. No answer is ever awaited. A datagram is a random token, an event and a count; whatever
-else arrives is dropped.
+Best effort: a datagram that is lost, or a driver that workers cannot reach, costs nothing but the display, which the
+committed count corrects, and where a worker is lost a longer search for the request that ends it. No answer is ever
+awaited. A datagram is a random token, an event, a count and a request's key; whatever else arrives is dropped.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from enum import IntEnum
 from typing import Any
 
 _TOKEN_BYTES = 16
-_DATAGRAM = struct.Struct(f"!{_TOKEN_BYTES}sBI")  # token, event, count
+_KEY_BYTES = 64  # a sha256 in hexadecimal; a longer key is cut
+_DATAGRAM = struct.Struct(f"!{_TOKEN_BYTES}sBI{_KEY_BYTES}s")  # token, event, count, key
 _SEND_SECONDS = 0.5  # between two datagrams of finished rows
 _STOP_SECONDS = 0.2  # within which the driver's thread notices the end
 
@@ -30,12 +32,16 @@ class ProgressEvent(IntEnum):
     ENGINE_STARTING = 1
     ENGINE_STARTED = 2
     ROWS_FINISHED = 3
+    REQUEST_STARTED = 4
+    REQUEST_ENDED = 5
+    STALLED = 6
 
 
 _COUNTED = {
     ProgressEvent.ENGINE_STARTING: "engines_starting",
     ProgressEvent.ENGINE_STARTED: "engines_started",
     ProgressEvent.ROWS_FINISHED: "rows_finished",
+    ProgressEvent.STALLED: "stalls",
 }
 
 
@@ -46,6 +52,7 @@ class ProgressCounts:
     engines_starting: int = 0  # starts that began
     engines_started: int = 0  # of them, those that ended
     rows_finished: int = 0
+    stalls: int = 0  # workers that ended themselves as no request finished, since the last ``clear_requests``
 
 
 class ProgressSender:
@@ -80,7 +87,19 @@ class ProgressSender:
             self._send(ProgressEvent.ROWS_FINISHED, self._rows)
             self._rows, self._sent = 0, time.monotonic()
 
-    def _send(self, event: ProgressEvent, count: int) -> None:
+    def request_started(self, key: str) -> None:
+        """The request ``key`` is handed to the engine: until it ends it may be what ends this worker."""
+        self._send(ProgressEvent.REQUEST_STARTED, 1, key)
+
+    def request_ended(self, key: str) -> None:
+        """The request ``key`` has its outcome."""
+        self._send(ProgressEvent.REQUEST_ENDED, 1, key)
+
+    def stalled(self) -> None:
+        """No request finishes, and this worker ends itself."""
+        self._send(ProgressEvent.STALLED, 1)
+
+    def _send(self, event: ProgressEvent, count: int, key: str = "") -> None:
         if not self.port:
             return
         try:
@@ -93,7 +112,7 @@ class ProgressSender:
         family, address = self._address
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as out:
             out.setblocking(False)
-            out.sendto(_DATAGRAM.pack(self.token, event, count), address)
+            out.sendto(_DATAGRAM.pack(self.token, event, count, key.encode()[:_KEY_BYTES]), address)
 
 
 SILENT = ProgressSender("", 0, b"")
@@ -105,6 +124,7 @@ class ProgressChannel:
     def __init__(self, sender: ProgressSender) -> None:
         self.sender = sender
         self.counts = ProgressCounts()
+        self._starts: Counter[str] = Counter()  # of each request that has not ended
         self._lock = threading.Lock()
 
     def reset_rows(self) -> None:
@@ -112,17 +132,41 @@ class ProgressChannel:
         with self._lock:
             self.counts = replace(self.counts, rows_finished=0)
 
+    def clear_requests(self) -> None:
+        """Forget which requests have started, and stalls: another job begins."""
+        with self._lock:
+            self._starts.clear()
+            self.counts = replace(self.counts, stalls=0)
+
+    def suspects(self) -> set[str]:
+        """Of the requests that started since ``clear_requests`` and did not end, those that started most often.
+
+        A task that loses its worker is tried again, and its requests start again; those of its neighbours do not.
+        """
+        with self._lock:
+            most = max(self._starts.values(), default=0)
+            return {key for key, starts in self._starts.items() if starts == most}
+
     def receive(self, datagram: bytes) -> bool:
         """Count ``datagram``; False where it is not one of this channel's."""
         if len(datagram) != _DATAGRAM.size:
             return False
-        token, event, count = _DATAGRAM.unpack(datagram)
-        name = _COUNTED.get(event)
-        if name is None or not secrets.compare_digest(token, self.sender.token):
+        token, event, count, key = _DATAGRAM.unpack(datagram)
+        if event not in list(ProgressEvent) or not secrets.compare_digest(token, self.sender.token):
             return False
         with self._lock:
-            self.counts = replace(self.counts, **{name: getattr(self.counts, name) + count})
+            if event in _COUNTED:
+                name = _COUNTED[event]
+                self.counts = replace(self.counts, **{name: getattr(self.counts, name) + count})
+            else:
+                self._move(event, key.rstrip(b"\0").decode(errors="replace"))
         return True
+
+    def _move(self, event: int, key: str) -> None:
+        if event == ProgressEvent.REQUEST_STARTED:
+            self._starts[key] += 1
+        else:
+            del self._starts[key]
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,6 +22,8 @@ from trackrec.stages.inputs import cleaned_items, stored_histories
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
+
+_TIME = "yyyy-MM-dd HH:mm"
 
 
 def check_night(settings: Settings) -> None:
@@ -48,11 +52,33 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
         stage.notice(profile.line())
         events = interactions.good.persist()
         try:
+            if settings.histories.policy == "nightly":
+                _check_log_reaches(events, settings)
             scope = _scope(sources, events, settings)
             _write(run, tables, stage, events, items.good, scope, template, late=counts.late > 0)
         finally:
             events.unpersist()
     return stage.outcome
+
+
+def _check_log_reaches(events: DataFrame, settings: Settings) -> None:
+    """Raise BadInputError for a night before the whole log, or so long after it that the log was not loaded."""
+    night, lag = settings.histories.night(), timedelta(days=settings.histories.max_lag_days)
+    times = F.date_format(F.min("known_time"), _TIME), F.date_format(F.max("known_time"), _TIME)
+    row = events.agg(*times, F.min("known_time") >= F.lit(night), F.max("known_time") < F.lit(night - lag)).first()
+    assert row is not None  # an aggregate without groups has one row
+    first, newest, before, beyond = row
+    if before:
+        raise BadInputError(
+            f"histories.as_of {night:%Y-%m-%d %H:%M} UTC is before all events, of which the first is of {first} UTC.",
+            "Set histories.as_of to a night of the log.",
+        )
+    if beyond:
+        raise BadInputError(
+            f"the log's newest event is of {newest} UTC, more than histories.max_lag_days "
+            f"{settings.histories.max_lag_days:g} before histories.as_of {night:%Y-%m-%d %H:%M} UTC.",
+            "Load the log first, set histories.as_of to the night that it reaches, or raise max_lag_days.",
+        )
 
 
 def _check_years(settings: Settings, items: Counts) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
+from trackrec.reccots.coverage import coverage_of
 from trackrec.reccots.feature_version import FeatureSpec, feature_spec_of
-from trackrec.reccots.features import feature_rows, served_reccots
+from trackrec.reccots.features import asked_reccots, feature_rows, served_reccots
 from trackrec.reccots.gates import gate_vectors
+from trackrec.reccots.requests import given_up
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.stages.inputs import stored_histories
@@ -26,10 +28,16 @@ def publish_features(run: Run, tables: Warehouse, spec: FeatureSpec | None = Non
         reccots = served_reccots(tables.read("reccots"), spec)
         embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == spec.encoder_version)
         rows = feature_rows(histories, reccots, embeddings, spec.feature_version)
-        snapshots = histories.count()
-        shares = gate_vectors(rows, snapshots, settings.encoder.vector_size, settings.quality)
+        night = settings.histories.night() if settings.histories.policy == "nightly" else None
+        expected = histories if night is None else histories.where(F.col("as_of") == F.lit(night))
+        staged = asked_reccots(tables.read_or_empty("reccot_staging"), spec)
+        faults = given_up(staged, max_attempts=settings.generator.max_attempts)
+        coverage = coverage_of(expected, asked_reccots(tables.read("reccots"), spec), faults)
+        passed = gate_vectors(rows, coverage, settings.encoder.vector_size, settings.quality, night)
         written = tables.upsert("reccot_vectors", stamped(rows, run.stamp()))
-        stage.counts = {"rows": written, "unchanged": round(shares["coverage"] * snapshots) - written}
-        stage.figures = shares
+        stage.counts = {"rows": written, "unchanged": passed.rows - written}
+        stage.figures = passed.shares
         stage.labels = {"feature_version": spec.feature_version}
+        if night is not None:
+            stage.labels["as_of"] = f"{night:%Y-%m-%d %H:%M}"
     return stage.outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import balanced, chunks_of, exhausted, pending_requests, requests, settled
+from trackrec.reccots.requests import chunks_of, exhausted, pending_requests, requests, settled
 from trackrec.runtime.events import Stage
-from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.run import Run
+from trackrec.stages.generation_job import KILLS_ENGINE, NEVER_ENDS, GenerationJob
+from trackrec.stages.lost_workers import Group, LossLimit, asked_in_groups
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.schemas import GeneratedTables
@@ -42,8 +44,9 @@ def write_texts(
     """Write the texts of ``prompts`` that are not there yet: staging first, then an insert-only MERGE.
 
     ``prompts``: prompt_key, prompt_body and the kind's identity. A second run writes nothing; one that was killed goes
-    on behind its last chunk. Counts in ``stage``: rows, tokens, unchanged, cut, empty, failed, quarantined, engine
-    starts.
+    on behind its last chunk. A request that ends its Python worker or never finishes is found (lost_workers.py) and set
+    aside like any permanent fault. Counts in ``stage``: rows, tokens, unchanged, cut, empty, failed, quarantined,
+    engine starts.
     """
     settings, texts, staging = run.settings.generator, kind.tables.texts.name, kind.tables.staging.name
     tables.create(texts)
@@ -72,24 +75,45 @@ def _write_chunks(
     spec: EngineSpec,
     version: str,
 ) -> None:
-    from udfs.generate import generate_udf
-
-    settings, staging, schema = run.settings.generator, kind.tables.staging.name, kind.tables.written.spark_schema()
-    profile, total = gpu_profile(settings), requested * spec.sampling.n
+    total = requested * spec.sampling.n
     engines: set[str] = set()
+    limit = LossLimit(run.settings.generator.max_lost_workers)
     with worker_progress(tables.spark, stage, total, kind.plural) as channel:
-        udf = generate_udf(spec, version, kind.tables, kind.read_text, channel.sender)
-        for chunk in chunks_of(pending, requested, settings.chunk_rows):
-            written = balanced(chunk, settings.engines).mapInPandas(udf, schema, profile=profile)
+        job = GenerationJob(run.settings.generator, kind.tables, kind.read_text, spec, version, channel)
+
+        def commit(rows: DataFrame) -> None:
             stamp = run.stamp()
-            tables.append(staging, stamped(written, stamp))
-            of_chunk = [F.col(name) == F.lit(value) for name, value in stamp.items()]
-            staged = tables.read(staging).where(of_chunk[0] & of_chunk[1])
+            tables.append(kind.tables.staging.name, stamped(rows, stamp))
+            of_job = [F.col(name) == F.lit(value) for name, value in stamp.items()]
+            staged = tables.read(kind.tables.staging.name).where(of_job[0] & of_job[1])
             channel.reset_rows()
-            engines |= _count(stage, staged)
+            engines.update(_count(stage, staged))
             stage.progress(stage.counts["rows"], total, kind.plural)
             stage.counts["quarantined"] += _commit(run, tables, kind, staged)
             stage.counts["engine starts"] = len(engines)
+
+        for chunk in chunks_of(pending, requested, run.settings.generator.chunk_rows):
+            _write_chunk(stage, job, chunk, limit, commit)
+
+
+def _write_chunk(
+    stage: Stage, job: GenerationJob, chunk: DataFrame, limit: LossLimit, commit: Callable[[DataFrame], None]
+) -> None:
+    """Have the requests of ``chunk`` asked and their rows committed; those that end their worker are given up."""
+
+    def ask(group: Group) -> None:
+        if group.keys is not None:
+            stage.notice(f"a Python worker died: requests asked again, apart from the others: {len(group.keys):,}")
+        commit(job.rows(chunk, group))
+
+    def keys() -> list[str]:
+        return [row["prompt_key"] for row in chunk.select("prompt_key").collect()]
+
+    for key in asked_in_groups(ask, keys, job.channel.suspects, limit):
+        lethal = chunk.where(F.col("prompt_key") == key)
+        reason = NEVER_ENDS if job.channel.counts.stalls else KILLS_ENGINE
+        job.require_engine(lethal)
+        commit(job.given_up(lethal, reason))
 
 
 def _commit(run: Run, tables: Warehouse, kind: TextKind, staged: DataFrame) -> int:
@@ -114,7 +138,7 @@ def _count(stage: Stage, staged: DataFrame) -> set[str]:
     counts = staged.agg(
         F.count("*").alias("rows"),
         F.coalesce(F.sum("output_tokens"), F.lit(0)).alias("tokens"),
-        F.collect_set("engine_id").alias("engines"),
+        F.collect_set(F.when(F.col("engine_id") != "", F.col("engine_id"))).alias("engines"),  # "": given up
         *[F.count_if(F.col("status") == status).alias(status) for status in _COUNTED],
     ).first()
     assert counts is not None

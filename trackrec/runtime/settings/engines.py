@@ -97,6 +97,10 @@ class GeneratorSettings(EngineSettings):
     model: ModelSettings
     sampling: SamplingSettings = SamplingSettings()
     max_attempts: int = Field(3, ge=1)  # transient faults of a row before it is quarantined
+    # A Python worker that dies is searched for the request that ends it; the night stops at so many.
+    max_lost_workers: int = Field(200, ge=0)
+    # A worker in which no request finishes for so long ends. 48 texts of the 1.5 B model take up to 1,200 s on 2 cores.
+    stall_seconds: float = Field(1800.0, gt=0)
 
     _writes = field_validator("engine")(engine_that_writes)
 
