@@ -56,7 +56,7 @@ def bodies(spark, tmp_path_factory):
     found = {}
     for kind in ("hostile", "harmless"):
         folder = tmp_path_factory.mktemp(kind)
-        conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-02-01"})
+        conf = write_conf(folder, histories={"policy": "nightly", "as_of": "2024-02-01", "max_lag_days": 60})
         texts = CASES.values() if kind == "hostile" else ["Harmless"] * len(CASES)
         mine = [{"sku": f"h{n}", "name": text, "genres": text} for n, text in enumerate(texts)]
         theirs = [{"sku": f"i{n}", "name": f"Title {n}", "genres": "War"} for n in range(9)]

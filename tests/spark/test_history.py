@@ -218,15 +218,24 @@ def test_a_snapshot_whose_prompt_did_not_change_is_dropped(spark):
     assertDataFrameEqual(drop_unchanged(new, stored), changed)
 
 
+STORED = (
+    "user_id string, as_of timestamp, prompt_key string, template_version string, created_time timestamp, "
+    "revision bigint"
+)
+
+
+def current_keys(spark, *rows):
+    """prompt_key of what ``current_histories`` takes of rows (prompt_key, template, day of writing, revision)."""
+    stored = [("a", START, key, template, START + timedelta(days=day), nth) for key, template, day, nth in rows]
+    return [row.prompt_key for row in current_histories(spark.createDataFrame(stored, STORED), "t1").collect()]
+
+
 def test_the_current_history_of_a_snapshot_is_the_one_written_last(spark):
-    schema = "user_id string, as_of timestamp, prompt_key string, template_version string, created_time timestamp"
-    rows = [
-        ("a", START, "k1", "t1", START),
-        ("a", START, "k2", "t1", START + timedelta(days=1)),
-        ("a", START, "k3", "t2", START),
-    ]
-    current = current_histories(spark.createDataFrame(rows, schema), "t1")
-    assertDataFrameEqual(current, spark.createDataFrame(rows[1:2], schema))
+    assert current_keys(spark, ("k1", "t1", 0, None), ("k2", "t1", 1, None), ("k3", "t2", 2, None)) == ["k2"]
+
+
+def test_the_last_revision_holds_though_the_clock_was_set_back(spark):
+    assert current_keys(spark, ("k1", "t1", 9, None), ("k2", "t1", 2, 1), ("k3", "t1", 1, 2)) == ["k3"]
 
 
 def test_the_scope_is_the_same_users_in_any_order(spark):

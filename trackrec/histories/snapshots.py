@@ -77,10 +77,13 @@ def drop_unchanged(new: DataFrame, stored: DataFrame) -> DataFrame:
 
 
 def current_histories(stored: DataFrame, template_version: str) -> DataFrame:
-    """Of ``user_histories`` one row a (user_id, as_of): the one written last under this template version.
+    """Of ``user_histories`` one row a (user_id, as_of): the one of the last revision under this template version.
 
-    Two rows differ there only when the source changed under a snapshot, e.g. a corrected title.
+    Two rows differ there only when the source changed under a snapshot, e.g. a corrected title. Rows of before there
+    were revisions go by created_time, below all others.
     """
-    newest = Window.partitionBy("user_id", "as_of").orderBy(F.desc("created_time"), "prompt_key")
+    newest = Window.partitionBy("user_id", "as_of").orderBy(
+        F.desc_nulls_last("revision"), F.desc("created_time"), "prompt_key"
+    )
     of_template = stored.where(F.col("template_version") == template_version)
     return of_template.withColumn("_age", F.row_number().over(newest)).where("_age = 1").drop("_age")

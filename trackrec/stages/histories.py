@@ -7,7 +7,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.histories import snapshots, splits, windows
+from trackrec.histories import revisions, snapshots, splits, windows
 from trackrec.histories.contents import fill_snapshots
 from trackrec.histories.sources.cleaned import Cleaned, Counts
 from trackrec.histories.sources.cleaning import clean_interactions
@@ -23,6 +23,7 @@ from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
+_KEPT = "kept as published"  # a count: histories that would rewrite the past
 _TIME = "yyyy-MM-dd HH:mm"
 
 
@@ -136,9 +137,12 @@ def _write(
     filled = fill_snapshots(taken, ranked, items, settings, template, late=late).persist()
     try:
         stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
-        new = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
-        stage.counts["rows"] = tables.insert_new("user_histories", stamped(new, run.stamp()))
-        stage.counts["unchanged"] = filled.count() - stage.counts["rows"]
+        changed = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
+        if not settings.rewrite_past and tables.exists("reccot_vectors"):
+            changed = _without_past(tables, stage, changed, stored, settings.policy)
+        new = revisions.with_revision(changed, stored)
+        stage.counts["rows"] = tables.upsert("user_histories", stamped(new, run.stamp()))
+        stage.counts["unchanged"] = filled.count() - stage.counts["rows"] - stage.counts.get(_KEPT, 0)
     finally:
         filled.unpersist()
     if labelled is not None:
@@ -147,6 +151,19 @@ def _write(
         )
         rows = stamped(samples.fillna({"in_scope": False}), run.stamp())
         stage.counts["samples"] = tables.upsert("samples", rows)
+
+
+def _without_past(tables: Warehouse, stage: Stage, changed: DataFrame, stored: DataFrame, policy: str) -> DataFrame:
+    """``changed`` without what would rewrite published histories; counted and said where there are any."""
+    published = revisions.published_histories(stored, tables.read("reccot_vectors"), policy)
+    marked = revisions.rewrites_past(changed, published)
+    kept = stage.counts[_KEPT] = marked.where("rewrites_past").count()
+    if kept:
+        stage.notice(
+            f"{kept:,} published histories would be others now, by late events or changed items, and stay as they "
+            "were read; --set histories.rewrite_past=true writes them"
+        )
+    return marked.where("NOT rewrites_past").drop("rewrites_past")
 
 
 def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:

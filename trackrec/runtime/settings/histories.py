@@ -26,6 +26,8 @@ class HistorySettings(Section):
     every_n: int = Field(10, ge=1)
     windows: tuple[str, ...] = ("ctr_train", "ctr_validation", "ctr_test")  # snapshots that a sample of these joins
     as_of: UtcTime | None = None  # nightly: the night (UTC); nothing at or after it is seen
+    # A published snapshot that a late event or a corrected title would change stays as it was read; True: it changes
+    rewrite_past: bool = False
     max_lag_days: float = Field(1.0, ge=0)  # nightly: from the log's newest event to as_of; a later night is bad input
     last_n: int = Field(50, ge=1)  # newest events that lists and tallies are made of
     listed: int = Field(8, ge=1)  # titles a list, liked and disliked each

@@ -64,6 +64,7 @@ USER_HISTORIES = Table(
         Column("above", _COUNTED, "attributes liked clearly more than all of these, clearest first", nullable=True),
         Column("below", _COUNTED, "attributes liked clearly less than all of these, clearest first", nullable=True),
         Column("prompt_body", "string", "the text that G is asked, before the tokenizer's chat template"),
+        Column("revision", "bigint", "of a user's rows of one as_of and template the largest holds", nullable=True),
         RUN,
         CREATED,
     ),
