@@ -38,3 +38,13 @@ class LostWorkerError(TrackrecError):
     """A Python worker of Spark ended without a word: killed by the system, crashed, or stopped as it hung."""
 
     exit_code = EXIT_FAILED
+
+
+# "crashed" of PythonRunner; of an executor that took its worker along; of udfs.worker.refuse_retry
+_WORKER_LOST = ("Python worker exited unexpectedly", "ExecutorLostFailure", LostWorkerError.__name__)
+
+
+def is_worker_lost(error: Exception) -> bool:
+    """Whether a Spark job failed because a Python worker, or its executor, ended while it worked."""
+    text = str(error)
+    return any(sign in text for sign in _WORKER_LOST)

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 
 from trackrec.runtime.clock import utc_now
-from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_FAILED, TrackrecError
+from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_FAILED, LostWorkerError, TrackrecError, is_worker_lost
 from trackrec.runtime.terminal import printable
 
 DEFAULT_LOG = "logs/trackrec.log"
@@ -31,7 +31,7 @@ def print_error(error: Exception, log: str = DEFAULT_LOG) -> int:
     A TrackrecError says what failed and the remedy. A package that is not installed is bad input. Anything else was not
     foreseen: its traceback goes to the file ``log``, the code is 70.
     """
-    error = _cause_in_worker(error, log)
+    error = _lost_worker(_cause_in_worker(error, log), log)
     if isinstance(error, TrackrecError):
         line, code = str(error), error.exit_code
     elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN_PACKAGES:
@@ -64,6 +64,17 @@ def _missing_package(error: ModuleNotFoundError) -> str:
         "(spark-submit: set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON to it), or install trackrec with the extra that "
         "brings it."
     )
+
+
+def _lost_worker(error: Exception, log: str) -> Exception:
+    """A LostWorkerError in the place of a Spark job's failure by a worker that died; other errors as they are."""
+    if isinstance(error, TrackrecError) or not is_worker_lost(error):
+        return error
+    return LostWorkerError(
+        "a Python worker died while it worked, as it does where the system ends it for want of memory.",
+        f"Look into {log} and the system's log; lower batch_size, max_num_seqs or kv_cache_gb of the model that ran. "
+        "What was committed stays, and the next run goes on behind it.",
+    ).with_traceback(error.__traceback__)
 
 
 def _cause_in_worker(error: Exception, log: str) -> Exception:

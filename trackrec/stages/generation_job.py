@@ -10,13 +10,12 @@ from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.reccots.requests import balanced
-from trackrec.runtime.errors import LostWorkerError
+from trackrec.runtime.errors import LostWorkerError, is_worker_lost
 from trackrec.runtime.gpus import gpu_profile
 from trackrec.runtime.progress_channel import ProgressChannel
 from trackrec.runtime.settings import GeneratorSettings
 from trackrec.stages.lost_workers import Group
 from trackrec.tables.schemas import GeneratedTables
-from trackrec.tables.spark_errors import is_worker_lost
 
 if TYPE_CHECKING:
     from udfs.generate import ReadText

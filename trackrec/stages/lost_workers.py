@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from trackrec.runtime.errors import LostWorkerError
-from trackrec.tables.spark_errors import is_worker_lost
+from trackrec.runtime.errors import LostWorkerError, is_worker_lost
 
 _NARROWED = 16  # of 512 suspects 32 are in flight at once, then 2, then 1
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trackrec.runtime.errors import LostWorkerError
-
 if TYPE_CHECKING:
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
-
-# "crashed" of PythonRunner; of an executor that took its worker along; of udfs.worker.refuse_retry
-_WORKER_LOST = ("Python worker exited unexpectedly", "ExecutorLostFailure", LostWorkerError.__name__)
 
 
 def error_condition(error: PySparkException | Py4JJavaError) -> str:
@@ -27,9 +22,3 @@ def error_condition(error: PySparkException | Py4JJavaError) -> str:
         return str(condition)
     bracketed = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
     return bracketed.group(1) if bracketed else type(error).__name__
-
-
-def is_worker_lost(error: Exception) -> bool:
-    """Whether a Spark job failed because a Python worker, or its executor, ended while it worked."""
-    text = str(error)
-    return any(sign in text for sign in _WORKER_LOST)
