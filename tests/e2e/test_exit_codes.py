@@ -6,7 +6,10 @@ from deltalake import DeltaTable
 from tests.e2e.logs import write_conf
 from trackrec.runtime.errors import BadInputError, QualityGateError
 from trackrec.runtime.ledger import recorded_run
+from trackrec.runtime.settings import LeaseSettings
 from trackrec.stages.opening import open_warehouse
+from trackrec.tables.lease import Lease
+from trackrec.tables.warehouse import Warehouse
 
 pytestmark = pytest.mark.e2e
 
@@ -60,6 +63,17 @@ def ended(spark, tmp_path, capsys):
 
 def test_a_job_that_does_its_work_ends_with_0(ended):
     assert ended(counted) == (0, "", [("r1", "try", "done", {"rows": 3.0})])
+
+
+def test_a_run_beside_another_ends_with_75_and_writes_nothing(ended, spark, tmp_path):
+    tables = Warehouse(spark, str(tmp_path / "warehouse"))
+    other = Lease(tables, LeaseSettings(), run_id="other", job="nightly")
+    other.hold()
+    code, error, ledger = ended(counted)
+    assert (code, ledger) == (75, [])
+    assert error.startswith("error: run other (nightly, process ")
+    other.release()
+    assert ended(counted)[0] == 0
 
 
 def test_a_quality_gate_ends_with_1_and_is_in_the_ledger(ended):

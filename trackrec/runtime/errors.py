@@ -6,6 +6,7 @@ EXIT_DONE = 0
 EXIT_QUALITY_GATE = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_HELD = 75  # EX_TEMPFAIL of sysexits.h: another run writes to this warehouse; try again later
 EXIT_FAILED = 70  # EX_SOFTWARE of sysexits.h: an error nobody foresaw; Python's own 1 would read as a quality gate
 
 
@@ -32,6 +33,18 @@ class QualityGateError(TrackrecError):
     """The rows did not pass a check before publishing. Nothing was published. Exit code 1."""
 
     exit_code = EXIT_QUALITY_GATE
+
+
+class LeaseHeldError(TrackrecError):
+    """Another run writes to the same warehouse. Nothing was written by this one. Exit code 75."""
+
+    exit_code = EXIT_HELD
+
+
+class LeaseLostError(TrackrecError):
+    """Another run took the warehouse over while this one was silent. Exit code 75."""
+
+    exit_code = EXIT_HELD
 
 
 class LostWorkerError(TrackrecError):

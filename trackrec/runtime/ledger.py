@@ -13,14 +13,21 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.command_line import flags
-from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_QUALITY_GATE
+from trackrec.runtime.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_HELD,
+    EXIT_INTERRUPTED,
+    EXIT_QUALITY_GATE,
+)
 from trackrec.runtime.failure import keep_traceback, log_file, print_error
 from trackrec.runtime.run import Run
 
@@ -64,6 +71,7 @@ class RecordedRun:
         self._started = utc_now()
         self._log = log_file()
         self._tables: Tables | None = None
+        self._at_end: list[Callable[[], None]] = []
 
     @cached_property
     def run(self) -> Run:
@@ -81,6 +89,10 @@ class RecordedRun:
         self._tables = tables
         return tables
 
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Call ``action`` when the block ends, after the row of ``runs`` is written."""
+        self._at_end.append(action)
+
     def __enter__(self) -> RecordedRun:
         return self
 
@@ -95,10 +107,20 @@ class RecordedRun:
             return False
         if error is not None:
             self.exit_code = print_error(error, self._log)
-        # Bad input that was found before anything was written leaves nothing behind, not even a ledger.
-        if self._tables is not None and (self.exit_code != EXIT_BAD_INPUT or self.run.counts):
+        # Bad input that was found before anything was written leaves nothing behind, not even a ledger; and who may
+        # not write does not.
+        written = self.exit_code != EXIT_BAD_INPUT or self.run.counts
+        if self._tables is not None and written and self.exit_code != EXIT_HELD:
             self._record(self._tables)
+        for action in self._at_end:
+            self._end_with(action)
         return True
+
+    def _end_with(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:
+            keep_traceback(error, self._log)
 
     def _record(self, tables: Tables) -> None:
         row = {

@@ -12,12 +12,12 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
@@ -25,8 +25,11 @@ from trackrec.runtime.places import is_path, quoted
 from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
 from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
-from trackrec.tables.schemas import TABLES
+from trackrec.tables.schemas import LEASES, TABLES
 from trackrec.tables.spark_errors import error_condition
+
+if TYPE_CHECKING:
+    from trackrec.tables.lease import Lease
 
 
 class Warehouse:
@@ -41,6 +44,7 @@ class Warehouse:
         self.is_path = is_path(root)
         self.root = str(Path(root).resolve()) if self.is_path and not re.match(r"\w+:/", root) else root
         self.scratch_tables = not is_local(spark)  # where ``materialised`` rows go
+        self.lease: Lease | None = None  # held before each write, where a job gives one
         self._current: set[str] = set()  # tables that are known to have all that their schema has
         if not self.is_path:
             _check_schema(spark, root)
@@ -69,6 +73,7 @@ class Warehouse:
 
         Raises BadInputError where a stored table differs from its schema in what cannot be added.
         """
+        self._hold(name)
         if self.exists(name):
             self._migrate(name)
             return
@@ -98,6 +103,7 @@ class Warehouse:
 
         Raises BadInputError where the table was not created.
         """
+        self._hold(name)
         self._require(name)
         self._migrate(name)
         # By name: a column that was added later stands last in the stored table, whatever its place in the schema.
@@ -157,6 +163,7 @@ class Warehouse:
         ``on`` and the values of ``changes`` (column -> value) are SQL over both; ``rows`` must not change when they are
         read twice, and no two of them may match one stored row. Where none matches there is no commit.
         """
+        self._hold(name)
         if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
             return 0
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
@@ -164,10 +171,16 @@ class Warehouse:
 
     def delete_matching(self, name: str, rows: DataFrame, on: str) -> int:
         """Delete the stored rows (``old``) that match one of ``rows`` (``new``) by SQL ``on``; returns rows deleted."""
+        self._hold(name)
         if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
             return 0
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
         return _affected(merge.whenMatchedDelete().execute())
+
+    def delete_where(self, name: str, condition: Column) -> None:
+        """Delete the stored rows for which ``condition`` holds."""
+        self._hold(name)
+        DeltaTable.forName(self.spark, self.identifier(name)).delete(condition)
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
@@ -206,6 +219,11 @@ class Warehouse:
             if deleted[table.name]:
                 stored.delete(of_user)
         return deleted
+
+    def _hold(self, name: str) -> None:
+        """Before a write to ``name``: no other run may be writing."""
+        if self.lease is not None and name != LEASES.name:
+            self.lease.hold()
 
     def _require(self, name: str) -> None:
         if not self.exists(name):

@@ -13,6 +13,7 @@ from trackrec.runtime.settings.engines import (
     ValidatorSettings,
 )
 from trackrec.runtime.settings.histories import HistorySettings, PromptSettings, QualitySettings, WindowSettings
+from trackrec.runtime.settings.lease import LeaseSettings
 from trackrec.runtime.settings.section import Section, UtcTime
 from trackrec.runtime.settings.sources import SourceSettings, TableSource
 from trackrec.runtime.settings.training import (
@@ -43,6 +44,7 @@ __all__ = [
     "GeneratorSettings",
     "GroupTrainingSettings",
     "HistorySettings",
+    "LeaseSettings",
     "LoopSettings",
     "LoraSettings",
     "ModelSettings",

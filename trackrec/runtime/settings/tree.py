@@ -13,6 +13,7 @@ from trackrec.runtime.settings.ctr import CtrSettings
 from trackrec.runtime.settings.describe import DescribeSettings
 from trackrec.runtime.settings.engines import EncoderSettings, GeneratorSettings, ValidatorSettings
 from trackrec.runtime.settings.histories import HistorySettings, PromptSettings, QualitySettings, WindowSettings
+from trackrec.runtime.settings.lease import LeaseSettings
 from trackrec.runtime.settings.section import Section
 from trackrec.runtime.settings.sources import SourceSettings
 from trackrec.runtime.settings.training import (
@@ -36,6 +37,7 @@ class Settings(Section):
     # Spark's and vLLM's own output, and tracebacks. TRACKREC_LOG in the environment stands above it: under spark-submit
     # Spark opens its part before any setting is read.
     log: str = "logs/trackrec.log"
+    lease: LeaseSettings = LeaseSettings()
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()
     histories: HistorySettings = HistorySettings()

@@ -41,6 +41,23 @@ RUNS = Table(
     writer="every job",
 )
 
+LEASES = Table(
+    "leases",
+    "The run that writes to this warehouse: one row while there is one.",
+    (
+        Column("name", "string", "what is held: warehouse"),
+        Column("token", "string", "random, of this holding"),
+        RUN,
+        Column("job", "string", "the job's name"),
+        Column("host", "string", "the machine of its driver"),
+        Column("process", "bigint", "its process there"),
+        Column("taken_time", "timestamp", "when it took the lease, UTC"),
+        Column("heartbeat_time", "timestamp", "when it was last heard of, UTC"),
+    ),
+    key=("name",),
+    writer="every job",
+)
+
 FEATURE_GAIN = Table(
     "feature_gain",
     "What the features are worth: one row an arm, seed, backbone and run of the CTR job; floors have no seed.",

@@ -1,0 +1,108 @@
+"""One run at a time writes to a warehouse; one that is gone, or silent for long, does not hold it for ever."""
+
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+
+from trackrec.runtime.clock import utc_now
+from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
+from trackrec.runtime.settings import LeaseSettings
+from trackrec.tables.lease import TABLE, Lease
+from trackrec.tables.warehouse import Warehouse
+
+pytestmark = pytest.mark.spark
+
+SETTINGS = LeaseSettings()
+
+
+@pytest.fixture
+def tables(spark, tmp_path):
+    return Warehouse(spark, str(tmp_path / "warehouse"))
+
+
+def lease_of(tables: Warehouse, run_id: str, settings: LeaseSettings = SETTINGS) -> Lease:
+    return Lease(tables, settings, run_id=run_id, job="nightly")
+
+
+def holders(tables: Warehouse) -> list[str]:
+    return [row.run_id for row in tables.read(TABLE).collect()]
+
+
+def change(tables: Warehouse, **values: object) -> None:
+    """Other values in the row of the lease."""
+    (row,) = tables.read(TABLE).collect()
+    tables.insert_rows(TABLE, [row.asDict() | values], replacing="true")
+
+
+def said_when_lost(lease: Lease, seconds: float = 60) -> str:
+    """What ``hold`` raises once the heartbeat has noticed; empty where it never does."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            lease.hold()
+        except LeaseLostError as error:
+            return str(error)
+        time.sleep(0.2)
+    return ""
+
+
+def test_a_second_run_is_told_who_holds_the_warehouse_and_since_when(tables):
+    lease_of(tables, "first").hold()
+    with pytest.raises(LeaseHeldError, match=r"run first \(nightly, process \d+ on .*\) holds warehouse .* since 20"):
+        lease_of(tables, "second").hold()
+    assert holders(tables) == ["first"]
+
+
+def test_a_lease_that_was_given_back_is_free(tables):
+    first, second = lease_of(tables, "first"), lease_of(tables, "second")
+    first.hold()
+    first.hold()
+    first.release()
+    second.hold()
+    second.release()
+    second.release()
+    assert holders(tables) == []
+
+
+def test_the_lease_of_a_process_that_is_gone_is_free_at_once(tables):
+    lease_of(tables, "killed").hold()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    change(tables, process=gone.pid)
+    lease_of(tables, "next").hold()
+    assert holders(tables) == ["next"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "free"), [(SETTINGS.stale_seconds + 60, True), (SETTINGS.stale_seconds - 60, False)]
+)
+def test_the_lease_of_another_machine_is_free_when_it_was_silent_for_long(tables, silent, free):
+    lease_of(tables, "far").hold()
+    change(tables, host="elsewhere", heartbeat_time=utc_now() - timedelta(seconds=silent))
+    if free:
+        lease_of(tables, "next").hold()
+    else:
+        with pytest.raises(LeaseHeldError):
+            lease_of(tables, "next").hold()
+    assert holders(tables) == ["next" if free else "far"]
+
+
+def test_a_run_that_was_taken_over_notices_and_writes_no_more(tables):
+    slow = lease_of(tables, "slow", LeaseSettings(heartbeat_seconds=0.2, stale_seconds=600))
+    slow.hold()
+    change(tables, run_id="other", token="other")
+    assert "another run took over" in said_when_lost(slow)
+    slow.release()
+    assert holders(tables) == ["other"]
+
+
+def test_a_warehouse_takes_its_lease_before_the_first_write_and_no_read_does(tables):
+    tables.lease = lease_of(tables, "first")
+    tables.read_or_empty("runs").count()
+    assert not tables.exists(TABLE)
+    tables.create("runs")
+    assert holders(tables) == ["first"]
+    tables.lease.release()

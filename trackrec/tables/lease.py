@@ -1,0 +1,140 @@
+"""Who may write to a warehouse: one run at a time, by a row of ``leases`` with a heartbeat.
+
+Every write is idempotent, so two runs at once lose and double nothing. But each asks G for the texts that the other is
+having written, and pays for them: of two at once 122 calls were made for 80 prompts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from trackrec.runtime.clock import utc_now
+from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
+from trackrec.runtime.settings import LeaseSettings
+
+if TYPE_CHECKING:
+    from trackrec.tables.warehouse import Warehouse
+
+TABLE = "leases"
+_NAME = "warehouse"  # the one row
+_TRIES = 5  # to write the row while another run does: Delta lets one of the two in
+_TRY_SECONDS = 0.5
+
+
+class Lease:
+    """The right of one run to write; taken at the first ``hold``, kept by a thread, given back by ``release``.
+
+    A lease is free where its holder's process is gone from this machine, or was not heard of for ``stale_seconds``.
+    """
+
+    def __init__(self, tables: Warehouse, settings: LeaseSettings, *, run_id: str, job: str) -> None:
+        self._tables = tables
+        self._settings = settings
+        self._holder = {"run_id": run_id, "job": job, "host": socket.gethostname(), "process": os.getpid()}
+        self._token = uuid.uuid4().hex
+        self._taken: datetime | None = None
+        self._lost = False
+        self._released = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def hold(self) -> None:
+        """Call before each write. LeaseHeldError where another run writes, LeaseLostError where one took over."""
+        if self._lost:
+            raise LeaseLostError(
+                f"another run took over warehouse {self._tables.root}, for this one, {self._holder['run_id']}, was not "
+                f"heard of for lease.stale_seconds {self._settings.stale_seconds:g}.",
+                "What was committed stays; run it again when the other has ended.",
+            )
+        if self._taken is None:
+            self._take()
+            self._thread = threading.Thread(target=self._beat, daemon=True)
+            self._thread.start()
+
+    def release(self) -> None:
+        """Give the lease back, where it was taken."""
+        if self._thread is None or self._lost:
+            return
+        self._released.set()
+        self._thread.join()
+        self._tables.delete_where(TABLE, F.col("token") == self._token)
+        self._taken = None
+
+    def _take(self) -> None:
+        for attempt in range(_TRIES):
+            taken = utc_now()
+            try:
+                held = self._stored()
+                if held is not None and not self._is_free(held):
+                    raise self._held_by(held)
+                # Compare and set: by the time of the MERGE the row must still be the one that was found free.
+                replacing = "false" if held is None else f"old.token = '{held['token']}'"
+                if self._tables.insert_rows(TABLE, [self._row(taken)], replacing=replacing):
+                    self._taken = taken
+                    return
+            except (PySparkException, Py4JJavaError):
+                if attempt == _TRIES - 1:
+                    raise
+            time.sleep(_TRY_SECONDS)
+        raise self._held_by(self._stored() or self._row(utc_now()))
+
+    def _stored(self) -> dict[str, Any] | None:
+        row = self._tables.read_or_empty(TABLE).where(F.col("name") == _NAME).first()
+        return None if row is None else row.asDict()
+
+    def _row(self, taken: datetime) -> dict[str, Any]:
+        return {
+            "name": _NAME,
+            "token": self._token,
+            **self._holder,
+            "taken_time": taken,
+            "heartbeat_time": utc_now(),
+        }
+
+    def _is_free(self, held: dict[str, Any]) -> bool:
+        if held["host"] == self._holder["host"] and not _is_alive(held["process"]):
+            return True
+        silent = utc_now().replace(tzinfo=None) - held["heartbeat_time"].replace(tzinfo=None)
+        return bool(silent > timedelta(seconds=self._settings.stale_seconds))
+
+    def _held_by(self, held: dict[str, Any]) -> LeaseHeldError:
+        return LeaseHeldError(
+            f"run {held['run_id']} ({held['job']}, process {held['process']} on {held['host']}) holds warehouse "
+            f"{self._tables.root} since {held['taken_time']:%Y-%m-%d %H:%M:%S} UTC, last heard of at "
+            f"{held['heartbeat_time']:%H:%M:%S}.",
+            f"Let it end, or stop it; it is taken over lease.stale_seconds {self._settings.stale_seconds:g} after its "
+            "last heartbeat.",
+        )
+
+    def _beat(self) -> None:
+        # Where spark-defaults.conf has spark.scheduler.mode FAIR a beat does not wait for all tasks of a long stage.
+        self._tables.spark.sparkContext.setLocalProperty("spark.scheduler.pool", TABLE)
+        while not self._released.wait(self._settings.heartbeat_seconds):
+            assert self._taken is not None
+            with suppress(Exception):  # a beat that fails is made good by the next one, or the lease goes stale
+                kept = self._tables.insert_rows(
+                    TABLE, [self._row(self._taken)], replacing=f"old.token = '{self._token}'"
+                )
+                if not kept:
+                    self._lost = True
+                    return
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
