@@ -67,6 +67,12 @@ def test_a_lease_that_was_given_back_is_free(tables):
     assert holders(tables) == []
 
 
+def test_a_run_that_opens_the_warehouse_again_holds_it(tables):
+    lease_of(tables, "run").hold()
+    lease_of(tables, "run").hold()
+    assert holders(tables) == ["run"]
+
+
 def test_the_lease_of_a_process_that_is_gone_is_free_at_once(tables):
     lease_of(tables, "killed").hold()
     gone = subprocess.Popen([sys.executable, "-c", ""])

@@ -12,6 +12,7 @@ from trackrec.runtime.ledger import Tables
 from trackrec.tables.catalog import CatalogLake
 from trackrec.tables.contract import Column
 from trackrec.tables.ddl import _current_catalog
+from trackrec.tables.deletion import delete_users
 from trackrec.tables.keys import bucket_of, key_of, key_of_values
 from trackrec.tables.lake import Lake
 from trackrec.tables.migration import KEY_PROPERTY
@@ -205,7 +206,10 @@ def test_a_deletion_request_removes_the_user_from_every_table(spark, warehouse):
     warehouse.insert_new("samples", frame(spark, sample("u1"), sample("u2")))
     fault = [("k", "interactions", "bad_event_time", "u1", "{}", "r1", NOON)]
     warehouse.insert_new("quarantine", spark.createDataFrame(fault, QUARANTINE.spark_schema()))
-    assert warehouse.delete_user("u1") == {"samples": 1, "quarantine": 1}
+    assert delete_users(warehouse, spark.createDataFrame([("u1",)], "user_id string")) == {
+        "samples": 1,
+        "quarantine": 1,
+    }
     assert [r.user_id for r in warehouse.read("samples").collect()] == ["u2"]
 
 
@@ -299,7 +303,9 @@ def test_a_stored_table_that_cannot_be_mended_is_named_with_the_remedy(spark, fo
     for use in (later.read, later.create, lambda name: later.append(name, frame(spark, sample()))):
         with pytest.raises(BadInputError, match=rf"table samples .*{difference}.*Set warehouse .*build_histories"):
             use("samples")
-    assert later.delete_user("u1") == {"samples": 1}  # a deletion request is served all the same
+    assert delete_users(later, spark.createDataFrame([("u1",)], "user_id string")) == {
+        "samples": 1
+    }  # a deletion request is served all the same
 
 
 def test_a_table_without_a_recorded_key_and_one_with_an_earlier_key_get_the_present_one(spark, warehouse, monkeypatch):

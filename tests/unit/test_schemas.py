@@ -31,7 +31,16 @@ def test_every_writer_is_a_job_that_exists(table):
 
 def test_every_table_of_users_can_be_cleared_of_a_user():
     of_items = {"items", "item_vectors", "item_descriptions", "item_description_staging"}
-    without_users = {*of_items, "runs", "feature_gain", "feature_projections", "gain_slices", "model_versions"}
+    without_users = {
+        *of_items,
+        "runs",
+        "leases",
+        "forgotten_users",
+        "feature_gain",
+        "feature_projections",
+        "gain_slices",
+        "model_versions",
+    }
     assert {t.name for t in TABLES.values() if "user_id" not in t.column_names} == without_users
 
 

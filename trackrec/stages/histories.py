@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from trackrec.histories import revisions, snapshots, splits, windows
 from trackrec.histories.contents import fill_snapshots
+from trackrec.histories.forgotten import without_forgotten
 from trackrec.histories.sources.cleaned import Cleaned, Counts
 from trackrec.histories.sources.cleaning import clean_interactions
 from trackrec.histories.sources.profile import item_profile
@@ -42,6 +43,8 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
     template = template_of(settings.prompt, settings.histories)
     with run.stage("histories") as stage:
         sources = read_sources(tables.spark, settings)
+        if tables.exists("forgotten_users"):
+            sources = without_forgotten(sources, tables.read("forgotten_users"))
         interactions = clean_interactions(sources.interactions, settings.source)
         items = cleaned_items(settings, sources)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}

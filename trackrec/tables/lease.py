@@ -102,6 +102,8 @@ class Lease:
         }
 
     def _is_free(self, held: dict[str, Any]) -> bool:
+        if all(held[name] == self._holder[name] for name in ("run_id", "job", "host", "process")):
+            return True  # this run opened the warehouse before
         if held["host"] == self._holder["host"] and not _is_alive(held["process"]):
             return True
         silent = utc_now().replace(tzinfo=None) - held["heartbeat_time"].replace(tzinfo=None)

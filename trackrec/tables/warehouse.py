@@ -31,6 +31,8 @@ from trackrec.tables.spark_errors import error_condition
 if TYPE_CHECKING:
     from trackrec.tables.lease import Lease
 
+SCRATCH = "_scratch_"  # how the names of scratch tables begin
+
 
 class Warehouse:
     """The tables of one environment under ``root``: a folder or URI, or ``catalog.schema``.
@@ -73,7 +75,7 @@ class Warehouse:
 
         Raises BadInputError where a stored table differs from its schema in what cannot be added.
         """
-        self._hold(name)
+        self.hold(name)
         if self.exists(name):
             self._migrate(name)
             return
@@ -103,7 +105,7 @@ class Warehouse:
 
         Raises BadInputError where the table was not created.
         """
-        self._hold(name)
+        self.hold(name)
         self._require(name)
         self._migrate(name)
         # By name: a column that was added later stands last in the stored table, whatever its place in the schema.
@@ -163,7 +165,7 @@ class Warehouse:
         ``on`` and the values of ``changes`` (column -> value) are SQL over both; ``rows`` must not change when they are
         read twice, and no two of them may match one stored row. Where none matches there is no commit.
         """
-        self._hold(name)
+        self.hold(name)
         if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
             return 0
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
@@ -171,7 +173,7 @@ class Warehouse:
 
     def delete_matching(self, name: str, rows: DataFrame, on: str) -> int:
         """Delete the stored rows (``old``) that match one of ``rows`` (``new``) by SQL ``on``; returns rows deleted."""
-        self._hold(name)
+        self.hold(name)
         if self.read(name).alias("old").join(rows.alias("new"), F.expr(on), "left_semi").isEmpty():
             return 0
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
@@ -179,7 +181,7 @@ class Warehouse:
 
     def delete_where(self, name: str, condition: Column) -> None:
         """Delete the stored rows for which ``condition`` holds."""
-        self._hold(name)
+        self.hold(name)
         DeltaTable.forName(self.spark, self.identifier(name)).delete(condition)
 
     @contextmanager
@@ -196,32 +198,16 @@ class Warehouse:
             finally:  # else its blocks stay until Python and the JVM have both collected the frame
                 kept._jdf.queryExecution().logical().rdd().unpersist(False)
             return
-        name = f"_scratch_{uuid.uuid4().hex}"
+        name = f"{SCRATCH}{uuid.uuid4().hex}"
         identifier = self.identifier(name)
         try:
             rows.writeTo(identifier).using("delta").create()
             yield self.spark.table(identifier)
         finally:
-            self._drop(name)
+            self.drop(name)
 
-    def delete_user(self, user_id: str) -> dict[str, int]:
-        """Delete every row of a user from every table that has a user_id; returns rows deleted by table.
-
-        Files of older table versions keep them until VACUUM.
-        """
-        deleted = {}
-        for table in TABLES.values():
-            if table.external or "user_id" not in table.column_names or not self.exists(table.name):
-                continue
-            # Not through read(): a table that cannot be brought up to its schema still loses the user's rows.
-            stored, of_user = DeltaTable.forName(self.spark, self.identifier(table.name)), F.col("user_id") == user_id
-            deleted[table.name] = stored.toDF().where(of_user).count()
-            if deleted[table.name]:
-                stored.delete(of_user)
-        return deleted
-
-    def _hold(self, name: str) -> None:
-        """Before a write to ``name``: no other run may be writing."""
+    def hold(self, name: str = "") -> None:
+        """Before a write to ``name``: take the lease, where there is one; LeaseHeldError where another run has it."""
         if self.lease is not None and name != LEASES.name:
             self.lease.hold()
 
@@ -257,14 +243,20 @@ class Warehouse:
         check_columns(table, rows.dtypes, where="rows to be written")
         return rows.select(*table.column_names)
 
-    def _drop(self, name: str) -> None:
+    def drop(self, name: str) -> None:
+        """Drop a table with its files."""
         if not self.is_path:
             self.spark.sql(f"DROP TABLE IF EXISTS {self.identifier(name)}")
             return
+        path, files = self.folder(name)
+        files.delete(path, True)
+
+    def folder(self, name: str) -> tuple[Any, Any]:
+        """The folder of a table, "" for that of all, as Hadoop's Path, and its FileSystem."""
         jvm = self.spark.sparkContext._jvm
         assert jvm is not None
-        path = jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}")
-        path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+        path = jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}".rstrip("/"))
+        return path, path.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration())
 
 
 def _same_key(table: Table) -> str:

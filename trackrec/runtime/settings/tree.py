@@ -14,6 +14,7 @@ from trackrec.runtime.settings.describe import DescribeSettings
 from trackrec.runtime.settings.engines import EncoderSettings, GeneratorSettings, ValidatorSettings
 from trackrec.runtime.settings.histories import HistorySettings, PromptSettings, QualitySettings, WindowSettings
 from trackrec.runtime.settings.lease import LeaseSettings
+from trackrec.runtime.settings.maintenance import MaintenanceSettings
 from trackrec.runtime.settings.section import Section
 from trackrec.runtime.settings.sources import SourceSettings
 from trackrec.runtime.settings.training import (
@@ -38,6 +39,7 @@ class Settings(Section):
     # Spark opens its part before any setting is read.
     log: str = "logs/trackrec.log"
     lease: LeaseSettings = LeaseSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()
     histories: HistorySettings = HistorySettings()

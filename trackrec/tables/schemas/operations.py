@@ -58,6 +58,14 @@ LEASES = Table(
     writer="every job",
 )
 
+FORGOTTEN_USERS = Table(
+    "forgotten_users",
+    "Users who are to be forgotten: their events are read no more. Their ids stand in no table.",
+    (Column("user_hash", "string", "sha256 of the user's id"), RUN, CREATED),
+    key=("user_hash",),
+    writer="jobs/forget_users.py",
+)
+
 FEATURE_GAIN = Table(
     "feature_gain",
     "What the features are worth: one row an arm, seed, backbone and run of the CTR job; floors have no seed.",

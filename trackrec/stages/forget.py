@@ -1,0 +1,57 @@
+"""Users who ask to be forgotten: their rows go from every table, and no later run makes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.histories.forgotten import user_hash
+from trackrec.runtime.clock import utc_now
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
+from trackrec.tables.deletion import delete_users
+from trackrec.tables.scratch import drop_scratch
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+
+
+def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
+    """Forget ``users`` (user_id): the tombstones first, so that a run that is killed is only to be run again.
+
+    Counts users, rows, by table too, and scratch tables. What remains: files of older table versions, until
+    ``jobs/maintain.py``; models that learned from the users' rows; the team's own tables.
+    """
+    with run.stage("forget") as stage:
+        named = users.select(F.trim(F.col("user_id").cast("string")).alias("user_id")).where("user_id != ''").distinct()
+        with tables.materialised(named) as rows:
+            stage.counts["users"] = rows.count()
+            if not stage.counts["users"]:
+                raise BadInputError("no user to forget is named.", "Give --user ID, or --table with a column user_id.")
+            tombstones = rows.select(user_hash(F.col("user_id")).alias("user_hash"))
+            tables.insert_new("forgotten_users", stamped(tombstones, run.stamp()))
+            deleted = delete_users(tables, rows)
+        stage.counts["rows"] = sum(deleted.values())
+        stage.counts |= {f"rows of {table}": count for table, count in deleted.items() if count}
+        stage.counts["scratch tables"] = drop_scratch(tables)
+        gone = utc_now() + timedelta(days=run.settings.maintenance.retention_days)
+        stage.notice(
+            f"files of older table versions hold the rows until jobs/maintain.py runs after {gone:%Y-%m-%d %H:%M} UTC"
+        )
+    return stage.outcome
+
+
+def users_of(tables: Warehouse, ids: Sequence[str], table: str | None) -> DataFrame:
+    """The users that a person names: ``ids``, and the column user_id of a Delta table, a path or a catalog name."""
+    named = tables.spark.createDataFrame([(user,) for user in ids], "user_id string")
+    if table is None:
+        return named
+    stored = tables.spark.read.format("delta").load(table) if "/" in table else tables.spark.table(table)
+    if "user_id" not in stored.columns:
+        raise BadInputError(
+            f"table {table} has no column user_id; present: {', '.join(stored.columns)}.", "Name its column user_id."
+        )
+    return named.unionByName(stored.select(F.col("user_id").cast("string")))

@@ -1,0 +1,49 @@
+"""Upkeep of a warehouse: staged rows that were merged, scratch tables, small files, and files of older versions."""
+
+from __future__ import annotations
+
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from trackrec.runtime.events import Outcome
+from trackrec.runtime.run import Run
+from trackrec.tables.schemas import DESCRIPTION_TEXTS, RECCOT_TEXTS, TABLES
+from trackrec.tables.scratch import drop_scratch
+from trackrec.tables.warehouse import Warehouse
+
+
+def maintain(run: Run, tables: Warehouse) -> Outcome:
+    """Prune, compact and VACUUM; counts staged rows, scratch tables, and files before and after compaction.
+
+    What staging says of faults stays: by it a row that was given up is asked for no more.
+    """
+    hours = 24 * run.settings.maintenance.retention_days
+    with run.stage("maintain") as stage:
+        stage.counts["scratch tables"] = drop_scratch(tables)
+        stage.counts["staged rows"] = sum(map(lambda kind: _prune(tables, *kind), _STAGED))
+        names = [table.name for table in TABLES.values() if not table.external and tables.exists(table.name)]
+        stage.counts |= {"files before": 0, "files": 0}
+        for done, name in enumerate(names):
+            stage.progress(done, len(names), "tables")
+            stored = DeltaTable.forName(tables.spark, tables.identifier(name))
+            stage.counts["files before"] += _files(stored)
+            stored.optimize().executeCompaction()
+            stage.counts["files"] += _files(stored)
+            stored.vacuum(hours)
+    return stage.outcome
+
+
+_STAGED = tuple((kind.staging.name, kind.texts.name) for kind in (RECCOT_TEXTS, DESCRIPTION_TEXTS))
+
+
+def _prune(tables: Warehouse, staging: str, texts: str) -> int:
+    """Delete the staged rows whose text is in its table; returns how many."""
+    if not (tables.exists(staging) and tables.exists(texts)):
+        return 0
+    return tables.delete_matching(staging, tables.read(texts).select("row_key"), "old.row_key = new.row_key")
+
+
+def _files(stored: DeltaTable) -> int:
+    row = stored.detail().select(F.col("numFiles")).first()
+    assert row is not None
+    return int(row[0])
