@@ -3,8 +3,9 @@
 python -m jobs.forget_users --conf conf/local.yaml --user 196 --user 22
 SPARK_CONF_DIR=conf/local spark-submit jobs/forget_users.py --conf conf/local.yaml --table prod.privacy.requests
 
-The bytes are gone when jobs/maintain.py has run after maintenance.retention_days. Models that learned from the users'
-rows stay, and so do the team's own tables.
+Files of older table versions go when jobs/maintain.py has run after maintenance.retention_days, ids among the
+statistics of Delta's logs with these (delta.logRetentionDuration, 30 days unless set). Models that learned from the
+users' rows stay, and so do the team's own tables.
 """
 
 from __future__ import annotations

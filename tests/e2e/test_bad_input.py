@@ -118,7 +118,10 @@ def test_a_user_without_history_is_counted_and_gets_no_reccot(folder, capsys):
     ("night", "said"),
     [
         ("2023-12-30", "is before all events, of which the first is of 2024-01-01 00:00 UTC"),
-        ("2024-01-16T00:04", "the log's newest event is of 2024-01-14 00:03 UTC, more than histories.max_lag_days 1"),
+        (
+            "2024-01-16T00:04",
+            "is more than histories.max_lag_days 1 after the newest event before it, of 2024-01-14 00:03 UTC",
+        ),
     ],
 )
 def test_a_night_that_the_log_does_not_reach_is_bad_input(spark, tmp_path, capsys, night, said):

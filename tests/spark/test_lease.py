@@ -96,6 +96,25 @@ def test_the_lease_of_another_machine_is_free_when_it_was_silent_for_long(tables
     assert holders(tables) == ["next" if free else "far"]
 
 
+@pytest.fixture(params=["America/New_York", "Asia/Tokyo"])
+def elsewhere(monkeypatch, request):
+    """This process in another time zone, which PySpark gives timestamps in."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_lease_is_as_old_as_it_is_in_every_time_zone(tables, elsewhere):
+    lease_of(tables, "first").hold()
+    with pytest.raises(LeaseHeldError, match=f"since {utc_now():%Y-%m-%d %H}"):
+        lease_of(tables, "second").hold()
+    change(tables, host="elsewhere", heartbeat_time=utc_now() - timedelta(seconds=SETTINGS.stale_seconds + 60))
+    lease_of(tables, "next").hold()
+    assert holders(tables) == ["next"]
+
+
 def test_a_run_that_was_taken_over_notices_and_writes_no_more(tables):
     slow = lease_of(tables, "slow", LeaseSettings(heartbeat_seconds=0.2, stale_seconds=600))
     slow.hold()

@@ -1,11 +1,11 @@
-"""A snapshot that is written again has the next revision; one that would rewrite what was published is marked."""
+"""A snapshot that is written again has the next revision; what would rewrite the published past is marked."""
 
 from datetime import UTC, datetime
 
 import pytest
 from pyspark.testing import assertDataFrameEqual
 
-from trackrec.histories.revisions import published_histories, rewrites_past, with_revision
+from trackrec.histories.revisions import mark_past, published_histories, with_revision
 
 pytestmark = pytest.mark.spark
 
@@ -35,19 +35,20 @@ def test_published_are_histories_of_this_policy_that_have_vectors(spark):
 
 
 @pytest.mark.parametrize(
-    ("user", "as_of", "marked"),
+    ("user", "as_of", "replaces", "lies_between"),
     [
-        ("a", 2, True),  # in the place of a published one
-        ("a", 3, True),  # a late event makes one between two
-        ("a", 6, True),
-        ("a", 7, False),  # news
-        ("a", 1, False),  # of an earlier window
-        ("b", 3, False),  # of a user of whom nothing is published
+        ("a", 2, True, False),
+        ("a", 3, False, True),  # a late event makes one, or a night that was missed
+        ("a", 6, True, False),
+        ("a", 7, False, False),  # news
+        ("a", 1, False, False),  # of an earlier window
+        ("b", 3, False, False),  # of a user of whom nothing is published
     ],
 )
-def test_what_takes_the_place_of_a_published_snapshot_or_comes_between_two_rewrites_the_past(
-    spark, user, as_of, marked
+def test_of_the_past_is_what_replaces_a_published_snapshot_and_where_asked_what_lies_between(
+    spark, user, as_of, replaces, lies_between
 ):
     published = spark.createDataFrame([("a", day(2)), ("a", day(4)), ("a", day(6))], PLACE)
-    (row,) = rewrites_past(spark.createDataFrame([(user, day(as_of))], PLACE), published).collect()
-    assert row.rewrites_past == marked
+    snapshot = spark.createDataFrame([(user, day(as_of))], PLACE)
+    assert mark_past(snapshot, published, between=False).first().past == replaces
+    assert mark_past(snapshot, published, between=True).first().past == (replaces or lies_between)

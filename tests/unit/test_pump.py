@@ -192,6 +192,17 @@ def test_a_request_that_does_not_fit_into_memory_alone_is_a_transient_fault(erro
     assert done["2"].completions
 
 
+def test_after_a_request_that_does_not_fit_into_memory_as_many_run_together_as_before():
+    loads = []
+
+    def large(requests: list[Request]) -> bool:
+        loads.append(len(requests))
+        return any(request.prompt == "large" for request in requests)
+
+    run(["large", *(f"prompt {i}" for i in range(400))], Raising(MemoryError(), large))
+    assert max(loads[-200:]) > 12
+
+
 def test_what_a_failed_step_held_is_free_before_requests_run_again():
     class Tensor:
         pass

@@ -19,7 +19,7 @@ from trackrec.tables.lake import Lake
 
 _LISTS = ("tallies", "above", "below")  # an attribute that is in several has the same numbers in each
 _EVENTS = ("n_events", "n_liked", "shown_events", "shown_liked")
-_COLUMNS = ("user_id", "as_of", *_EVENTS, *_LISTS, "template_version", "created_time")
+_COLUMNS = ("user_id", "as_of", *_EVENTS, *_LISTS, "template_version", "revision", "created_time")
 
 
 def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
@@ -49,9 +49,10 @@ def read_tallies(lake: Lake, samples: Samples) -> SnapshotVectors:
 
 
 def _newest(table: pa.Table) -> pa.Table:
-    """One row a (user, as_of), of the template that was written last, sorted by as_of and user."""
+    """One row a (user, as_of), the last revision, of the template that was written last, sorted by as_of and user."""
     rows = table.filter(pc.equal(table["template_version"], last_written(table, "template_version")))
-    rows = rows.sort_by([(name, "ascending") for name in ("as_of", "user_id", "created_time")])
+    order = [(name, "ascending") for name in ("as_of", "user_id", "revision", "created_time")]
+    rows = rows.sort_by(order, null_placement="at_start")  # rows of before there were revisions
     keys = rows.select(["as_of", "user_id"]).to_pandas()
     return rows.filter(pa.array(~keys.duplicated(keep="last")))
 

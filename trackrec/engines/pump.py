@@ -41,7 +41,7 @@ class _Window:
 
     def __init__(self, high_water: int) -> None:
         self._size = float(high_water)
-        self._limit = float(high_water)
+        self._high_water = self._limit = float(high_water)
 
     def is_open(self, unfinished: int) -> bool:
         """Whether one more may be submitted to an engine with ``unfinished`` in flight."""
@@ -58,6 +58,10 @@ class _Window:
             self._size = self._limit
         else:
             self._size = 1.0
+
+    def widen(self) -> None:
+        """A request failed alone: it, and not how many there were, is why its neighbours had failed."""
+        self._limit = self._high_water
 
 
 class _Pump:
@@ -128,4 +132,5 @@ class _Pump:
 
     def _blamed(self, request: Request, error: Exception) -> Finished:
         require_alive(self._engine, error)
+        self._window.widen()
         return fault_of(request, error)

@@ -25,16 +25,18 @@ def published_histories(current: DataFrame, vectors: DataFrame, policy: str) -> 
     return of_policy.join(vectors.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
 
 
-def rewrites_past(changed: DataFrame, published: DataFrame) -> DataFrame:
-    """``changed`` with ``rewrites_past``: whether a row takes the place of a published one, or comes between two.
+def mark_past(snapshots: DataFrame, published: DataFrame, *, between: bool) -> DataFrame:
+    """``snapshots`` with ``past``: whether one takes the place of a published one or, if asked, lies ``between`` two.
 
-    Such a row holds what became known only afterwards, a late event or a corrected title: what is trained on it was not
-    so when it was served. Snapshots before a user's first published one, of an earlier window, are no such rows.
+    What such a one holds otherwise than then became known afterwards, by a late event or a corrected title: what is
+    trained on it was not so when it was served. Snapshots before a user's first published one, of an earlier window,
+    are not of this past.
     """
     of_user = published.groupBy("user_id").agg(
         F.min("as_of").alias("_first"), F.max("as_of").alias("_last"), F.collect_set("as_of").alias("_published")
     )
-    between = (F.col("as_of") > F.col("_first")) & (F.col("as_of") < F.col("_last"))
-    past = F.array_contains("_published", F.col("as_of")) | between
-    joined = changed.join(of_user, "user_id", "left")
-    return joined.withColumn("rewrites_past", F.coalesce(past, F.lit(False))).drop("_first", "_last", "_published")
+    past = F.array_contains("_published", F.col("as_of"))
+    if between:
+        past = past | ((F.col("as_of") > F.col("_first")) & (F.col("as_of") < F.col("_last")))
+    joined = snapshots.join(of_user, "user_id", "left")
+    return joined.withColumn("past", F.coalesce(past, F.lit(False))).drop("_first", "_last", "_published")

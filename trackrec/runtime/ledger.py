@@ -99,6 +99,14 @@ class RecordedRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
+        try:
+            return self._ended(error)
+        finally:  # also after Ctrl-C in a notebook, whose process lives on
+            for action in self._at_end:
+                self._end_with(action)
+
+    def _ended(self, error: BaseException | None) -> bool:
+        """Say and record how the block ended; whether its error goes no further."""
         if isinstance(error, KeyboardInterrupt):
             self.exit_code = EXIT_INTERRUPTED  # the JVM has got the signal too, so nothing can be recorded
             print("error: interrupted. What was committed stays; run it again, and it goes on.", file=sys.stderr)
@@ -107,14 +115,15 @@ class RecordedRun:
             return False
         if error is not None:
             self.exit_code = print_error(error, self._log)
-        # Bad input that was found before anything was written leaves nothing behind, not even a ledger; and who may
-        # not write does not.
-        written = self.exit_code != EXIT_BAD_INPUT or self.run.counts
-        if self._tables is not None and written and self.exit_code != EXIT_HELD:
+        if self._tables is not None and self._leaves_a_row():
             self._record(self._tables)
-        for action in self._at_end:
-            self._end_with(action)
         return True
+
+    def _leaves_a_row(self) -> bool:
+        """Bad input that was found before anything was written leaves nothing behind, and who may not write neither."""
+        if self.exit_code == EXIT_BAD_INPUT:
+            return bool(self.run.counts)
+        return self.exit_code != EXIT_HELD
 
     def _end_with(self, action: Callable[[], None]) -> None:
         try:

@@ -8,12 +8,15 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.histories.forgotten import user_hash
+from trackrec.histories.forgotten import trimmed_id, user_hash
+from trackrec.histories.sources.reader import read_table
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
+from trackrec.runtime.settings import TableSource
 from trackrec.tables.deletion import delete_users
+from trackrec.tables.schemas import USERS
 from trackrec.tables.scratch import drop_scratch
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -26,7 +29,7 @@ def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
     ``jobs/maintain.py``; models that learned from the users' rows; the team's own tables.
     """
     with run.stage("forget") as stage:
-        named = users.select(F.trim(F.col("user_id").cast("string")).alias("user_id")).where("user_id != ''").distinct()
+        named = users.select(trimmed_id(F.col("user_id")).alias("user_id")).where("user_id != ''").distinct()
         with tables.materialised(named) as rows:
             stage.counts["users"] = rows.count()
             if not stage.counts["users"]:
@@ -39,19 +42,19 @@ def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
         stage.counts["scratch tables"] = drop_scratch(tables)
         gone = utc_now() + timedelta(days=run.settings.maintenance.retention_days)
         stage.notice(
-            f"files of older table versions hold the rows until jobs/maintain.py runs after {gone:%Y-%m-%d %H:%M} UTC"
+            f"files of older table versions hold the rows until jobs/maintain.py runs after {gone:%Y-%m-%d %H:%M} UTC; "
+            "Delta's logs keep ids among their statistics for delta.logRetentionDuration, 30 days unless set"
         )
     return stage.outcome
 
 
 def users_of(tables: Warehouse, ids: Sequence[str], table: str | None) -> DataFrame:
-    """The users that a person names: ``ids``, and the column user_id of a Delta table, a path or a catalog name."""
+    """The users (user_id) that a person names: ``ids``, and those of a Delta table, a path or a catalog name.
+
+    Ids are read as those of the log are; raises BadInputError as ``read_table`` does.
+    """
     named = tables.spark.createDataFrame([(user,) for user in ids], "user_id string")
-    if table is None:
-        return named
-    stored = tables.spark.read.format("delta").load(table) if "/" in table else tables.spark.table(table)
-    if "user_id" not in stored.columns:
-        raise BadInputError(
-            f"table {table} has no column user_id; present: {', '.join(stored.columns)}.", "Name its column user_id."
-        )
-    return named.unionByName(stored.select(F.col("user_id").cast("string")))
+    if table is not None:
+        source = TableSource(format="delta", path=table)
+        named = named.unionByName(read_table(tables.spark, source, USERS).select("user_id"))
+    return named

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILLS_ENGINE = "kills_engine"  # the reason in quarantine of a request that ends its worker
 NEVER_ENDS = "never_ends"  # of one whose worker had to end itself
-_CANARY = "Say yes."
+_CANARY = "Say yes. "
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,21 @@ class GenerationJob:
             stall_seconds=self.settings.stall_seconds,
             window=group.window,
         )
-        asked = chunk if group.keys is None else chunk.where(F.col("prompt_key").isin(*group.keys))
+        asked = chunk
+        if group.keys is not None:
+            keys = chunk.sparkSession.createDataFrame([(key,) for key in group.keys], "prompt_key string")
+            asked = chunk.join(F.broadcast(keys), "prompt_key", "left_semi")
         return balanced(asked, self.settings.engines).mapInPandas(
             udf, self.tables.written.spark_schema(), profile=gpu_profile(self.settings)
         )
 
     def require_engine(self, lethal: DataFrame) -> None:
-        """Raise LostWorkerError unless an engine serves a canary in the place of ``lethal``, one request."""
-        canary = lethal.withColumns({"prompt_key": F.lit("canary"), "prompt_body": F.lit(_CANARY)})
+        """Raise LostWorkerError unless an engine serves a canary in the place of ``lethal``, one request.
+
+        The canary is as long as the request: memory that suffices for no whole prompt is no row's fault.
+        """
+        body = F.rpad(F.lit(_CANARY), F.length("prompt_body"), _CANARY)
+        canary = lethal.withColumns({"prompt_key": F.lit("canary"), "prompt_body": body})
         try:
             self.rows(canary, Group(window=1)).collect()
         except Exception as error:
@@ -71,8 +78,8 @@ class GenerationJob:
     def given_up(self, lethal: DataFrame, reason: str) -> DataFrame:
         """The rows of a request that ends its worker each time: permanent faults, which are asked for no more."""
         said = {
-            KILLS_ENGINE: "its Python worker died each time, alone too, and served a canary after it",
-            NEVER_ENDS: f"no answer in generator.stall_seconds {self.settings.stall_seconds:g}, alone too",
+            KILLS_ENGINE: "its Python worker died each time, twice with nothing else, and served another prompt",
+            NEVER_ENDS: f"no answer in generator.stall_seconds {self.settings.stall_seconds:g}, twice by itself",
         }[reason]
         constants = {
             "generator_version": self.version,

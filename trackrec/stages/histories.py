@@ -68,10 +68,12 @@ def build_histories(run: Run, tables: Warehouse) -> Outcome:
 def _check_log_reaches(events: DataFrame, settings: Settings) -> None:
     """Raise BadInputError for a night before the whole log, or so long after it that the log was not loaded."""
     night, lag = settings.histories.night(), timedelta(days=settings.histories.max_lag_days)
-    times = F.date_format(F.min("known_time"), _TIME), F.date_format(F.max("known_time"), _TIME)
-    row = events.agg(*times, F.min("known_time") >= F.lit(night), F.max("known_time") < F.lit(night - lag)).first()
+    # An event of 2099 says nothing of tonight.
+    newest = F.max(F.when(F.col("known_time") < F.lit(night), F.col("known_time")))
+    times = F.date_format(F.min("known_time"), _TIME), F.date_format(newest, _TIME)
+    row = events.agg(*times, F.min("known_time") >= F.lit(night), newest < F.lit(night - lag)).first()
     assert row is not None  # an aggregate without groups has one row
-    first, newest, before, beyond = row
+    first, last, before, beyond = row
     if before:
         raise BadInputError(
             f"histories.as_of {night:%Y-%m-%d %H:%M} UTC is before all events, of which the first is of {first} UTC.",
@@ -79,8 +81,8 @@ def _check_log_reaches(events: DataFrame, settings: Settings) -> None:
         )
     if beyond:
         raise BadInputError(
-            f"the log's newest event is of {newest} UTC, more than histories.max_lag_days "
-            f"{settings.histories.max_lag_days:g} before histories.as_of {night:%Y-%m-%d %H:%M} UTC.",
+            f"histories.as_of {night:%Y-%m-%d %H:%M} UTC is more than histories.max_lag_days "
+            f"{settings.histories.max_lag_days:g} after the newest event before it, of {last} UTC.",
             "Load the log first, set histories.as_of to the night that it reaches, or raise max_lag_days.",
         )
 
@@ -140,9 +142,10 @@ def _write(
     filled = fill_snapshots(taken, ranked, items, settings, template, late=late).persist()
     try:
         stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
-        changed = snapshots.drop_unchanged(filled, stored).withColumn("policy", F.lit(settings.policy))
+        writable = filled
         if not settings.rewrite_past and tables.exists("reccot_vectors"):
-            changed = _without_past(tables, stage, changed, stored, settings.policy)
+            writable = _without_past(tables, stage, filled, stored, settings.policy)
+        changed = snapshots.drop_unchanged(writable, stored).withColumn("policy", F.lit(settings.policy))
         new = revisions.with_revision(changed, stored)
         stage.counts["rows"] = tables.upsert("user_histories", stamped(new, run.stamp()))
         stage.counts["unchanged"] = filled.count() - stage.counts["rows"] - stage.counts.get(_KEPT, 0)
@@ -156,17 +159,19 @@ def _write(
         stage.counts["samples"] = tables.upsert("samples", rows)
 
 
-def _without_past(tables: Warehouse, stage: Stage, changed: DataFrame, stored: DataFrame, policy: str) -> DataFrame:
-    """``changed`` without what would rewrite published histories; counted and said where there are any."""
+def _without_past(tables: Warehouse, stage: Stage, filled: DataFrame, stored: DataFrame, policy: str) -> DataFrame:
+    """``filled`` without what would rewrite published histories; counted and said where it would change any."""
     published = revisions.published_histories(stored, tables.read("reccot_vectors"), policy)
-    marked = revisions.rewrites_past(changed, published)
-    kept = stage.counts[_KEPT] = marked.where("rewrites_past").count()
+    # A night that was missed may be made later: only snapshots after every n-th event come between by late events.
+    marked = revisions.mark_past(filled, published, between=policy == "every_n_events")
+    past = marked.where("past").drop("past")
+    kept = stage.counts[_KEPT] = snapshots.drop_unchanged(past, stored).count()
     if kept:
         stage.notice(
-            f"{kept:,} published histories would be others now, by late events or changed items, and stay as they "
-            "were read; --set histories.rewrite_past=true writes them"
+            f"{kept:,} published histories would be others now, by late events, changed items or another every_n, and "
+            "stay as they were read; --set histories.rewrite_past=true writes them"
         )
-    return marked.where("NOT rewrites_past").drop("rewrites_past")
+    return marked.where("NOT past").drop("past")
 
 
 def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:

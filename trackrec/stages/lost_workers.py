@@ -9,22 +9,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from trackrec.runtime.errors import LostWorkerError, is_worker_lost
 
+Staged = TypeVar("Staged")
+
 _NARROWED = 16  # of 512 suspects 32 are in flight at once, then 2, then 1
+# Groups of those that were not in flight, so that what another one of them ends is less than all. Of 5,000 rows, 128
+# in flight, of which 20 end their worker, 2.1 requests a row are asked in 321 jobs; in one group 6.7, in 16 1.9 in 742.
+_OTHERS = 4
 
 
 @dataclass(frozen=True)
 class Group:
     """Requests that are asked in one Spark job, by their keys; None: the whole chunk.
 
-    ``window``: how many may be in flight in a worker; None: as many as the engine takes.
+    ``window``: how many may be in flight in a worker; None: as many as the engine takes. ``losses``: how often a worker
+    died that had nothing but this one request.
     """
 
     keys: tuple[str, ...] | None = None
     window: int | None = None
+    losses: int = 0
 
 
 class LossLimit:
@@ -47,30 +55,36 @@ class LossLimit:
 
 
 def asked_in_groups(
-    ask: Callable[[Group], None],
+    ask: Callable[[Group], Staged],
+    commit: Callable[[Staged], None],
     keys: Callable[[], Collection[str]],
     suspects: Callable[[], set[str]],
     limit: LossLimit,
 ) -> Iterator[str]:
-    """``ask`` for a chunk; where workers die, for parts of it. Yields each key that ends its worker all alone.
+    """``ask`` for a chunk and ``commit``; where workers die, for parts of it. Yields each key that is to be given up.
 
-    ``ask`` is one Spark job, which commits all of its group or nothing; any error but a lost worker's is raised.
-    ``keys``: of the whole chunk. ``suspects``: what was in flight when the last job failed, empty where nobody knows.
+    ``ask`` is one Spark job, which stages all rows of its group or none; any error but a lost worker's is raised, and
+    any of ``commit``. ``keys``: of the whole chunk. ``suspects``: what was in flight when the last job failed, empty
+    where nobody knows. A key is given up where its worker died twice while it was alone: once may be chance.
     """
     groups = deque([Group()])
     while groups:
         group = groups.popleft()
         try:
-            ask(group)
+            staged = ask(group)
         except Exception as error:
             if not is_worker_lost(error):
                 raise
             limit.count(error)
             members = group.keys if group.keys is not None else tuple(sorted(keys()))
-            if len(members) == 1 and group.window == 1:
+            if len(members) > 1 or group.window != 1:
+                groups.extend(_parts(members, group.window, suspects()))
+            elif group.losses:
                 yield members[0]
             else:
-                groups.extend(_parts(members, group.window, suspects()))
+                groups.append(replace(group, losses=1))
+        else:
+            commit(staged)
 
 
 def _parts(members: tuple[str, ...], window: int | None, suspects: set[str]) -> list[Group]:
@@ -79,8 +93,10 @@ def _parts(members: tuple[str, ...], window: int | None, suspects: set[str]) -> 
     narrow = max(1, len(suspected or members) // _NARROWED)
     if suspected and (len(suspected) < len(members) or window is None or narrow < window):
         others = tuple(key for key in members if key not in suspects)
-        return [Group(suspected, narrow), *([Group(others, window)] if others else [])]
-    if len(members) == 1:
-        return [Group(members, 1)]
-    half = len(members) // 2
-    return [Group(part, min(narrow, window or narrow)) for part in (members[:half], members[half:])]
+        return [Group(suspected, narrow), *(Group(part, window) for part in _split(others, _OTHERS))]
+    return [Group(part, min(narrow, window or narrow)) for part in _split(members, 2)]
+
+
+def _split(keys: tuple[str, ...], parts: int) -> list[tuple[str, ...]]:
+    size = max(1, -(-len(keys) // parts))
+    return [keys[i : i + size] for i in range(0, len(keys), size)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -25,6 +25,7 @@ from trackrec.tables.warehouse import Warehouse
 if TYPE_CHECKING:
     from udfs.generate import ReadText
 
+Stamp = dict[str, Any]
 _COUNTED = ("cut", "empty", "failed")
 _SHOWN = ("row_key", "prompt_key", "item_id", "error")  # of a fault, in quarantine: those that its table has
 
@@ -81,9 +82,12 @@ def _write_chunks(
     with worker_progress(tables.spark, stage, total, kind.plural) as channel:
         job = GenerationJob(run.settings.generator, kind.tables, kind.read_text, spec, version, channel)
 
-        def commit(rows: DataFrame) -> None:
+        def append(rows: DataFrame) -> Stamp:
             stamp = run.stamp()
             tables.append(kind.tables.staging.name, stamped(rows, stamp))
+            return stamp
+
+        def commit(stamp: Stamp) -> None:
             of_job = [F.col(name) == F.lit(value) for name, value in stamp.items()]
             staged = tables.read(kind.tables.staging.name).where(of_job[0] & of_job[1])
             channel.reset_rows()
@@ -93,27 +97,35 @@ def _write_chunks(
             stage.counts["engine starts"] = len(engines)
 
         for chunk in chunks_of(pending, requested, run.settings.generator.chunk_rows):
-            _write_chunk(stage, job, chunk, limit, commit)
+            _write_chunk(stage, job, chunk, limit, append, commit)
 
 
 def _write_chunk(
-    stage: Stage, job: GenerationJob, chunk: DataFrame, limit: LossLimit, commit: Callable[[DataFrame], None]
+    stage: Stage,
+    job: GenerationJob,
+    chunk: DataFrame,
+    limit: LossLimit,
+    append: Callable[[DataFrame], Stamp],
+    commit: Callable[[Stamp], None],
 ) -> None:
-    """Have the requests of ``chunk`` asked and their rows committed; those that end their worker are given up."""
+    """Have the requests of ``chunk`` asked and their rows committed; those that end their worker are given up.
 
-    def ask(group: Group) -> None:
+    ``append`` stages rows and returns their stamp, ``commit`` takes the rows of a stamp where they belong.
+    """
+
+    def ask(group: Group) -> Stamp:
         if group.keys is not None:
             stage.notice(f"a Python worker died: requests asked again, apart from the others: {len(group.keys):,}")
-        commit(job.rows(chunk, group))
+        return append(job.rows(chunk, group))
 
     def keys() -> list[str]:
         return [row["prompt_key"] for row in chunk.select("prompt_key").collect()]
 
-    for key in asked_in_groups(ask, keys, job.channel.suspects, limit):
+    for key in asked_in_groups(ask, commit, keys, job.channel.suspects, limit):
         lethal = chunk.where(F.col("prompt_key") == key)
         reason = NEVER_ENDS if job.channel.counts.stalls else KILLS_ENGINE
         job.require_engine(lethal)
-        commit(job.given_up(lethal, reason))
+        commit(append(job.given_up(lethal, reason)))
 
 
 def _commit(run: Run, tables: Warehouse, kind: TextKind, staged: DataFrame) -> int:

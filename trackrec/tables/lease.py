@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
@@ -22,11 +22,12 @@ from pyspark.sql import functions as F
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
 from trackrec.runtime.settings import LeaseSettings
+from trackrec.tables.schemas import LEASES
 
 if TYPE_CHECKING:
     from trackrec.tables.warehouse import Warehouse
 
-TABLE = "leases"
+TABLE = LEASES.name
 _NAME = "warehouse"  # the one row
 _TRIES = 5  # to write the row while another run does: Delta lets one of the two in
 _TRY_SECONDS = 0.5
@@ -90,7 +91,11 @@ class Lease:
 
     def _stored(self) -> dict[str, Any] | None:
         row = self._tables.read_or_empty(TABLE).where(F.col("name") == _NAME).first()
-        return None if row is None else row.asDict()
+        if row is None:
+            return None
+        # PySpark gives timestamps in the machine's own time zone, without saying so.
+        times = {name: row[name].astimezone(UTC) for name in ("taken_time", "heartbeat_time")}
+        return row.asDict() | times
 
     def _row(self, taken: datetime) -> dict[str, Any]:
         return {
@@ -106,8 +111,7 @@ class Lease:
             return True  # this run opened the warehouse before
         if held["host"] == self._holder["host"] and not _is_alive(held["process"]):
             return True
-        silent = utc_now().replace(tzinfo=None) - held["heartbeat_time"].replace(tzinfo=None)
-        return bool(silent > timedelta(seconds=self._settings.stale_seconds))
+        return bool(utc_now() - held["heartbeat_time"] > timedelta(seconds=self._settings.stale_seconds))
 
     def _held_by(self, held: dict[str, Any]) -> LeaseHeldError:
         return LeaseHeldError(
@@ -115,21 +119,24 @@ class Lease:
             f"{self._tables.root} since {held['taken_time']:%Y-%m-%d %H:%M:%S} UTC, last heard of at "
             f"{held['heartbeat_time']:%H:%M:%S}.",
             f"Let it end, or stop it; it is taken over lease.stale_seconds {self._settings.stale_seconds:g} after its "
-            "last heartbeat.",
+            f"last heartbeat, or at once where the row of table {TABLE} is deleted.",
         )
 
     def _beat(self) -> None:
-        # Where spark-defaults.conf has spark.scheduler.mode FAIR a beat does not wait for all tasks of a long stage.
+        # With spark.scheduler.mode FAIR a beat takes the next slot that is free. Where G's tasks hold all of them it
+        # waits for one of these to end: lease.stale_seconds must be longer than a chunk takes.
         self._tables.spark.sparkContext.setLocalProperty("spark.scheduler.pool", TABLE)
         while not self._released.wait(self._settings.heartbeat_seconds):
             assert self._taken is not None
             with suppress(Exception):  # a beat that fails is made good by the next one, or the lease goes stale
-                kept = self._tables.insert_rows(
-                    TABLE, [self._row(self._taken)], replacing=f"old.token = '{self._token}'"
-                )
-                if not kept:
+                if not self._renew(self._row(self._taken)):
                     self._lost = True
                     return
+
+    def _renew(self, row: dict[str, Any]) -> int:
+        """Write the heartbeat; 0 where the row is another run's, or gone."""
+        own = self._tables.spark.createDataFrame([tuple(row.values())], LEASES.spark_schema())
+        return self._tables.update(TABLE, own, "old.token = new.token", {"heartbeat_time": "new.heartbeat_time"})
 
 
 def _is_alive(process: int) -> bool:

@@ -198,6 +198,7 @@ class Warehouse:
             finally:  # else its blocks stay until Python and the JVM have both collected the frame
                 kept._jdf.queryExecution().logical().rdd().unpersist(False)
             return
+        self.hold()  # who has the lease drops scratch tables, as of runs that were killed
         name = f"{SCRATCH}{uuid.uuid4().hex}"
         identifier = self.identifier(name)
         try:
