@@ -116,7 +116,7 @@ def test_a_lease_is_as_old_as_it_is_in_every_time_zone(tables, elsewhere):
 
 
 def test_a_run_that_was_taken_over_notices_and_writes_no_more(tables):
-    slow = lease_of(tables, "slow", LeaseSettings(heartbeat_seconds=0.2, stale_seconds=600))
+    slow = lease_of(tables, "slow", LeaseSettings(heartbeat_seconds=2, stale_seconds=600))
     slow.hold()
     change(tables, run_id="other", token="other")
     assert "another run took over" in said_when_lost(slow)

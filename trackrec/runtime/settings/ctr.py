@@ -42,8 +42,8 @@ class CtrSettings(Section):
     adaptor: Literal["linear", "mlp", "hea"] = "linear"
     adaptor_dim: int = Field(4, ge=1)  # inputs of the backbone made of each vector
     # On the adaptor's output: a user's vectors are also the user's name, and a network learns training rows by it.
-    # Chosen on validation AUC, 4 seeds: the planted signal +.0063 (DIN) and +.0045 (DCNv2), permuted RecCoTs -.0006
-    # and -.0022; .5 and .06 +.0045 and +.0045, -.0002 and -.0011; docs/experiments.md has the rest.
+    # By validation AUC, 10 seeds: the planted signal +.0061 (DIN) and +.0047 (DCNv2), permuted RecCoTs -.0004 and
+    # -.0019; with .5 and .06 +.0045 and +.0045, -.0002 and -.0011; docs/experiments.md has the rest.
     added_dropout: float = Field(0.2, ge=0, lt=1)  # probability, each value of each row alone
     added_l2: float = Field(0.02, ge=0)  # nats, times half of each squared weight that reads them
     components: int = Field(16, ge=1)  # principal components of each vector, whitened
