@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 
@@ -65,6 +66,27 @@ def test_a_lease_that_was_given_back_is_free(tables):
     second.release()
     second.release()
     assert holders(tables) == []
+
+
+def test_of_runs_that_begin_at_once_one_holds_the_warehouse(tables):
+    tables.create(TABLE)
+    begin, outcomes = threading.Barrier(3), []
+
+    def run(name: str) -> None:
+        begin.wait()
+        try:
+            lease_of(tables, name).hold()
+            outcomes.append(name)
+        except LeaseHeldError:
+            outcomes.append("refused")
+
+    runs = [threading.Thread(target=run, args=(name,)) for name in ("a", "b", "c")]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+    assert sorted(outcomes)[1:] == ["refused", "refused"]
+    assert holders(tables) == sorted(outcomes)[:1]
 
 
 def test_a_run_that_opens_the_warehouse_again_holds_it(tables):

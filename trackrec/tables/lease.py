@@ -68,26 +68,26 @@ class Lease:
             return
         self._released.set()
         self._thread.join()
-        self._tables.delete_where(TABLE, F.col("token") == self._token)
+        held = self._stored()
+        if held is not None and held["token"] == self._token:
+            self._tables.replace_all(TABLE, [])
         self._taken = None
 
     def _take(self) -> None:
+        self._tables.create(TABLE)
         for attempt in range(_TRIES):
-            taken = utc_now()
+            held, taken = self._stored(), utc_now()
+            if held is not None and not self._is_free(held):
+                raise self._held_by(held)
             try:
-                held = self._stored()
-                if held is not None and not self._is_free(held):
-                    raise self._held_by(held)
-                # Compare and set: by the time of the MERGE the row must still be the one that was found free.
-                replacing = "false" if held is None else f"old.token = '{held['token']}'"
-                if self._tables.insert_rows(TABLE, [self._row(taken)], replacing=replacing):
-                    self._taken = taken
-                    return
+                # Of two runs that replace the row at once Delta lets one in; the other looks again.
+                self._tables.replace_all(TABLE, [self._row(taken)])
+                self._taken = taken
+                return
             except (PySparkException, Py4JJavaError):
                 if attempt == _TRIES - 1:
                     raise
             time.sleep(_TRY_SECONDS)
-        raise self._held_by(self._stored() or self._row(utc_now()))
 
     def _stored(self) -> dict[str, Any] | None:
         row = self._tables.read_or_empty(TABLE).where(F.col("name") == _NAME).first()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
@@ -124,9 +124,7 @@ class Warehouse:
 
         Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. Returns rows written.
         """
-        table = TABLES[name]
-        values = [tuple(row[column] for column in table.column_names) for row in rows]
-        return self._merge(name, self.spark.createDataFrame(values, table.spark_schema()), update_where=replacing)
+        return self._merge(name, self._frame(name, rows), update_where=replacing)
 
     def upsert(self, name: str, rows: DataFrame) -> int:
         """As ``insert_new``, and update rows that differ (run_id and created_time aside). Returns rows written."""
@@ -179,10 +177,13 @@ class Warehouse:
         merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(rows.alias("new"), on)
         return _affected(merge.whenMatchedDelete().execute())
 
-    def delete_where(self, name: str, condition: Column) -> None:
-        """Delete the stored rows for which ``condition`` holds."""
+    def replace_all(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make a few ``rows``, one mapping of column to value each, the only ones of a table that is there.
+
+        One commit without a look at what is stored; of two at once one fails.
+        """
         self.hold(name)
-        DeltaTable.forName(self.spark, self.identifier(name)).delete(condition)
+        self._frame(name, rows).writeTo(self.identifier(name)).overwrite(F.lit(True))
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
@@ -238,6 +239,11 @@ class Warehouse:
         if update_where:
             merge = merge.whenMatchedUpdateAll(update_where)
         return _affected(merge.whenNotMatchedInsertAll().execute())
+
+    def _frame(self, name: str, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+        table = TABLES[name]
+        values = [tuple(row[column] for column in table.column_names) for row in rows]
+        return self.spark.createDataFrame(values, table.spark_schema())
 
     def _conform(self, name: str, rows: DataFrame) -> DataFrame:
         table: Table = TABLES[name]
