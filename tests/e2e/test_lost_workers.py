@@ -1,8 +1,8 @@
-"""Nights in which a row ends Spark's Python worker or never finishes: it is set aside, and the others are published."""
+"""Nights in which a row ends Spark's Python worker or never finishes: it is set aside, and the others are written."""
 
 import pytest
 
-from jobs import nightly
+from jobs import build_histories, generate_reccot
 from tests.e2e.logs import counts, log_rows, rows, write_conf, write_csv
 
 pytestmark = pytest.mark.e2e
@@ -10,13 +10,12 @@ pytestmark = pytest.mark.e2e
 NIGHT = {"policy": "nightly", "as_of": "2024-01-10"}
 SCRIPTS = {"u1": "SCRIPT:kill", "u3": "SCRIPT:hang", "u6": "SCRIPT:kill"}
 USERS = 12
-LENIENT = {"min_coverage": 0.5, "max_quarantine_share": 0.5, "max_duplicate_share": 1.0}
 ORDINARY = {f"u{i}" for i in range(USERS)} - set(SCRIPTS)
 
 
 def log_of(folder, scripts: dict[str, str]):
     """Settings, and a log in which the films of the users in ``scripts`` steer the scripted engine."""
-    conf = write_conf(folder, histories=NIGHT, quality=LENIENT)
+    conf = write_conf(folder, histories=NIGHT)
     write_csv(folder / "items.csv", [{"sku": user, "name": name, "genres": "War"} for user, name in scripts.items()])
     log = [{**r, "sku": r["member"] if r["member"] in scripts else "i1"} for r in log_rows(USERS)]
     write_csv(folder / "log.csv", log)
@@ -25,16 +24,17 @@ def log_of(folder, scripts: dict[str, str]):
 
 @pytest.fixture(scope="module")
 def night(spark, tmp_path_factory):
-    """A night with two rows that kill their worker and one that hangs, and a second one; (folder, exit codes)."""
+    """Texts are asked for twice where two rows kill their worker and one hangs; (folder, exit codes)."""
     folder = tmp_path_factory.mktemp("lethal")
     flags = log_of(folder, SCRIPTS)
-    return folder, [nightly.main([*flags, "--run-id", run_id]) for run_id in ("first", "second")]
+    assert build_histories.main(flags) == 0
+    return folder, [generate_reccot.main([*flags, "--run-id", run_id]) for run_id in ("first", "second")]
 
 
-def test_the_night_ends_well_and_the_others_are_published(night):
+def test_the_job_ends_well_and_the_others_are_written(night):
     folder, codes = night
     assert codes == [0, 0]
-    assert {row["user_id"] for row in rows(folder, "reccot_vectors")} == ORDINARY
+    assert {row["user_id"] for row in rows(folder, "reccots")} == ORDINARY
 
 
 def test_each_lethal_row_is_quarantined_with_its_reason(night):
@@ -46,7 +46,7 @@ def test_each_lethal_row_is_quarantined_with_its_reason(night):
     }
 
 
-def test_no_text_is_written_twice_and_the_next_night_asks_for_none(night):
+def test_no_text_is_written_twice_and_the_next_job_asks_for_none(night):
     folder, _ = night
     staged = [row["row_key"] for row in rows(folder, "reccot_staging")]
     assert len(staged) == len(set(staged)) == USERS
@@ -57,6 +57,8 @@ def test_where_every_prompt_kills_its_worker_no_row_is_blamed(spark, tmp_path, c
     flags = log_of(tmp_path, {"u1": "Title"})
     monkeypatch.setattr("trackrec.stages.generation_job._CANARY", "SCRIPT:kill")
     write_csv(tmp_path / "items.csv", [{"sku": "i1", "name": "SCRIPT:kill", "genres": "War"}])
-    assert nightly.main(flags) == 70
+    assert build_histories.main(flags) == 0
+    capsys.readouterr()
+    assert generate_reccot.main(flags) == 70
     assert "dies with any prompt, so no row is to blame" in capsys.readouterr().err
     assert not (tmp_path / "warehouse" / "quarantine").exists()

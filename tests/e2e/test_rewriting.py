@@ -5,7 +5,7 @@ import pytest
 from jobs import build_histories, nightly, publish_features
 from tests.e2e.logs import counts, log_rows, rows, write_conf, write_csv
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def published(folder) -> dict[str, str]:

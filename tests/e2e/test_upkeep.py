@@ -59,6 +59,7 @@ def test_a_forgotten_user_is_in_no_table_and_the_next_night_does_not_make_them_a
     assert {row["user_id"] for row in rows(folder, "reccot_vectors")} == {"u0", "u2", "u3"}
 
 
+@pytest.mark.slow
 def test_users_are_named_by_a_table_too(copy, spark, tmp_path):
     folder, flags = copy
     requests = tmp_path / "requests"
