@@ -10,6 +10,7 @@ from trackrec.engines.interface import Finished, Request
 from trackrec.engines.spec import EngineSpec
 from trackrec.runtime.progress_channel import SILENT, ProgressSender
 from trackrec.tables.schemas import GeneratedTables
+from trackrec.tables.schemas.generated import FAILED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ def generated_frames(
 def _sample_columns(finished: Finished, number: int, opening: str, read_text: ReadText) -> dict[str, Any]:
     """status, text, raw_text, output_tokens and finish_reason of one sample."""
     if finished.error is not None:
-        return {"status": "failed", "text": "", "raw_text": "", "output_tokens": 0, "finish_reason": "error"}
+        return dict(FAILED)
     sample = finished.completions[number]
     status, text = read_text(sample.text, opening, sample.finish_reason)
     return {

@@ -10,14 +10,9 @@ from pyspark.sql import functions as F
 from trackrec.histories.sources.reader import Sources
 
 
-def trimmed_id(user_id: Column) -> Column:
-    """A user's id as the reader of sources has it."""
-    return F.btrim(user_id.cast("string"), F.lit(" \t\r\n"))
-
-
 def user_hash(user_id: Column) -> Column:
-    """What ``forgotten_users`` holds of a user: sha256 of the trimmed id."""
-    return F.sha2(trimmed_id(user_id), 256)
+    """What ``forgotten_users`` holds of a user: sha256 of the id, a string trimmed as ``read_table`` trims it."""
+    return F.sha2(user_id, 256)
 
 
 def without_forgotten(sources: Sources, forgotten: DataFrame) -> Sources:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from trackrec.histories.forgotten import trimmed_id, user_hash
+from trackrec.histories.forgotten import user_hash
 from trackrec.histories.sources.reader import read_table
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import BadInputError
@@ -23,14 +23,13 @@ from trackrec.tables.warehouse import Warehouse
 
 
 def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
-    """Forget ``users`` (user_id): the tombstones first, so that a run that is killed is only to be run again.
+    """Forget ``users``, as from ``users_of``: the tombstones first, so that a run that was killed is just run again.
 
     Counts users, rows, by table too, and scratch tables. What remains: files of older table versions, until
     ``jobs/maintain.py``; models that learned from the users' rows; the team's own tables.
     """
     with run.stage("forget") as stage:
-        named = users.select(trimmed_id(F.col("user_id")).alias("user_id")).where("user_id != ''").distinct()
-        with tables.materialised(named) as rows:
+        with tables.materialised(users.where("user_id != ''").distinct()) as rows:
             stage.counts["users"] = rows.count()
             if not stage.counts["users"]:
                 raise BadInputError("no user to forget is named.", "Give --user ID, or --table with a column user_id.")
@@ -53,7 +52,7 @@ def users_of(tables: Warehouse, ids: Sequence[str], table: str | None) -> DataFr
 
     Ids are read as those of the log are; raises BadInputError as ``read_table`` does.
     """
-    named = tables.spark.createDataFrame([(user,) for user in ids], "user_id string")
+    named = tables.spark.createDataFrame([(user.strip(" \t\r\n"),) for user in ids], "user_id string")
     if table is not None:
         source = TableSource(format="delta", path=table)
         named = named.unionByName(read_table(tables.spark, source, USERS).select("user_id"))

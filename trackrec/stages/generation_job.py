@@ -16,6 +16,7 @@ from trackrec.runtime.progress_channel import ProgressChannel
 from trackrec.runtime.settings import GeneratorSettings
 from trackrec.stages.lost_workers import Group
 from trackrec.tables.schemas import GeneratedTables
+from trackrec.tables.schemas.generated import FAILED
 
 if TYPE_CHECKING:
     from udfs.generate import ReadText
@@ -84,12 +85,8 @@ class GenerationJob:
         constants = {
             "generator_version": self.version,
             "sampling": self.spec.sampling.canonical(),
-            "status": "failed",
-            "text": "",
-            "raw_text": "",
+            **FAILED,
             "prompt_tokens": 0,
-            "output_tokens": 0,
-            "finish_reason": "error",
             "latency_ms": 0.0,
             "engine": self.spec.resolved().engine,
             "engine_id": "",

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.tables.schemas import DESCRIPTION_TEXTS, RECCOT_TEXTS, TABLES
+from trackrec.tables.schemas import DESCRIPTION_TEXTS, RECCOT_TEXTS, TABLES, GeneratedTables
 from trackrec.tables.scratch import drop_scratch
 from trackrec.tables.warehouse import Warehouse
 
@@ -20,7 +20,7 @@ def maintain(run: Run, tables: Warehouse) -> Outcome:
     hours = 24 * run.settings.maintenance.retention_days
     with run.stage("maintain") as stage:
         stage.counts["scratch tables"] = drop_scratch(tables)
-        stage.counts["staged rows"] = sum(map(lambda kind: _prune(tables, *kind), _STAGED))
+        stage.counts["staged rows"] = sum(_prune(tables, kind) for kind in (RECCOT_TEXTS, DESCRIPTION_TEXTS))
         names = [table.name for table in TABLES.values() if not table.external and tables.exists(table.name)]
         stage.counts |= {"files before": 0, "files": 0}
         for done, name in enumerate(names):
@@ -33,11 +33,9 @@ def maintain(run: Run, tables: Warehouse) -> Outcome:
     return stage.outcome
 
 
-_STAGED = tuple((kind.staging.name, kind.texts.name) for kind in (RECCOT_TEXTS, DESCRIPTION_TEXTS))
-
-
-def _prune(tables: Warehouse, staging: str, texts: str) -> int:
+def _prune(tables: Warehouse, kind: GeneratedTables) -> int:
     """Delete the staged rows whose text is in its table; returns how many."""
+    staging, texts = kind.staging.name, kind.texts.name
     if not (tables.exists(staging) and tables.exists(texts)):
         return 0
     return tables.delete_matching(staging, tables.read(texts).select("row_key"), "old.row_key = new.row_key")

@@ -135,7 +135,7 @@ class Lease:
 
     def _renew(self, row: dict[str, Any]) -> int:
         """Write the heartbeat; 0 where the row is another run's, or gone."""
-        own = self._tables.spark.createDataFrame([tuple(row.values())], LEASES.spark_schema())
+        own = self._tables.frame(TABLE, [row])
         return self._tables.update(TABLE, own, "old.token = new.token", {"heartbeat_time": "new.heartbeat_time"})
 
 

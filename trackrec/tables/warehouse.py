@@ -124,7 +124,7 @@ class Warehouse:
 
         Stored rows of the same key that ``replacing``, SQL over ``old``, holds for are replaced. Returns rows written.
         """
-        return self._merge(name, self._frame(name, rows), update_where=replacing)
+        return self._merge(name, self.frame(name, rows), update_where=replacing)
 
     def upsert(self, name: str, rows: DataFrame) -> int:
         """As ``insert_new``, and update rows that differ (run_id and created_time aside). Returns rows written."""
@@ -183,7 +183,7 @@ class Warehouse:
         One commit without a look at what is stored; of two at once one fails.
         """
         self.hold(name)
-        self._frame(name, rows).writeTo(self.identifier(name)).overwrite(F.lit(True))
+        self.frame(name, rows).writeTo(self.identifier(name)).overwrite(F.lit(True))
 
     @contextmanager
     def materialised(self, rows: DataFrame) -> Iterator[DataFrame]:
@@ -240,7 +240,8 @@ class Warehouse:
             merge = merge.whenMatchedUpdateAll(update_where)
         return _affected(merge.whenNotMatchedInsertAll().execute())
 
-    def _frame(self, name: str, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    def frame(self, name: str, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+        """A few ``rows``, one mapping of column to value each, as a frame in the table's columns."""
         table = TABLES[name]
         values = [tuple(row[column] for column in table.column_names) for row in rows]
         return self.spark.createDataFrame(values, table.spark_schema())

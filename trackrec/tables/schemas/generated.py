@@ -26,6 +26,10 @@ class GeneratedTables:
         return self.staging.without_stamp
 
 
+# Of a row without a text: what its columns hold in the place of one.
+FAILED = {"status": "failed", "text": "", "raw_text": "", "output_tokens": 0, "finish_reason": "error"}
+
+
 def generated_columns(noun: str) -> tuple[Column, ...]:
     """The columns that every row of G has behind those that say what it is about; ``noun``: what its text is called."""
     return (
