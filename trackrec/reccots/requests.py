@@ -84,6 +84,11 @@ def pending_requests(requests: DataFrame, settled: DataFrame) -> DataFrame:
     return requests.join(keys.join(settled, "row_key", "left_anti"), "prompt_key", "left_semi")
 
 
+def limited(requests: DataFrame, limit: int | None) -> DataFrame:
+    """The first ``limit`` of ``requests`` by prompt_key, which is a hash: of fewer the same ones. None: all."""
+    return requests if limit is None else requests.orderBy("prompt_key").limit(limit)
+
+
 def chunks_of(requests: DataFrame, total: int, chunk_rows: int) -> Iterator[DataFrame]:
     """The ``total`` rows of ``requests`` in chunks of about ``chunk_rows``, those of a prompt_key in the same one.
 

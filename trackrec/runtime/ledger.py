@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from trackrec.runtime.clock import utc_now
-from trackrec.runtime.command_line import flags
+from trackrec.runtime.command_line import job_flags
 from trackrec.runtime.errors import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
@@ -55,7 +55,7 @@ AnyTables = TypeVar("AnyTables", bound=Tables)
 
 def recorded_run(name: str, description: str | None, argv: Sequence[str] | None) -> RecordedRun:
     """Parse the flags of ``jobs/<name>.py`` (argparse ends the process where they are wrong)."""
-    return RecordedRun(name, flags(f"jobs.{name}", description).parse_args(argv))
+    return RecordedRun(name, job_flags(name, description).parse_args(argv))
 
 
 class RecordedRun:

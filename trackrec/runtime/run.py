@@ -31,8 +31,8 @@ class Run:
         """Run a block as a stage; when it ends well its outcome is emitted, and added to ``counts``.
 
         Of one that ends by an error only what it had written stays in ``counts``: rows, texts and faults, where there
-        are any. Counts under ``<name>_<count>``, figures under their own names: of two stages with one figure the
-        later's stays.
+        are any. Counts under ``<name>_<count>``, its seconds under ``<name>_seconds``, figures under their own names:
+        of two stages with one figure the later's stays.
         """
         stage = Stage(name, self.listeners)
         stage.emit(Started(name))
@@ -44,6 +44,7 @@ class Run:
             raise
         outcome = stage.outcome
         self.counts.update({f"{name}_{word}": count for word, count in outcome.counts.items()})
+        self.counts[f"{name}_seconds"] = outcome.seconds
         self.counts.update(outcome.figures)
         stage.emit(outcome)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
+from trackrec.reccots.backlog import histories_of_night
+from trackrec.reccots.feature_version import generator_of
+from trackrec.reccots.requests import given_up
 from trackrec.reccots.sentences import served_text
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.stages.inputs import stored_histories
+from trackrec.runtime.settings import Settings
+from trackrec.stages.inputs import of_users, reccots_of, stored_histories
 from trackrec.stages.texts import TextKind, write_texts
 from trackrec.tables.schemas import RECCOT_TEXTS
 from trackrec.tables.warehouse import Warehouse
@@ -21,15 +26,42 @@ _RECCOTS = TextKind(RECCOT_TEXTS, "RecCoTs", served_text)
 def generate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = None) -> Outcome:
     """Generate what is pending, as ``write_texts`` does. A second run does nothing.
 
-    ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all.
+    ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all; without, a night asks for its own.
     """
     settings = run.settings.generator
     template = template_of(run.settings.prompt, run.settings.histories)
-    histories = stored_histories(run.settings, tables)
-    if snapshots is not None:
-        histories = histories.join(snapshots, ["user_id", "as_of"], "left_semi")
     with run.stage("generate") as stage:
         model = resolve(settings.model, run.settings.cache_dir())
         spec = EngineSpec.for_generator(settings, model, template.opening)
+        if snapshots is None:
+            histories = wanted_histories(run.settings, tables)
+        else:
+            histories = stored_histories(run.settings, tables).join(snapshots, ["user_id", "as_of"], "left_semi")
         write_texts(run, tables, stage, _RECCOTS, histories, spec)
+        if left := _left_out(run.settings, tables, snapshots):
+            stage.notice(f"{left:,} histories of nights before have no RecCoT of this G; --backfill asks for them")
     return stage.outcome
+
+
+def wanted_histories(settings: Settings, tables: Warehouse) -> DataFrame:
+    """The stored histories that a run asks G about: under nightly, unless backfilled, its own and the backlog."""
+    histories = of_users(settings, stored_histories(settings, tables))
+    if settings.histories.policy != "nightly" or settings.generator.backfill:
+        return histories
+    return histories_of_night(histories, tables.read_or_empty("reccots"), settings.histories.night())
+
+
+def _left_out(settings: Settings, tables: Warehouse, snapshots: DataFrame | None) -> int:
+    """How many stored histories of nights before have no RecCoT of the settings' G and are not asked for."""
+    if snapshots is not None or settings.histories.policy != "nightly" or settings.generator.backfill:
+        return 0
+    before = of_users(settings, stored_histories(settings, tables)).where(
+        F.col("as_of") < F.lit(settings.histories.night())
+    )
+    lacking = before.join(reccots_of(settings, tables).select("prompt_key"), "prompt_key", "left_anti")
+    generator, sampling = generator_of(settings)
+    staged = tables.read("reccot_staging").where(
+        (F.col("generator_version") == generator) & (F.col("sampling") == sampling)
+    )
+    faults = given_up(staged, max_attempts=settings.generator.max_attempts)
+    return lacking.join(faults.select("prompt_key"), "prompt_key", "left_anti").count()

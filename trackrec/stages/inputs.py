@@ -27,6 +27,12 @@ def stored_histories(settings: Settings, tables: Warehouse) -> DataFrame:
     return current_histories(tables.read("user_histories"), template.version)
 
 
+def of_users(settings: Settings, rows: DataFrame) -> DataFrame:
+    """``rows`` (user_id) of the users that generator.users names; of all where it names none."""
+    users = settings.generator.users
+    return rows if users is None else rows.where(F.col("user_id").isin(*users))
+
+
 def item_catalogue(settings: Settings, tables: Warehouse) -> DataFrame:
     """The usable items of the source, neutralised, in the columns of ``clean_items``' good rows.
 

@@ -11,7 +11,7 @@ from trackrec.reccots.gates import gate_vectors
 from trackrec.reccots.requests import given_up
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
-from trackrec.stages.inputs import stored_histories
+from trackrec.stages.inputs import of_users, stored_histories
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
@@ -24,7 +24,7 @@ def publish_features(run: Run, tables: Warehouse, spec: FeatureSpec | None = Non
     settings = run.settings
     with run.stage("publish") as stage:
         spec = spec or feature_spec_of(settings)
-        histories = stored_histories(settings, tables)
+        histories = of_users(settings, stored_histories(settings, tables))
         reccots = served_reccots(tables.read("reccots"), spec)
         embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == spec.encoder_version)
         rows = feature_rows(histories, reccots, embeddings, spec.feature_version)

@@ -10,12 +10,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
+from trackrec.reccots.costs import cost_of
 from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import chunks_of, exhausted, pending_requests, requests, settled
+from trackrec.reccots.requests import chunks_of, exhausted, limited, pending_requests, requests, settled
+from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.events import Stage
 from trackrec.runtime.run import Run
 from trackrec.stages.generation_job import KILLS_ENGINE, NEVER_ENDS, GenerationJob
 from trackrec.stages.lost_workers import Group, LossLimit, asked_in_groups
+from trackrec.stages.rates import measured_rates
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.quarantine import fault_rows
 from trackrec.tables.schemas import GeneratedTables
@@ -56,14 +59,33 @@ def write_texts(
     version = generator_version(settings, spec.model)
     requested = requests(prompts, version, spec.sampling, kind.tables.identity)
     done = settled(tables.read(texts), tables.read(staging), run_id=run.run_id, max_attempts=settings.max_attempts)
-    with tables.materialised(pending_requests(requested, done)) as pending:
+    with tables.materialised(limited(pending_requests(requested, done), settings.limit)) as pending:
         total = pending.count()
+        _check_cost(run, tables, stage, kind, total, spec, version)
         stage.counts |= {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
         stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
         _write_chunks(run, tables, stage, kind, pending, total, spec, version)
     # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.
     given_up = exhausted(tables.read(staging), max_attempts=settings.max_attempts)
     stage.counts["quarantined"] += _quarantine(run, tables, kind, given_up)
+
+
+def _check_cost(
+    run: Run, tables: Warehouse, stage: Stage, kind: TextKind, pending: int, spec: EngineSpec, version: str
+) -> None:
+    """Raise QualityGateError where more is pending than a run may ask for; with what it would cost."""
+    settings = run.settings.generator
+    if pending <= settings.max_pending:
+        return
+    written = F.col("generator_version") == version, F.col("sampling") == spec.sampling.canonical()
+    rates = measured_rates(tables, tables.read(kind.tables.texts.name).where(written[0] & written[1]), stage.name)
+    cost = cost_of(pending * spec.sampling.n, rates, settings.engines, settings.price_per_gpu_hour)
+    raise QualityGateError(
+        f"{kind.plural} are pending for {pending:,} prompts, above generator.max_pending {settings.max_pending:,}: "
+        f"{cost}.",
+        "Raise max_pending where that is meant, ask for fewer by --limit or --users, or undo the change of the model, "
+        "the sampling or the prompt that made them pending.",
+    )
 
 
 def _write_chunks(

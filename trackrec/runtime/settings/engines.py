@@ -101,6 +101,12 @@ class GeneratorSettings(EngineSettings):
     max_lost_workers: int = Field(200, ge=0)
     # A worker in which no request finishes for so long ends. 48 texts of the 1.5 B model take up to 1,200 s on 2 cores.
     stall_seconds: float = Field(1800.0, gt=0)
+    # nightly: a night asks for its own histories; True: for those of nights before that lack a text of this G too
+    backfill: bool = False
+    max_pending: int = Field(1_000_000, ge=0)  # requests; a run that would ask for more stops, and says what they cost
+    limit: int | None = Field(None, ge=1)  # requests of a run, the first by prompt_key, a hash; None: all
+    users: tuple[str, ...] | None = None  # RecCoTs of these users alone; None: of all
+    price_per_gpu_hour: float | None = Field(None, ge=0)  # of one engine, in your currency: for what a run would cost
 
     _writes = field_validator("engine")(engine_that_writes)
 

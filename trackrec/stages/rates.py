@@ -1,0 +1,20 @@
+"""What a text of G took so far, out of the texts themselves and the ledger of the runs that wrote them."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.reccots.costs import Rates
+from trackrec.tables.warehouse import Warehouse
+
+
+def measured_rates(tables: Warehouse, texts: DataFrame, stage: str) -> Rates:
+    """Rates of the G that wrote ``texts`` (run_id, prompt_tokens, output_tokens) in ``stage`` of its runs."""
+    row = texts.agg(F.avg("prompt_tokens"), F.avg("output_tokens")).first()
+    assert row is not None  # an aggregate without groups has one row
+    runs = tables.read_or_empty("runs").join(texts.select("run_id").distinct(), "run_id", "left_semi")
+    took = runs.agg(*[F.sum(F.element_at("counts", f"{stage}_{word}")) for word in ("seconds", "rows")]).first()
+    assert took is not None
+    seconds, rows = took
+    return Rates(row[0], row[1], seconds / rows if seconds and rows else None)
