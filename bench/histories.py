@@ -89,7 +89,7 @@ def _spark(settings: Settings, folder: Path) -> dict[str, Any]:
     events, items = (spark.read.parquet(f"{folder}/{name}.parquet") for name in ("events", "items"))
     ranked = rank_events(events)
     snapshots = snapshots_every_n_events(ranked, settings.histories.every_n)
-    filled = fill_snapshots(snapshots, ranked, items, settings.histories, template, late=False)
+    filled = fill_snapshots(snapshots, ranked, F.broadcast(items), settings.histories, template, late=False)
     filled.write.mode("overwrite").parquet(f"{folder}/spark")
     seconds = time.perf_counter() - began
     jvm: Any = spark.sparkContext._jvm

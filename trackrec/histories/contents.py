@@ -29,11 +29,12 @@ def fill_snapshots(
 ) -> DataFrame:
     """Fill snapshots with lists, tallies, prompt_body and prompt_key.
 
-    ``ranked``: as from ``rank_events``; ``items``: item_id, title, attributes, neutralised. ``late``: whether some
+    ``ranked``: as from ``rank_events``; ``items``: item_id, title, attributes, neutralised, and
+    marked for broadcast where they are few. ``late``: whether some
     event arrives after its event_time; then the newest events are not a range of ranks and each snapshot looks at all
     the user's known events. Returns the columns of user_histories without policy, run_id and created_time.
     """
-    titled = ranked.join(F.broadcast(items.select("item_id", "title", "attributes")), "item_id", "left").withColumns(
+    titled = ranked.join(items.select("item_id", "title", "attributes"), "item_id", "left").withColumns(
         {
             "title": title_or_id(F.col("title"), settings.max_title_chars),
             "attributes": F.coalesce("attributes", F.array().cast("array<string>")),

@@ -44,10 +44,11 @@ USERS = Shorthand("--users", "generator.users", "RecCoTs of these users alone", 
 REWRITE_PAST = Shorthand(
     "--rewrite-past", "histories.rewrite_past", "published histories that would be others now are written anew"
 )
+FULL = Shorthand("--full", "histories.full", "read the log of all users, not only of those with news")
 OF_JOB = {
-    "build_histories": (REWRITE_PAST,),
+    "build_histories": (FULL, REWRITE_PAST),
     "generate_reccot": (BACKFILL, LIMIT, USERS),
-    "nightly": (REWRITE_PAST, BACKFILL, LIMIT, USERS),
+    "nightly": (FULL, REWRITE_PAST, BACKFILL, LIMIT, USERS),
 }
 
 

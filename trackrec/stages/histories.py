@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,12 +18,12 @@ from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import cleaned_items, stored_histories
+from trackrec.stages.night_log import NightLog, night_log
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
 
 _KEPT = "kept as published"  # a count: histories that would rewrite the past
-_TIME = "yyyy-MM-dd HH:mm"
 
 
 def check_night(settings: Settings) -> None:
@@ -37,54 +35,43 @@ def check_night(settings: Settings) -> None:
 def build_histories(run: Run, tables: Warehouse) -> Outcome:
     """Write the snapshots whose prompt changed, and the samples that join them.
 
-    Raises BadInputError for a source that cannot be read, QualityGateError for too many faulty rows.
+    Under nightly only of users with news since the last night, to the same end (night_log.py). Raises BadInputError for
+    a source that cannot be read, QualityGateError for too many faulty rows.
     """
     settings = run.settings
-    template = template_of(settings.prompt, settings.histories)
     with run.stage("histories") as stage:
         sources = read_sources(tables.spark, settings)
         if tables.exists("forgotten_users"):
             sources = without_forgotten(sources, tables.read("forgotten_users"))
-        interactions = clean_interactions(sources.interactions, settings.source)
         items = cleaned_items(settings, sources)
         stage.counts = {"rows": 0, "unchanged": 0, "quarantined": 0, "duplicates": 0}
-        counts = _set_aside(run, tables, stage, "interactions", interactions)
         item_counts = _set_aside(run, tables, stage, "items", items)
         _check_years(settings, item_counts)
         profile = item_profile(items.good, item_counts)
         stage.tables["sources"] = {"items": profile.figures}
         stage.notice(profile.line())
-        events = interactions.good.persist()
-        try:
-            if settings.histories.policy == "nightly":
-                _check_log_reaches(events, settings)
-            scope = _scope(sources, events, settings)
-            _write(run, tables, stage, events, items.good, scope, template, late=counts.late > 0)
-        finally:
-            events.unpersist()
+        is_small = item_counts.good <= settings.histories.max_broadcast_items
+        catalogue = F.broadcast(items.good) if is_small else items.good
+        if settings.histories.policy == "nightly":
+            with night_log(run, tables, stage, sources.interactions, items.good) as log:
+                _build(run, tables, stage, sources, catalogue, log)
+        else:
+            _build(run, tables, stage, sources, catalogue, None)
     return stage.outcome
 
 
-def _check_log_reaches(events: DataFrame, settings: Settings) -> None:
-    """Raise BadInputError for a night before the whole log, or so long after it that the log was not loaded."""
-    night, lag = settings.histories.night(), timedelta(days=settings.histories.max_lag_days)
-    # An event of 2099 says nothing of tonight.
-    newest = F.max(F.when(F.col("known_time") < F.lit(night), F.col("known_time")))
-    times = F.date_format(F.min("known_time"), _TIME), F.date_format(newest, _TIME)
-    row = events.agg(*times, F.min("known_time") >= F.lit(night), newest < F.lit(night - lag)).first()
-    assert row is not None  # an aggregate without groups has one row
-    first, last, before, beyond = row
-    if before:
-        raise BadInputError(
-            f"histories.as_of {night:%Y-%m-%d %H:%M} UTC is before all events, of which the first is of {first} UTC.",
-            "Set histories.as_of to a night of the log.",
-        )
-    if beyond:
-        raise BadInputError(
-            f"histories.as_of {night:%Y-%m-%d %H:%M} UTC is more than histories.max_lag_days "
-            f"{settings.histories.max_lag_days:g} after the newest event before it, of {last} UTC.",
-            "Load the log first, set histories.as_of to the night that it reaches, or raise max_lag_days.",
-        )
+def _build(run: Run, tables: Warehouse, stage: Stage, sources: Sources, items: DataFrame, log: NightLog | None) -> None:
+    """Write histories and samples of what is read, and what was read in the end."""
+    settings = run.settings
+    raw = sources.interactions if log is None else log.interactions(sources.interactions)
+    interactions = clean_interactions(raw, settings.source)
+    counts = _set_aside(run, tables, stage, "interactions", interactions, log)
+    events = interactions.good.persist()
+    try:
+        scope = _scope(sources, events, settings)
+        _write(run, tables, stage, events, items, scope, late=counts.late > 0, log=log)
+    finally:
+        events.unpersist()
 
 
 def _check_years(settings: Settings, items: Counts) -> None:
@@ -95,19 +82,23 @@ def _check_years(settings: Settings, items: Counts) -> None:
         )
 
 
-def _set_aside(run: Run, tables: Warehouse, stage: Stage, table: str, cleaned: Cleaned) -> Counts:
-    """Write the faulty rows of a source to quarantine and count them; raises where too many or all are faulty."""
+def _set_aside(
+    run: Run, tables: Warehouse, stage: Stage, table: str, cleaned: Cleaned, log: NightLog | None = None
+) -> Counts:
+    """Write the faulty rows of a source to quarantine and count them; raises where too many or all are faulty.
+
+    Where ``cleaned`` is a part of a ``log``, the share is that of the whole.
+    """
     counts = cleaned.count()
     quarantined = sum(counts.quarantined.values())
+    rows, faulty = (counts.rows_in, quarantined) if log is None else (log.figures.rows, log.figures.faulty)
     if quarantined:
         tables.insert_new("quarantine", stamped(cleaned.bad, run.stamp()))
-    gate_quarantine(quarantined, counts.rows_in, run.settings.quality, table=table)
+    gate_quarantine(faulty, rows, run.settings.quality, table=table)
     stage.counts["quarantined"] += quarantined
     stage.counts["duplicates"] += counts.duplicates + counts.conflicting
-    if not counts.good:
-        raise BadInputError(
-            f"table {table}: none of its {counts.rows_in:,} rows is usable.", f"Check source.{table} in conf/."
-        )
+    if rows == faulty:
+        raise BadInputError(f"table {table}: none of its {rows:,} rows is usable.", f"Check source.{table} in conf/.")
     return counts
 
 
@@ -126,52 +117,75 @@ def _write(
     events: DataFrame,
     items: DataFrame,
     scope: DataFrame,
-    template: Template,
     *,
     late: bool,
+    log: NightLog | None,
 ) -> None:
-    settings = run.settings.histories
+    settings, template = run.settings.histories, template_of(run.settings.prompt, run.settings.histories)
     labelled = _labelled(stage, events, run.settings)
     ranked = snapshots.rank_events(events.drop("split").join(scope, "user_id", "left_semi"))
     taken = _snapshots(ranked, run.settings)
-    stage.counts["users without history"] = scope.join(taken, "user_id", "left_anti").count()
+    with_history = taken if log is None else log.logs.where("newest_time IS NOT NULL")
+    stage.counts["users without history"] = scope.join(with_history, "user_id", "left_anti").count()
     if labelled is not None and settings.policy == "every_n_events":
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))
         taken = taken.join(joined.select("user_id", "as_of"), ["user_id", "as_of"], "left_semi")
     filled = fill_snapshots(taken, ranked, items, settings, template, late=late).persist()
     try:
-        stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
-        writable = filled
-        if not settings.rewrite_past and tables.exists("reccot_vectors"):
-            writable = _without_past(tables, stage, filled, stored, settings.policy)
-        changed = snapshots.drop_unchanged(writable, stored).withColumn("policy", F.lit(settings.policy))
-        new = revisions.with_revision(changed, stored)
-        stage.counts["rows"] = tables.upsert("user_histories", stamped(new, run.stamp()))
-        stage.counts["unchanged"] = filled.count() - stage.counts["rows"] - stage.counts.get(_KEPT, 0)
+        kept = _write_histories(run, tables, stage, filled, template, log)
+        if labelled is not None:
+            _write_samples(run, tables, stage, labelled, scope)
+        if log is not None:
+            log.finish(run, tables, kept)
     finally:
         filled.unpersist()
-    if labelled is not None:
-        samples = windows.join_newest_snapshot(labelled, stored_histories(run.settings, tables)).join(
-            scope.withColumn("in_scope", F.lit(True)), "user_id", "left"
-        )
-        rows = stamped(samples.fillna({"in_scope": False}), run.stamp())
-        stage.counts["samples"] = tables.upsert("samples", rows)
 
 
-def _without_past(tables: Warehouse, stage: Stage, filled: DataFrame, stored: DataFrame, policy: str) -> DataFrame:
-    """``filled`` without what would rewrite published histories; counted and said where it would change any."""
+def _write_histories(
+    run: Run, tables: Warehouse, stage: Stage, filled: DataFrame, template: Template, log: NightLog | None
+) -> DataFrame | None:
+    """Write what changed; returns user_id of those whose history stays as it was published, None: of none."""
+    settings, kept = run.settings.histories, None
+    stored = snapshots.current_histories(tables.read_or_empty("user_histories"), template.version)
+    if log is not None:
+        stored = log.of_read(stored)
+    writable = filled
+    if not settings.rewrite_past and tables.exists("reccot_vectors"):
+        writable, kept = _without_past(tables, stage, filled, stored, settings.policy)
+    changed = snapshots.drop_unchanged(writable, stored).withColumn("policy", F.lit(settings.policy))
+    new = revisions.with_revision(changed, stored)
+    stage.counts["rows"] = tables.upsert("user_histories", stamped(new, run.stamp()))
+    stage.counts["unchanged"] = filled.count() - stage.counts["rows"] - stage.counts.get(_KEPT, 0)
+    return kept
+
+
+def _write_samples(run: Run, tables: Warehouse, stage: Stage, labelled: DataFrame, scope: DataFrame) -> None:
+    samples = windows.join_newest_snapshot(labelled, stored_histories(run.settings, tables)).join(
+        scope.withColumn("in_scope", F.lit(True)), "user_id", "left"
+    )
+    rows = stamped(samples.fillna({"in_scope": False}), run.stamp())
+    stage.counts["samples"] = tables.upsert("samples", rows)
+
+
+def _without_past(
+    tables: Warehouse, stage: Stage, filled: DataFrame, stored: DataFrame, policy: str
+) -> tuple[DataFrame, DataFrame | None]:
+    """``filled`` without what would rewrite published histories; counted and said where it would change any.
+
+    Also user_id of those whose history it would change, None: of none.
+    """
     published = revisions.published_histories(stored, tables.read("reccot_vectors"), policy)
     # A night that was missed may be made later: only snapshots after every n-th event come between by late events.
     marked = revisions.mark_past(filled, published, between=policy == "every_n_events")
-    past = marked.where("past").drop("past")
-    kept = stage.counts[_KEPT] = snapshots.drop_unchanged(past, stored).count()
-    if kept:
+    kept = snapshots.drop_unchanged(marked.where("past").drop("past"), stored)
+    stage.counts[_KEPT] = kept.count()
+    if stage.counts[_KEPT]:
         stage.notice(
-            f"{kept:,} published histories would be others now, by late events, changed items or another every_n, and "
-            "stay as they were read; --set histories.rewrite_past=true writes them"
+            f"{stage.counts[_KEPT]:,} published histories would be others now, by late events, changed items or "
+            "another every_n, and stay as they were read; --rewrite-past writes them"
         )
-    return marked.where("NOT past").drop("past")
+    return marked.where("NOT past").drop("past"), kept.select("user_id").distinct() if stage.counts[_KEPT] else None
 
 
 def _snapshots(ranked: DataFrame, settings: Settings) -> DataFrame:

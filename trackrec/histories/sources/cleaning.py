@@ -38,7 +38,7 @@ def clean_interactions(raw: DataFrame, source: SourceSettings) -> Cleaned:
     bad_available_time (unparsable, before 1970 or after 2261), rating_out_of_range, label_not_binary, no_label,
     unknown_split (none of splits.SPLITS; case does not count).
     """
-    checked = _with_reasons(raw, source)
+    checked = checked_interactions(raw, source)
     ok = F.col("reason").isNull()
     # known_time and label in one number keep the aggregation in Spark's hash table: 3 million rows take 13 s on 2 busy
     # cores; a struct of the two is sorted, 26 s.
@@ -115,7 +115,11 @@ def clean_items(
     return Cleaned(good, bad, schemas.ITEMS.name, counted, checked.select("row", "line_breaks"))
 
 
-def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
+def checked_interactions(raw: DataFrame, source: SourceSettings) -> DataFrame:
+    """Each row of ``raw`` with what it says (user_id, item_id, event_time, known_time, label, split) and its reason.
+
+    reason is NULL where the row is usable. Also row (JSON), line_breaks, and row_hash of all that the row says.
+    """
     event_time, available_time = (_time(raw, name) for name in ("event_time", "available_time"))
     rating, given = F.col("rating").try_cast("double"), F.col("label").try_cast("double")
     # NaN is greater than any number, so between() refuses it; coalesce() catches what could not be cast.
@@ -143,7 +147,15 @@ def _with_reasons(raw: DataFrame, source: SourceSettings) -> DataFrame:
         reason.alias("reason"),
         _event_as_json(raw),
         line_breaks_of(raw, source.interactions),
+        # Which columns are NULL is hashed too, as xxhash64 passes them over.
+        F.xxhash64(*raw.columns, *map(F.isnull, raw.columns)).alias("row_hash"),
     )
+
+
+def of_users(raw: DataFrame, users: DataFrame) -> DataFrame:
+    """The rows of ``raw`` interactions whose user is among ``users`` (user_id; "": rows without a usable one)."""
+    keyed = raw.withColumn("_user", F.coalesce(_identity("user_id"), F.lit("")))
+    return keyed.join(users.select(F.col("user_id").alias("_user")), "_user", "left_semi").drop("_user")
 
 
 def _identity(name: str) -> Column:

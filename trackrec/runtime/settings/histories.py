@@ -28,6 +28,9 @@ class HistorySettings(Section):
     as_of: UtcTime | None = None  # nightly: the night (UTC); nothing at or after it is seen
     # A published snapshot that a late event or a corrected title would change stays as it was read; True: it changes
     rewrite_past: bool = False
+    full: bool = False  # nightly: read the log of all users, not only of those with news since the last night
+    # More items than these are shuffled to the events and not sent to every executor whole, where 1 million took 2.9 GB
+    max_broadcast_items: int = Field(200_000, ge=0)
     max_lag_days: float = Field(1.0, ge=0)  # nightly: from the log's newest event to as_of; a later night is bad input
     last_n: int = Field(50, ge=1)  # newest events that lists and tallies are made of
     listed: int = Field(8, ge=1)  # titles a list, liked and disliked each

@@ -1,0 +1,162 @@
+"""What a night reads of the log: all of it, or only the events of users with news since the last night."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from trackrec.histories import news
+from trackrec.histories.sources.cleaning import checked_interactions, of_users
+from trackrec.histories.templates import template_of
+from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.events import Stage
+from trackrec.runtime.run import Run
+from trackrec.runtime.settings import Settings
+from trackrec.tables.stamp import stamped
+from trackrec.tables.warehouse import Warehouse
+
+# Of the settings of histories those that no snapshot shows.
+_NOT_SHAPING = {"as_of", "rewrite_past", "max_lag_days", "full", "max_broadcast_items"}
+_TIME = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True)
+class LogFigures:
+    """Of the whole log: users, rows and faulty ones, first event, newest event before the night (both UTC or None)."""
+
+    users: int
+    rows: int
+    faulty: int
+    first_time: datetime | None
+    newest_time: datetime | None
+
+
+@dataclass(frozen=True)
+class NightLog:
+    """What the night reads: ``users`` (user_id) with news, None: all; ``logs`` as from ``news.user_logs``."""
+
+    night: datetime
+    logs: DataFrame
+    changed_items: DataFrame
+    users: DataFrame | None
+    figures: LogFigures
+
+    def of_read(self, rows: DataFrame) -> DataFrame:
+        """The ``rows`` (user_id) of users whose log is read."""
+        return rows if self.users is None else rows.join(self.users, "user_id", "left_semi")
+
+    def interactions(self, raw: DataFrame) -> DataFrame:
+        """The rows of the source that are read."""
+        return raw if self.users is None else of_users(raw, self.users)
+
+    def finish(self, run: Run, tables: Warehouse, kept: DataFrame | None) -> None:
+        """Record what was read: the next night starts from it. Last of all, when the night's histories are written.
+
+        ``kept``: user_id of users whose history stays another than their log has it, as it was published: they are read
+        again the next night, whose history it changes.
+        """
+        digests = self.of_read(self.logs).select("user_id", "digest")
+        if kept is not None:
+            again = kept.select("user_id", F.lit(True).alias("_kept"))
+            digest = F.when(F.col("_kept"), "").otherwise(F.col("digest")).alias("digest")
+            digests = digests.join(again, "user_id", "left").select("user_id", digest)
+        tables.upsert("log_digests", stamped(digests, run.stamp()))
+        tables.upsert("item_digests", stamped(self.changed_items, run.stamp()))
+        last = tables.read_or_empty("nights").agg(F.max("sequence")).first()
+        row = {
+            "sequence": ((last[0] if last else None) or 0) + 1,
+            "as_of": self.night,
+            "settings_hash": settings_hash(run.settings),
+            **run.stamp(),
+        }
+        tables.insert_rows("nights", [row])
+
+
+@contextmanager
+def night_log(run: Run, tables: Warehouse, stage: Stage, raw: DataFrame, items: DataFrame) -> Iterator[NightLog]:
+    """Find who has news since the last finished night; all are read where there is none like this one, and if asked to.
+
+    ``raw``: interactions as ``read_table`` gives them; ``items``: cleaned. Raises BadInputError for a night that the
+    log does not reach.
+    """
+    settings = run.settings
+    night, since = settings.histories.night(), _last_night(settings, tables)
+    digests = news.item_digests(items)
+    stored_items = tables.read_or_empty("item_digests")
+    changed = (digests if since is None else news.changed_items(digests, stored_items)).persist()
+    met = None if since is None or changed.isEmpty() else changed
+    logs = news.user_logs(checked_interactions(raw, settings.source), night, since, met).persist()
+    try:
+        figures = _figures(logs)
+        _check_reaches(figures, settings)
+        if since is None:
+            yield NightLog(night, logs, changed, None, figures)
+            return
+        users = news.users_with_news(logs, tables.read_or_empty("log_digests")).persist()
+        read = users.where("user_id != ''").count()
+        stage.counts["users without news"] = figures.users - read
+        yield NightLog(night, logs, changed, users, figures)
+        users.unpersist()
+    finally:
+        logs.unpersist()
+        changed.unpersist()
+
+
+def settings_hash(settings: Settings) -> str:
+    """sha256 of what shapes a history: where the log lies and how it is read, the template, how much is shown."""
+    shaping = {
+        "source": settings.source.model_dump(mode="json"),
+        "histories": settings.histories.model_dump(mode="json", exclude=_NOT_SHAPING),
+        "windows": settings.windows.model_dump(mode="json"),
+        "template": template_of(settings.prompt, settings.histories).version,
+    }
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+def _last_night(settings: Settings, tables: Warehouse) -> datetime | None:
+    """The as_of of the last night, if what it read holds for this one; None: all is read.
+
+    A part is not enough where the past is rewritten, where users are chosen out of all, and for an earlier night.
+    """
+    histories = settings.histories
+    if histories.full or histories.rewrite_past or histories.max_users is not None or not tables.exists("nights"):
+        return None
+    last = tables.read("nights").orderBy(F.desc("sequence")).limit(1).select("as_of", "settings_hash").collect()
+    if not last or last[0]["settings_hash"] != settings_hash(settings):
+        return None
+    as_of: datetime = last[0]["as_of"].astimezone(histories.night().tzinfo)
+    return as_of if as_of <= histories.night() else None
+
+
+def _figures(logs: DataFrame) -> LogFigures:
+    total = [F.coalesce(F.sum(name), F.lit(0)) for name in ("rows", "faulty")]
+    row = logs.agg(F.count_if(F.col("user_id") != ""), *total, F.min("first_time"), F.max("newest_time")).first()
+    assert row is not None  # an aggregate without groups has one row
+    return LogFigures(*row)
+
+
+def _check_reaches(log: LogFigures, settings: Settings) -> None:
+    """Raise BadInputError for a night before the whole log, or so long after it that the log was not loaded."""
+    night, lag = settings.histories.night(), timedelta(days=settings.histories.max_lag_days)
+    if log.first_time is None:
+        return  # no usable row: told by who cleans them
+    first = log.first_time.astimezone(night.tzinfo)
+    if log.newest_time is None:
+        raise BadInputError(
+            f"histories.as_of {night:{_TIME}} UTC is before all events, of which the first is of {first:{_TIME}} UTC.",
+            "Set histories.as_of to a night of the log.",
+        )
+    newest = log.newest_time.astimezone(night.tzinfo)
+    if newest < night - lag:
+        raise BadInputError(
+            f"histories.as_of {night:{_TIME}} UTC is more than histories.max_lag_days "
+            f"{settings.histories.max_lag_days:g} after the newest event before it, of {newest:{_TIME}} UTC.",
+            "Load the log first, set histories.as_of to the night that it reaches, or raise max_lag_days.",
+        )
