@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from trackrec.reccots.feature_version import FeatureSpec
 from trackrec.tables.schemas import PART_VECTORS
 
+_IDENTITY = ("user_id", "as_of", "feature_version", "row_key", "encoder_version", "source_max_time")
 VECTORS = ("reccot_vector", "prompt_vector", *PART_VECTORS)
 
 
@@ -39,3 +40,11 @@ def feature_rows(histories: DataFrame, reccots: DataFrame, embeddings: DataFrame
         .join(vectors, "row_key")
         .withColumn("feature_version", F.lit(feature_version))
     )
+
+
+def unpublished(rows: DataFrame, published: DataFrame) -> DataFrame:
+    """The feature ``rows`` that ``reccot_vectors`` as ``published`` lacks, or has of another RecCoT or newest event.
+
+    Text and vectors follow from the two versions and the row_key, so none of them is read to find out.
+    """
+    return rows.join(published.select(*_IDENTITY), list(_IDENTITY), "left_anti")

@@ -27,24 +27,28 @@ class Passed(NamedTuple):
 
 
 def gate_vectors(
-    vectors: DataFrame, expected: Coverage, vector_size: int, settings: QualitySettings, night: datetime | None = None
+    vectors: DataFrame,
+    expected: Coverage,
+    vector_size: int,
+    settings: QualitySettings,
+    night: datetime | None = None,
+    *,
+    unpublished: DataFrame | None = None,
 ) -> Passed:
-    """Check the rows that are to be published as ``reccot_vectors``; QualityGateError names every check that failed.
+    """Check the rows of ``reccot_vectors`` as they are to be; QualityGateError names every check that failed.
 
-    Finite, unit norm, ``vector_size`` floats, of the parts those that are there; source_max_time < as_of; coverage =
-    rows / histories ``expected``, both of the ``night`` where one is given, as good nights before would hide an empty
-    one; share of the histories given up; duplicate share = rows that repeat another row's text. One pass.
+    Finite, unit norm, ``vector_size`` floats, of the parts those that are there; source_max_time < as_of: of the
+    ``unpublished`` rows alone, where these are given apart. Coverage = rows / histories ``expected``, both of the
+    ``night`` where one is given, as good nights before would hide an empty one; share of the histories given up;
+    duplicate share = rows that repeat another row's text.
     """
-    row = vectors.agg(
-        F.count("*").alias("rows"),
-        F.count_if(F.lit(True) if night is None else F.col("as_of") == F.lit(night)).alias("covered"),
-        F.count_distinct("reccot").alias("texts"),
+    faulty = (vectors if unpublished is None else unpublished).agg(
         *_vector_faults(VECTORS, vector_size),
         F.count_if(F.col("source_max_time") >= F.col("as_of")).alias("rows that saw an event at or after as_of"),
-    ).first()
+    )
+    row = faulty.first()
     assert row is not None  # an aggregate without groups has one row
-    counts = row.asDict()
-    rows, texts, covered = counts.pop("rows"), counts.pop("texts"), counts.pop("covered")
+    counts, (rows, covered, texts) = row.asDict(), _figures(vectors, night)
     shares = {
         "coverage": covered / expected.histories if expected.histories else 1.0,
         "duplicate_share": 1 - texts / rows if rows else 0.0,
@@ -69,6 +73,14 @@ def gate_vectors(
     if faults:
         raise QualityGateError(f"reccot_vectors not published: {'; '.join(faults)}.", _remedy(expected, covered))
     return Passed(rows, shares)
+
+
+def _figures(vectors: DataFrame, night: datetime | None) -> tuple[int, int, int]:
+    """Numbers of rows, of those of the ``night`` (None: of all), and of distinct texts."""
+    of_night = F.lit(True) if night is None else F.col("as_of") == F.lit(night)
+    row = vectors.agg(F.count("*"), F.count_if(of_night), F.count_distinct("reccot")).first()
+    assert row is not None  # an aggregate without groups has one row
+    return row[0], row[1], row[2]
 
 
 def _remedy(expected: Coverage, covered: int) -> str:

@@ -27,15 +27,18 @@ def encode_reccots(run: Run, tables: Warehouse, spec: FeatureSpec | None = None)
     settings = run.settings.encoder
     with run.stage("encode") as stage:
         spec = spec or feature_spec_of(run.settings)
-        # Snapshots of one prompt_key show the same.
-        shown = F.struct(facts(spec.template).alias("facts"), F.concat("liked", "disliked").alias("titles"))
-        histories = stored_histories(run.settings, tables).groupBy("prompt_key").agg(F.min(shown).alias("shown"))
+        histories = stored_histories(run.settings, tables)
         reccots = served_reccots(tables.read("reccots"), spec).join(
-            histories.select("prompt_key", "shown.*"), "prompt_key"
+            histories.select("prompt_key"), "prompt_key", "left_semi"
         )
         stored = tables.read_or_empty("reccot_embeddings")
         is_current = F.col("encoder_version") == spec.encoder_version
-        pending = reccots.join(stored.where(is_current), "row_key", "left_anti").select(*_READ)
+        unread = reccots.join(stored.where(is_current), "row_key", "left_anti")
+        # Snapshots of one prompt_key show the same. Lists and tallies are read of what is pending alone.
+        shown = F.struct(facts(spec.template).alias("facts"), F.concat("liked", "disliked").alias("titles"))
+        of_pending = histories.join(unread.select("prompt_key"), "prompt_key", "left_semi")
+        contents = of_pending.groupBy("prompt_key").agg(F.min(shown).alias("shown"))
+        pending = unread.join(contents.select("prompt_key", "shown.*"), "prompt_key").select(*_READ)
         total = reccots.count()
         stage.counts = {"rows": 0, "unchanged": total}
         if not pending.isEmpty():

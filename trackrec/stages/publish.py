@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from trackrec.reccots.coverage import coverage_of
 from trackrec.reccots.feature_version import FeatureSpec, feature_spec_of
-from trackrec.reccots.features import asked_reccots, feature_rows, served_reccots
+from trackrec.reccots.features import asked_reccots, feature_rows, served_reccots, unpublished
 from trackrec.reccots.gates import gate_vectors
 from trackrec.reccots.requests import given_up
 from trackrec.runtime.events import Outcome
@@ -34,8 +34,10 @@ def publish_features(run: Run, tables: Warehouse, spec: FeatureSpec | None = Non
         if not faults.isEmpty():  # of most nights: two windows over staging are planned for nothing
             faults = given_up(faults, max_attempts=settings.generator.max_attempts)
         coverage = coverage_of(expected, asked_reccots(tables.read("reccots"), spec), faults)
-        passed = gate_vectors(rows, coverage, settings.encoder.vector_size, settings.quality, night)
-        written = tables.upsert("reccot_vectors", stamped(rows, run.stamp()))
+        new = unpublished(rows, tables.read_or_empty("reccot_vectors"))
+        size, quality = settings.encoder.vector_size, settings.quality
+        passed = gate_vectors(rows, coverage, size, quality, night, unpublished=new)
+        written = tables.upsert("reccot_vectors", stamped(new, run.stamp()))
         stage.counts = {"rows": written, "unchanged": passed.rows - written}
         stage.figures = passed.shares
         stage.labels = {"feature_version": spec.feature_version}
