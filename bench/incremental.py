@@ -66,8 +66,8 @@ def _two_nights(folder: Path, encoder: Path, users: int, events: int) -> list[di
     log = folder / "events"
     log.mkdir(parents=True)
     write_events(log / "first.parquet", dice, dice.integers(0, users, users * events), before=_NIGHTS[0], days=365)
-    items = pd.DataFrame({"item_id": [f"i{n}" for n in range(_ITEMS)], "title": [f"Title {n}" for n in range(_ITEMS)]})
-    items.assign(attributes=[[f"Genre {n % 18}"] for n in range(_ITEMS)]).to_parquet(folder / "items.parquet")
+    items = [{"item_id": f"i{n}", "title": f"Title {n}", "attributes": [f"Genre {n % 18}"]} for n in range(_ITEMS)]
+    pd.DataFrame(items).to_parquet(folder / "items.parquet", index=False)
     conf = write_conf(folder, encoder)
     figures = [night(conf, _NIGHTS[0], f"{events} events a user, first night")]
     with_news = dice.choice(users, int(users * CHANGED), replace=False)
@@ -99,8 +99,14 @@ def small_encoder(folder: Path) -> Path:
     settings = load_settings("conf/local.yaml")
     tokenizer = AutoTokenizer.from_pretrained(resolve(settings.encoder.model, settings.cache_dir()).path)
     torch.manual_seed(1)
-    shape = {"hidden_size": _VECTOR, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder / "bert")
+    bert = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=_VECTOR,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    BertModel(bert).save_pretrained(folder / "bert")  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(folder / "bert")
     word = Transformer(str(folder / "bert"), max_seq_length=64)
     SentenceTransformer(modules=[word, Pooling(_VECTOR)]).save(str(folder / "whole"))

@@ -19,9 +19,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
     with recorded_run("generate_reccot", __doc__, argv) as job:
         from trackrec.stages.generate import generate_reccots
-        from trackrec.stages.opening import open_warehouse
+        from trackrec.stages.opening import open_rehearsal, open_warehouse
 
-        generate_reccots(*open_warehouse(job))
+        if job.dry:
+            from trackrec.stages.estimate import estimate_reccots
+
+            estimate_reccots(*open_rehearsal(job), job.probe)
+        else:
+            generate_reccots(*open_warehouse(job))
     return job.exit_code
 
 

@@ -23,10 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         from trackrec.stages.generate import generate_reccots
         from trackrec.stages.histories import build_histories, check_night
         from trackrec.stages.models import fetch_models
-        from trackrec.stages.opening import open_warehouse
+        from trackrec.stages.opening import open_rehearsal, open_warehouse
         from trackrec.stages.publish import publish_features
 
         check_night(job.run.settings)
+        if job.dry:
+            from trackrec.stages.estimate import estimate_reccots
+
+            run, rehearsal = open_rehearsal(job)
+            fetch_models(run, rehearsal)
+            build_histories(run, rehearsal)
+            estimate_reccots(run, rehearsal, job.probe)
+            return job.exit_code
         run, tables = open_warehouse(job)
         stages = (fetch_models, build_histories, generate_reccots, encode_reccots, publish_features, encode_items)
         # Items last: the encoder is in the worker by then, no engine of G starts beside it, and what is wrong with the

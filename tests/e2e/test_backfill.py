@@ -32,7 +32,7 @@ def test_a_changed_setting_makes_a_night_write_about_its_own_histories_alone(nig
 
     assert nightly.main([*flags, "--run-id", "backfill", "--backfill", "--set", "generator.max_pending=2"]) == 1
     assert "about " in (said := capsys.readouterr().err)
-    assert "tokens read and" in said
+    assert "written tokens" in said
     assert "on 1 engine" in said
     assert nightly.main([*flags, "--run-id", "some", "--backfill", "--users", "u0,u1", "--limit", "1"]) == 0
     assert counts(folder, "some", "generate")["rows"] == 1

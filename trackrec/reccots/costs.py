@@ -28,10 +28,24 @@ class Cost:
     hours: float | None
     money: float | None
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        named = {
+            "prompt tokens": self.prompt_tokens,
+            "output tokens": self.output_tokens,
+            "hours": self.hours,
+            "money": self.money,
+        }
+        return {name: figure for name, figure in named.items() if figure is not None}
+
     def __str__(self) -> str:
-        if self.output_tokens is None:
+        read, written = self.prompt_tokens, self.output_tokens
+        if read is None and written is None:
             return "what they cost is not known, as this G has written nothing yet"
-        parts = [f"{_short(self.prompt_tokens or 0.0)} tokens read and {_short(self.output_tokens)} written"]
+        tokens = [f"{_short(read)} read"] if read is not None else []
+        tokens += [f"{_short(written)} written"] if written is not None else []
+        parts = [f"{' and '.join(tokens)} tokens"]
         if self.hours is not None:
             parts.append(f"{_time(self.hours)} on {self.engines:,} engine{'s' if self.engines > 1 else ''}")
         if self.money is not None:

@@ -50,6 +50,7 @@ OF_JOB = {
     "generate_reccot": (BACKFILL, LIMIT, USERS),
     "nightly": (FULL, REWRITE_PAST, BACKFILL, LIMIT, USERS),
 }
+REHEARSED = ("generate_reccot", "nightly")  # jobs that can be run dry
 
 
 def flags(prog: str, description: str | None) -> argparse.ArgumentParser:
@@ -68,4 +69,9 @@ def job_flags(job: str, description: str | None) -> argparse.ArgumentParser:
     parser = flags(f"jobs.{job}", description)
     for shorthand in OF_JOB.get(job, ()):
         shorthand.add_to(parser)
+    if job in REHEARSED:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what the run would ask of G and cost; write nothing"
+        )
+        parser.add_argument("--probe", type=int, metavar="N", help="--dry-run measures G on so many prompts first")
     return parser

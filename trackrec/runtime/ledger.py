@@ -55,7 +55,11 @@ AnyTables = TypeVar("AnyTables", bound=Tables)
 
 def recorded_run(name: str, description: str | None, argv: Sequence[str] | None) -> RecordedRun:
     """Parse the flags of ``jobs/<name>.py`` (argparse ends the process where they are wrong)."""
-    return RecordedRun(name, job_flags(name, description).parse_args(argv))
+    parser = job_flags(name, description)
+    arguments = parser.parse_args(argv)
+    if getattr(arguments, "probe", None) is not None and not arguments.dry_run:
+        parser.error("argument --probe: it measures for --dry-run, give both")
+    return RecordedRun(name, arguments)
 
 
 class RecordedRun:
@@ -83,6 +87,17 @@ class RecordedRun:
         self._log = log_file(settings.log)
         run_id = self._arguments.run_id or uuid.uuid4().hex
         return Run(name=self._name, settings=settings, run_id=run_id, listeners=(Console().show,))
+
+    @property
+    def dry(self) -> bool:
+        """Whether only what the run would do is asked for."""
+        return bool(self._arguments.dry_run)
+
+    @property
+    def probe(self) -> int | None:
+        """On how many prompts a dry run measures G; None: on none."""
+        probe: int | None = self._arguments.probe
+        return probe
 
     def record_in(self, tables: AnyTables) -> AnyTables:
         """Write the row of ``runs`` through ``tables``; returns them."""

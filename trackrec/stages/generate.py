@@ -20,7 +20,7 @@ from trackrec.stages.texts import TextKind, write_texts
 from trackrec.tables.schemas import RECCOT_TEXTS
 from trackrec.tables.warehouse import Warehouse
 
-_RECCOTS = TextKind(RECCOT_TEXTS, "RecCoTs", served_text)
+RECCOTS = TextKind(RECCOT_TEXTS, "RecCoTs", served_text)
 
 
 def generate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = None) -> Outcome:
@@ -28,19 +28,23 @@ def generate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = 
 
     ``snapshots``: user_id, as_of, where RecCoTs are not wanted for all; without, a night asks for its own.
     """
-    settings = run.settings.generator
-    template = template_of(run.settings.prompt, run.settings.histories)
     with run.stage("generate") as stage:
-        model = resolve(settings.model, run.settings.cache_dir())
-        spec = EngineSpec.for_generator(settings, model, template.opening)
+        spec = generator_spec(run.settings)
         if snapshots is None:
             histories = wanted_histories(run.settings, tables)
         else:
             histories = stored_histories(run.settings, tables).join(snapshots, ["user_id", "as_of"], "left_semi")
-        write_texts(run, tables, stage, _RECCOTS, histories, spec)
+        write_texts(run, tables, stage, RECCOTS, histories, spec)
         if left := _left_out(run.settings, tables, snapshots):
             stage.notice(f"{left:,} histories of nights before have no RecCoT of this G; --backfill asks for them")
     return stage.outcome
+
+
+def generator_spec(settings: Settings) -> EngineSpec:
+    """The engine of G that the settings name; fetches weights once, BadInputError where they cannot be had."""
+    model = resolve(settings.generator.model, settings.cache_dir())
+    opening = template_of(settings.prompt, settings.histories).opening
+    return EngineSpec.for_generator(settings.generator, model, opening)
 
 
 def wanted_histories(settings: Settings, tables: Warehouse) -> DataFrame:

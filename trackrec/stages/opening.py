@@ -9,6 +9,7 @@ from trackrec.runtime.run import Run
 
 if TYPE_CHECKING:
     from trackrec.tables.lake import Lake
+    from trackrec.tables.rehearsal import Rehearsal
     from trackrec.tables.warehouse import Warehouse
 
 
@@ -30,6 +31,15 @@ def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
     if needs_rekeying(tables):
         rekey_rows(run, tables)
     return run, tables
+
+
+def open_rehearsal(job: RecordedRun) -> tuple[Run, Rehearsal]:
+    """As ``open_warehouse``, for a run that writes nothing, not even its row of the ledger."""
+    from trackrec.runtime.session import spark_session
+    from trackrec.tables.rehearsal import Rehearsal
+
+    run = job.run
+    return run, Rehearsal(spark_session(run.settings, run.name), run.settings.warehouse)
 
 
 def open_lake(job: RecordedRun) -> tuple[Run, Lake]:

@@ -225,20 +225,25 @@ class Warehouse:
             self._current.add(name)
 
     def _merge(self, name: str, rows: DataFrame, *, update_where: str | None) -> int:
-        table = TABLES[name]
         self.create(name)
-        same_key = _same_key(table)
-        # Two source rows of one key would both be inserted.
-        source = self._conform(name, rows).dropDuplicates(list(table.key)).alias("new")
-        stored = F.expr(f"{same_key} AND NOT ({update_where})" if update_where else same_key)
-        source = source.join(self.read(name).alias("old"), stored, "left_anti")
+        source = self._news_of(name, rows, update_where)
         # A MERGE that changes nothing costs 5 s here and commits a version; the look costs 1 s.
         if source.isEmpty():
             return 0
-        merge = DeltaTable.forName(self.spark, self.identifier(name)).alias("old").merge(source.alias("new"), same_key)
+        target = DeltaTable.forName(self.spark, self.identifier(name)).alias("old")
+        merge = target.merge(source.alias("new"), _same_key(TABLES[name]))
         if update_where:
             merge = merge.whenMatchedUpdateAll(update_where)
         return _affected(merge.whenNotMatchedInsertAll().execute())
+
+    def _news_of(self, name: str, rows: DataFrame, update_where: str | None) -> DataFrame:
+        """``rows`` whose key table ``name`` lacks, or has with values for which ``update_where`` holds; a row a key."""
+        table = TABLES[name]
+        # Two source rows of one key would both be inserted.
+        source = self._conform(name, rows).dropDuplicates(list(table.key))
+        same_key = _same_key(table)
+        stored = F.expr(f"{same_key} AND NOT ({update_where})" if update_where else same_key)
+        return source.alias("new").join(self.read(name).alias("old"), stored, "left_anti")
 
     def frame(self, name: str, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A few ``rows``, one mapping of column to value each, as a frame in the table's columns."""
