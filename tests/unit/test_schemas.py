@@ -30,10 +30,11 @@ def test_every_writer_is_a_job_that_exists(table):
 
 
 def test_every_table_of_users_can_be_cleared_of_a_user():
-    of_items = {"items", "item_vectors", "item_descriptions", "item_description_staging"}
+    of_items = {"items", "item_vectors", "item_descriptions", "item_description_staging", "item_digests"}
     without_users = {
         *of_items,
         "runs",
+        "nights",
         "leases",
         "forgotten_users",
         "feature_gain",
