@@ -16,6 +16,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.places import without_scheme
 from trackrec.tables.arrow import arrow_schema, arrow_type, delta_fields, spark_type, without_views
 from trackrec.tables.contract import Table
@@ -142,11 +143,15 @@ def _one_line_errors(name: str, uri: str) -> Iterator[None]:
     except TableNotFoundError:
         raise BadInputError(f"table {name} does not exist at {uri}.", f"Run {TABLES[name].writer} first.") from None
     except DeltaError as error:
+        if known := foreseen(error, f"table {name} ({uri})"):
+            raise known from None
         raise BadInputError(
             f"table {name} ({uri}) cannot be read or written: {_line(error)}.",
             "Keep deletion vectors, column mapping and v2 checkpoints off on it.",
         ) from None
     except OSError as error:
+        if known := foreseen(error, f"table {name} ({uri})"):
+            raise known from None
         raise BadInputError(
             f"the storage of table {name} ({uri}) cannot be used: {_line(error)}.",
             "Look at room and permissions, or at a cloud's credentials in the environment (AWS_*, AZURE_*, GOOGLE_*).",

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.places import is_path, quoted
 from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
@@ -65,10 +66,15 @@ class Warehouse:
         return str(detail["location"])
 
     def exists(self, name: str) -> bool:
-        """Whether the table was created."""
-        if self.is_path:
-            return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
-        return self.spark.catalog.tableExists(self.identifier(name))
+        """Whether the table was created. Raises BadInputError that names it where its log is damaged."""
+        try:
+            if self.is_path:
+                return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
+            return self.spark.catalog.tableExists(self.identifier(name))
+        except (PySparkException, Py4JJavaError) as error:
+            if known := foreseen(error, f"table {name} ({self.root})"):
+                raise known from error
+            raise
 
     def create(self, name: str) -> None:
         """Create the table as schemas/ has it, unless it is there; one of an earlier version gets what it lacks.
