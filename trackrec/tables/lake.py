@@ -16,12 +16,12 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.places import without_scheme
 from trackrec.tables.arrow import arrow_schema, arrow_type, delta_fields, spark_type, without_views
 from trackrec.tables.contract import Table
 from trackrec.tables.migration import KEY_PROPERTY, StoredTable, key_text, migration_of
 from trackrec.tables.schemas import TABLES
+from trackrec.tables.spark_errors import naming
 
 Row = Mapping[str, Any]  # column -> value
 
@@ -137,21 +137,18 @@ def _stored_table(delta: DeltaTable) -> StoredTable:
 
 @contextmanager
 def _one_line_errors(name: str, uri: str) -> Iterator[None]:
-    """Faults of the storage as BadInputError that names the table."""
+    """Faults of the storage as TrackrecError that names the table."""
     try:
-        yield
+        with naming(f"table {name} ({uri})"):
+            yield
     except TableNotFoundError:
         raise BadInputError(f"table {name} does not exist at {uri}.", f"Run {TABLES[name].writer} first.") from None
     except DeltaError as error:
-        if known := foreseen(error, f"table {name} ({uri})"):
-            raise known from None
         raise BadInputError(
             f"table {name} ({uri}) cannot be read or written: {_line(error)}.",
             "Keep deletion vectors, column mapping and v2 checkpoints off on it.",
         ) from None
     except OSError as error:
-        if known := foreseen(error, f"table {name} ({uri})"):
-            raise known from None
         raise BadInputError(
             f"the storage of table {name} ({uri}) cannot be used: {_line(error)}.",
             "Look at room and permissions, or at a cloud's credentials in the environment (AWS_*, AZURE_*, GOOGLE_*).",

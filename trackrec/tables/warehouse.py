@@ -21,13 +21,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.places import is_path, quoted
 from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
 from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import LEASES, TABLES
-from trackrec.tables.spark_errors import error_condition
+from trackrec.tables.spark_errors import error_condition, naming
 
 if TYPE_CHECKING:
     from trackrec.tables.lease import Lease
@@ -67,14 +66,10 @@ class Warehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table was created. Raises BadInputError that names it where its log is damaged."""
-        try:
+        with naming(f"table {name} ({self.root})"):
             if self.is_path:
                 return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
             return self.spark.catalog.tableExists(self.identifier(name))
-        except (PySparkException, Py4JJavaError) as error:
-            if known := foreseen(error, f"table {name} ({self.root})"):
-                raise known from error
-            raise
 
     def create(self, name: str) -> None:
         """Create the table as schemas/ has it, unless it is there; one of an earlier version gets what it lacks.
