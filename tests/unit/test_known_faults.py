@@ -2,13 +2,15 @@
 
 import json
 import socket
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.disks import read_only
-from trackrec.runtime.errors import BadInputError
+from tests.disks import a_disk, fill, read_only
+from trackrec.runtime.errors import BadInputError, FailedError
 from trackrec.runtime.failure import print_error
 from trackrec.runtime.known_faults import foreseen
+from trackrec.tables.lake import Lake
 
 
 def raised(action, kind=Exception):
@@ -57,6 +59,32 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "cache").write_text("")
     told = foreseen(raised(lambda: (tmp_path / "cache" / "models").mkdir(parents=True)))
     assert told.what.startswith(f"{tmp_path}/cache/models cannot be used")
+
+
+def a_run(run_id):
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    counts = {"rows": 1.0}
+    return {"run_id": run_id, "job": "j", "status": "done", "counts": counts, "config_hash": "h",
+            "started_time": now, "created_time": now}  # fmt: skip
+
+
+def test_a_read_only_table_is_refused_by_name_and_without_a_panic_where_no_spark_runs(tmp_path, capfd):
+    lake = Lake(str(tmp_path))
+    lake.insert_rows("runs", [a_run("r1")])
+    with read_only(tmp_path):
+        told = raised(lambda: lake.insert_rows("runs", [a_run("r2")]), BadInputError)
+        assert lake.read_columns("runs", ["run_id"]).num_rows == 1
+    assert told.what.startswith(f"table runs ({tmp_path}/runs) cannot be used: it is read-only")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_full_disk_is_told_with_the_table_where_no_spark_runs(tmp_path):
+    with a_disk(tmp_path / "warehouse", "100k") as disk:
+        lake = Lake(str(disk))
+        lake.insert_rows("runs", [a_run("r1")])
+        fill(disk)
+        told = raised(lambda: lake.insert_rows("runs", [a_run("r2")]), FailedError)
+    assert told.what == f"the disk is full where table runs ({disk}/runs) is written."
 
 
 def test_a_refused_connection_of_another_service_is_no_jvm_that_is_gone():

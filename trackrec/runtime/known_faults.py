@@ -65,7 +65,7 @@ KNOWN_FAULTS = (
     ),
     KnownFault(
         _CONFLICT,
-        r"DELTA_CONCURRENT_\w+|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED|Concurrent\w+Exception"
+        r"DELTA_CONCURRENT_\w+|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED|Concurrent(Append|Delete\w+|Transaction|Write)Exception"
         r"|[Cc]oncurrent transaction",
         "another writer changed {place} at the same moment.",
         "Run it again. Writers that are none of trackrec's jobs see no lease: let them (OPTIMIZE, deletions) run at "

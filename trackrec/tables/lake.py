@@ -6,6 +6,8 @@ from the machine's role.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -86,6 +88,7 @@ class Lake:
         data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
         same_key = " AND ".join(f"(old.{k} IS NOT DISTINCT FROM new.{k})" for k in table.key)
         with _one_line_errors(name, uri):
+            _check_writable(uri)
             delta = DeltaTable.create(
                 uri,
                 schema,
@@ -100,6 +103,12 @@ class Lake:
                 merge = merge.when_matched_update_all(replacing)
             written = merge.when_not_matched_insert_all().execute()
         return int(written["num_target_rows_inserted"] + written["num_target_rows_updated"])
+
+
+def _check_writable(uri: str) -> None:
+    """OSError where a local table is read-only: delta-rs finds it out too, and a thread of it panics on stderr."""
+    if os.path.isdir(uri) and not os.access(uri, os.W_OK):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), uri)
 
 
 def _query(delta: DeltaTable, name: str, columns: Sequence[str]) -> pa.Table:
