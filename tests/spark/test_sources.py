@@ -208,6 +208,7 @@ def test_a_table_is_found_by_its_catalog_name(spark, stored):
 def test_a_missing_table_is_named_with_the_setting_to_correct(spark, format, path):
     message = refused(spark, TableSource(format=format, path=path), schemas.INTERACTIONS)
     assert f"table interactions: {path} does not exist or cannot be read as {format}" in message
+    assert ("Set spark.sql.catalog.<name>" in message) == path.startswith("nowhere")
     assert "source.interactions.path" in message
 
 

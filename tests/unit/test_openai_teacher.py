@@ -147,6 +147,21 @@ def test_without_a_key_nothing_is_asked(monkeypatch):
         taught("http://127.0.0.1:9/v1", rows("p"))
 
 
+@pytest.mark.parametrize("key", ["two\nlines", "schlüssel"])
+def test_a_key_that_no_header_carries_is_refused_without_being_shown(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(BadInputError, match="OPENAI_API_KEY holds no key") as caught:
+        taught("http://127.0.0.1:9/v1", rows("p"))
+    assert key[:3] not in str(caught.value)
+
+
+def test_the_newline_of_a_file_is_no_part_of_the_key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret\n")
+    with endpoint({"p": [said(GOOD)]}) as (url, seen):
+        assert taught(url, rows("p"))["p"].text == GOOD
+    assert seen[0]["_key"] == "Bearer secret"
+
+
 def test_the_key_travels_as_a_header_and_what_is_not_set_is_not_sent():
     with endpoint({"p": [said(GOOD)]}) as (url, seen):
         taught(url, rows("p"), extra_body={"top_k": 3})
@@ -236,9 +251,10 @@ def test_a_refusal_that_repeats_the_key_is_raised_without_it(status):
         (400, "application/json", json.dumps({"error": {"message": f"bad header Bearer {KEY}"}})),
         (400, "application/json", json.dumps({"error": {"message": f"{'x' * 130} {KEY}"}})),  # where the line is cut
         (400, "text/plain", f"Authorization: Bearer {KEY}"),
+        (400, "text/plain", f"Authorization: Bearer {KEY[:12]}... is not allowed"),
         ECHO,
     ],
-    ids=["refused", "at the cut", "plain text", "garbage"],
+    ids=["refused", "at the cut", "plain text", "cut by the server", "garbage"],
 )
 def test_a_fault_that_repeats_the_key_is_stored_without_it(answer):
     with endpoint({"p": [answer]}) as (url, _):
@@ -248,8 +264,9 @@ def test_a_fault_that_repeats_the_key_is_stored_without_it(answer):
 
 
 @pytest.mark.usefixtures("long_key")
-def test_a_text_that_repeats_the_key_is_stored_without_it():
-    with endpoint({"p": [said(f"The user is drawn to {KEY} and Heat.")]}) as (url, _):
+@pytest.mark.parametrize("shown", [KEY, "\u200b".join(KEY)])
+def test_a_text_that_repeats_the_key_is_stored_without_it(shown):
+    with endpoint({"p": [said(f"The user is drawn to {shown} and Heat.")]}) as (url, _):
         assert taught(url, rows("p"))["p"].text == "The user is drawn to *** and Heat."
 
 

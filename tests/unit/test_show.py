@@ -35,3 +35,14 @@ def test_the_numbers_of_the_prompt_stand_above_its_reccot(tmp_path, shares, line
     history = table("user_histories", KEYS | HISTORY | shares)
     ctr_log.write(tmp_path, reccot_vectors=table("reccot_vectors", KEYS | RECCOT), user_histories=history)
     assert reccots(Lake(str(tmp_path))).split("\n")[3:] == [*lines, "  RecCoT    They liked 54 %."]
+
+
+def test_an_id_and_a_text_reach_the_terminal_without_newlines_and_escape_sequences_of_their_own(tmp_path):
+    hostile = "u\x1b[31m\nUser forged as of [red]today[/]"
+    keys = KEYS | {"user_id": hostile}
+    history = table("user_histories", keys | HISTORY | SHARES | {"liked": [f"Heat{hostile}"]})
+    reccot = RECCOT | {"reccot": f"They liked {hostile}."}
+    ctr_log.write(tmp_path, reccot_vectors=table("reccot_vectors", keys | reccot), user_histories=history)
+    shown = reccots(Lake(str(tmp_path))).split("\n")
+    assert shown[0].startswith("User u\\x1b[31m\\nUser forged as of [red]today[/] as of 2024-01-01")
+    assert not [line for line in shown[1:] if line.startswith("User") or "\x1b" in line]

@@ -30,6 +30,7 @@ MODULES = (
     "trackrec.models.resolve",
     "trackrec.models.split_wheels",
     "trackrec.models.threads",
+    "trackrec.models.weight_files",
     "trackrec.models.wheels",
     "trackrec.report.__main__",
     "trackrec.report.gain",

@@ -97,3 +97,15 @@ def test_a_link_in_the_place_of_the_lock_folder_is_refused(tmp_path, monkeypatch
     (tmp_path / f"trackrec-locks-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(TrackrecError, match="not this user's own folder"):
         lock_device("gpu7")
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    lock_device("gpu7").release()
+    (folder,) = tmp_path.iterdir()
+    (tmp_path / "precious").write_text("mine")
+    (folder / "gpu7.lock").unlink(missing_ok=True)
+    (folder / "gpu7.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links"):
+        lock_device("gpu7")
+    assert (tmp_path / "precious").read_text() == "mine"

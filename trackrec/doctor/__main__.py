@@ -9,6 +9,7 @@ from pathlib import Path
 from trackrec.doctor.checks import CHECKS, FAILED, WARNING, Finding
 from trackrec.doctor.machine import Machine
 from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_DONE
+from trackrec.runtime.terminal import printable_line
 
 
 def examine(machine: Machine) -> int:
@@ -19,9 +20,9 @@ def examine(machine: Machine) -> int:
             finding = check(machine)
         except Exception as error:  # a file that cannot be read must not hide the other checks
             finding = Finding(WARNING, f"could not be checked: {error!r}.", "On Linux that is a bug.")
-        print(f"{finding.level:<8} {check.__name__.capitalize():<10} {finding.what}", flush=True)
+        print(f"{finding.level:<8} {check.__name__.capitalize():<10} {printable_line(finding.what)}", flush=True)
         if finding.remedy:
-            print(f"{'':<19} {finding.remedy}", flush=True)
+            print(f"{'':<19} {printable_line(finding.remedy)}", flush=True)
         levels.append(finding.level)
     if FAILED in levels:
         print(f"{levels.count(FAILED)} of {len(levels)} checks failed: see the remedies above.", flush=True)

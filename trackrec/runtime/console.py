@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trackrec.runtime.events import Event, Notice, Outcome, Progress, Started, Step
-from trackrec.runtime.terminal import printable
+from trackrec.runtime.terminal import printable_line
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -81,7 +81,7 @@ def _figures(step: Step) -> str:
 
 
 def _print(stage: str, text: str) -> None:
-    print(printable(f"{stage:<{_NAME_CHARS}} {text}"), flush=True)
+    print(printable_line(f"{stage:<{_NAME_CHARS}} {text}"), flush=True)
 
 
 class _Lines:
@@ -152,12 +152,12 @@ class _Bars:
     def begin(self, stage: str) -> None:
         if not self._tasks:
             self._bars.start()
-        self._tasks[stage] = self._bars.add_task(printable(stage), total=None, unit="")
+        self._tasks[stage] = self._bars.add_task(printable_line(stage), total=None, unit="")
 
     def move(self, progress: Progress) -> None:
         if progress.stage in self._tasks:
             task = self._tasks[progress.stage]
-            self._bars.update(task, completed=progress.done, total=progress.total, unit=printable(progress.unit))
+            self._bars.update(task, completed=progress.done, total=progress.total, unit=printable_line(progress.unit))
 
     def end(self, stage: str) -> None:
         task = self._tasks.pop(stage, None)

@@ -47,10 +47,14 @@ class LeaseLostError(TrackrecError):
     exit_code = EXIT_HELD
 
 
-class LostWorkerError(TrackrecError):
-    """A Python worker of Spark ended without a word: killed by the system, crashed, or stopped as it hung."""
+class FailedError(TrackrecError):
+    """What a run stands on failed: a disk, Spark's JVM, a table that another writer changed. Exit code 70."""
 
     exit_code = EXIT_FAILED
+
+
+class LostWorkerError(FailedError):
+    """A Python worker of Spark ended without a word: killed by the system, crashed, or stopped as it hung."""
 
 
 # "crashed" of PythonRunner; of an executor that took its worker along; of udfs.worker.refuse_retry

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import EXIT_BAD_INPUT, EXIT_FAILED, LostWorkerError, TrackrecError, is_worker_lost
-from trackrec.runtime.terminal import printable
+from trackrec.runtime.known_faults import foreseen, known_fault
+from trackrec.runtime.terminal import printable, printable_line
 
 DEFAULT_LOG = "logs/trackrec.log"
 LOG_VARIABLE = "TRACKREC_LOG"  # of the environment; log4j2.properties names it too
@@ -28,10 +29,15 @@ def log_file(setting: str = DEFAULT_LOG) -> str:
 def print_error(error: Exception, log: str = DEFAULT_LOG) -> int:
     """Print the error as one line on stderr and return its exit code.
 
-    A TrackrecError says what failed and the remedy. A package that is not installed is bad input. Anything else was not
-    foreseen: its traceback goes to the file ``log``, the code is 70.
+    A TrackrecError says what failed and the remedy, and so does a known fault, whose traceback goes to the file
+    ``log``. A package that is not installed is bad input. Anything else was not foreseen: its traceback goes to the
+    log too, the code is 70.
     """
-    error = _lost_worker(_cause_in_worker(error, log), log)
+    error = _cause_in_worker(error, log)
+    if known := foreseen(error):
+        keep_traceback(error, log)
+        error = known
+    error = _lost_worker(error, log)
     if isinstance(error, TrackrecError):
         line, code = str(error), error.exit_code
     elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN_PACKAGES:
@@ -41,19 +47,23 @@ def print_error(error: Exception, log: str = DEFAULT_LOG) -> int:
         message = message if len(message) <= _LINE_CHARS else message[:_LINE_CHARS] + " …"
         line = f"{message} - this is a bug in trackrec or its environment; {keep_traceback(error, log)}."
         code = EXIT_FAILED
-    print(f"error: {printable(line)}", file=sys.stderr, flush=True)
+    print(f"error: {printable_line(line)}", file=sys.stderr, flush=True)
     return code
 
 
 def keep_traceback(error: Exception, log: str) -> str:
-    """Append the traceback to ``log``, or print it where that cannot be written; returns where it is, in words."""
-    text = "".join(traceback.format_exception(error))
+    """Append the traceback to ``log``, or print it where that cannot be written; returns where it is, in words.
+
+    Of a known fault it is not printed: on a full disk the log is full too, and one line says all.
+    """
+    text = printable("".join(traceback.format_exception(error)))
     try:
         Path(log).parent.mkdir(parents=True, exist_ok=True)
         with Path(log).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{utc_now():%Y-%m-%d %H:%M:%S} UTC {sys.argv[0]} failed\n{text}")
     except OSError as fault:
-        print(text, file=sys.stderr, flush=True)
+        if known_fault(error) is None:
+            print(text, file=sys.stderr, flush=True)
         return f"the traceback is above, for {log} cannot be written ({fault.strerror})"
     return f"the traceback is in {log}"
 

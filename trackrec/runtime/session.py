@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark.accumulators import AccumulatorTCPServer, AccumulatorUnixServer
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -56,14 +57,27 @@ def spark_session(settings: Settings, app_name: str) -> SparkSession:
         raise BadInputError(
             "Spark runs without Delta Lake.", f"Run `export SPARK_CONF_DIR={settings.spark_conf}` before spark-submit."
         )
-    # PySpark prints every captured error as a page of JSON beside the exception itself.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    _say_errors_once()
     return spark
 
 
 def is_local(spark: SparkSession) -> bool:
     """Whether driver and executors are one process, so that no executor can be lost alone."""
     return re.fullmatch(r"local(\[.*\])?", spark.conf.get("spark.master", "") or "") is not None
+
+
+def _say_errors_once() -> None:
+    """What is raised is told in one line: nobody else prints it too."""
+    # PySpark prints every captured error as a page of JSON beside the exception itself.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    # A JVM that dies leaves a traceback by py4j, through the root logger, and one by each server that it was joined to.
+    logging.getLogger().addFilter(_is_not_py4js)
+    for server in (AccumulatorTCPServer, AccumulatorUnixServer):
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    return record.module != "java_gateway"
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from the machine's role.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from trackrec.tables.arrow import arrow_schema, arrow_type, delta_fields, spark_
 from trackrec.tables.contract import Table
 from trackrec.tables.migration import KEY_PROPERTY, StoredTable, key_text, migration_of
 from trackrec.tables.schemas import TABLES
+from trackrec.tables.spark_errors import naming
 
 Row = Mapping[str, Any]  # column -> value
 
@@ -85,6 +88,7 @@ class Lake:
         data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
         same_key = " AND ".join(f"(old.{k} IS NOT DISTINCT FROM new.{k})" for k in table.key)
         with _one_line_errors(name, uri):
+            _check_writable(uri)
             delta = DeltaTable.create(
                 uri,
                 schema,
@@ -99,6 +103,12 @@ class Lake:
                 merge = merge.when_matched_update_all(replacing)
             written = merge.when_not_matched_insert_all().execute()
         return int(written["num_target_rows_inserted"] + written["num_target_rows_updated"])
+
+
+def _check_writable(uri: str) -> None:
+    """OSError where a local table is read-only: delta-rs finds it out too, and a thread of it panics on stderr."""
+    if os.path.isdir(uri) and not os.access(uri, os.W_OK):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), uri)
 
 
 def _query(delta: DeltaTable, name: str, columns: Sequence[str]) -> pa.Table:
@@ -136,9 +146,10 @@ def _stored_table(delta: DeltaTable) -> StoredTable:
 
 @contextmanager
 def _one_line_errors(name: str, uri: str) -> Iterator[None]:
-    """Faults of the storage as BadInputError that names the table."""
+    """Faults of the storage as TrackrecError that names the table."""
     try:
-        yield
+        with naming(f"table {name} ({uri})"):
+            yield
     except TableNotFoundError:
         raise BadInputError(f"table {name} does not exist at {uri}.", f"Run {TABLES[name].writer} first.") from None
     except DeltaError as error:

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 
 from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
+from trackrec.runtime.known_faults import is_lasting
 from trackrec.runtime.settings import LeaseSettings
 from trackrec.tables.schemas import LEASES
 
@@ -84,8 +85,8 @@ class Lease:
                 self._tables.replace_all(TABLE, [self._row(taken)])
                 self._taken = taken
                 return
-            except (PySparkException, Py4JJavaError):
-                if attempt == _TRIES - 1:
+            except (PySparkException, Py4JJavaError) as error:
+                if attempt == _TRIES - 1 or is_lasting(error):
                     raise
             time.sleep(_TRY_SECONDS)
 
@@ -125,7 +126,8 @@ class Lease:
     def _beat(self) -> None:
         # With spark.scheduler.mode FAIR a beat takes the next slot that is free. Where G's tasks hold all of them it
         # waits for one of these to end: lease.stale_seconds must be longer than a chunk takes.
-        self._tables.spark.sparkContext.setLocalProperty("spark.scheduler.pool", TABLE)
+        with suppress(Exception):  # of a JVM that is gone the run itself tells
+            self._tables.spark.sparkContext.setLocalProperty("spark.scheduler.pool", TABLE)
         while not self._released.wait(self._settings.heartbeat_seconds):
             assert self._taken is not None
             with suppress(Exception):  # a beat that fails is made good by the next one, or the lease goes stale

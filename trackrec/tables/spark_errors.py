@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from trackrec.runtime.known_faults import foreseen
 
 if TYPE_CHECKING:
     from py4j.protocol import Py4JJavaError
@@ -22,3 +26,14 @@ def error_condition(error: PySparkException | Py4JJavaError) -> str:
         return str(condition)
     bracketed = re.search(r"\[([A-Z0-9_.]+)\]", str(error))
     return bracketed.group(1) if bracketed else type(error).__name__
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """A known fault in this block is told of ``place``, e.g. ``table reccots (/data)``; other errors as they are."""
+    try:
+        yield
+    except Exception as error:
+        if known := foreseen(error, place):
+            raise known from error
+        raise

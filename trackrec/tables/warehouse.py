@@ -26,7 +26,7 @@ from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
 from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import LEASES, TABLES
-from trackrec.tables.spark_errors import error_condition
+from trackrec.tables.spark_errors import error_condition, naming
 
 if TYPE_CHECKING:
     from trackrec.tables.lease import Lease
@@ -65,10 +65,11 @@ class Warehouse:
         return str(detail["location"])
 
     def exists(self, name: str) -> bool:
-        """Whether the table was created."""
-        if self.is_path:
-            return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
-        return self.spark.catalog.tableExists(self.identifier(name))
+        """Whether the table was created. Raises BadInputError that names it where its log is damaged."""
+        with naming(f"table {name} ({self.root})"):
+            if self.is_path:
+                return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name}")
+            return self.spark.catalog.tableExists(self.identifier(name))
 
     def create(self, name: str) -> None:
         """Create the table as schemas/ has it, unless it is there; one of an earlier version gets what it lacks.

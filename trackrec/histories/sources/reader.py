@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from trackrec.histories.sources import movielens
 from trackrec.histories.sources.csv_options import csv_options
 from trackrec.runtime.errors import BadInputError
+from trackrec.runtime.known_faults import foreseen
 from trackrec.runtime.places import is_name, quoted
 from trackrec.runtime.settings import Settings, SourceSettings, TableSource
 from trackrec.tables import contract, schemas
@@ -95,10 +96,13 @@ def _open(spark: SparkSession, source: TableSource, table: contract.Table) -> Da
         frame = reader.table(quoted(source.path)) if _is_table_name(source) else reader.load(source.path)
         frame.schema  # noqa: B018  Spark Connect looks only now
     except (PySparkException, Py4JJavaError) as error:
+        known = foreseen(error)
+        if known is not None and not isinstance(known, BadInputError):
+            raise known from error
         raise BadInputError(
             f"table {table.name}: {source.path} does not exist or cannot be read as {source.format} "
             f"({error_condition(error)}).",
-            f"Correct source.{table.name}.path or .format in conf/.",
+            " ".join([f"Correct source.{table.name}.path or .format in conf/.", *([known.remedy] if known else [])]),
         ) from None
     return frame
 

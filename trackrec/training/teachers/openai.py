@@ -20,7 +20,7 @@ from trackrec.histories.text import one_line
 from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.settings import EndpointSettings
 from trackrec.training.teachers.interface import TeacherText, read_text
-from trackrec.training.teachers.redaction import SHORT_KEY, redacted
+from trackrec.training.teachers.redaction import SHORT_KEY, redacted, redacted_message
 
 INSTRUCTIONS = (
     "You study what one person {met} and explain their taste. Use only what the data says; name no {items} that is not "
@@ -55,8 +55,8 @@ class OpenAITeacher:
     def __init__(self, settings: EndpointSettings, template: Template) -> None:
         import openai
 
-        key = os.environ.get(settings.key_env)
-        if not key:
+        key = os.environ.get(settings.key_env, "").strip()  # of a file's newline no header could be made
+        if not key or not (key.isascii() and key.isprintable()):
             raise BadInputError(
                 f"the environment variable {settings.key_env} holds no key for the teacher.",
                 "Export it; a server without keys takes any value. distill.endpoint.key_env names another variable.",
@@ -123,14 +123,18 @@ class OpenAITeacher:
         content = getattr(getattr(choices[0], "message", None), "content", None) if choices else None
         if not choices or not isinstance(content, str):
             return "", f"garbage: no message in {self._line(answer)}"
-        if len(self._key) >= SHORT_KEY:  # a shorter one may be a word of the text
-            content = redacted(content, self._key)
-        text = content.rsplit("</think>", 1)[-1]  # what some servers leave of a reasoning model's thoughts
+        text = self._without_key(content).rsplit("</think>", 1)[
+            -1
+        ]  # what some servers leave of a reasoning model's thoughts
         if self._settings.prefill and not one_line(text).startswith(self._opening):
             text = f"{self._opening} {text.lstrip()}"
         text, fault = read_text(text, self._opening, str(choices[0].finish_reason))
+        text = self._without_key(text)  # again: what stood unseen between its characters is gone
         return text, f"{fault} (distill.endpoint.prefill?)" if fault.startswith("no_opening") else fault
+
+    def _without_key(self, text: str) -> str:
+        return redacted(text, self._key) if len(self._key) >= SHORT_KEY else text  # a shorter one may be a word
 
     def _line(self, source: object) -> str:
         """What an error or answer says, in one short line. The key goes first: cut, a part of it would stay."""
-        return " ".join(redacted(str(source), self._key).split())[:200].rstrip(".")
+        return " ".join(redacted_message(str(source), self._key).split())[:200].rstrip(".")

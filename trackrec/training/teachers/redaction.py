@@ -12,3 +12,8 @@ def redacted(text: str, key: str) -> str:
     if len(key) >= SHORT_KEY:
         return text.replace(key, "***")
     return re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", "***", text)
+
+
+def redacted_message(text: str, key: str) -> str:
+    """``text`` of an error as ``redacted`` has it, and without what an echoed header shows of a key that it cut."""
+    return re.sub(r"\b(bearer\s+)(?!\*{3})[^\s'\",;]+", r"\1***", redacted(text, key), flags=re.IGNORECASE)
