@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def gpu_profile(settings: EngineSettings) -> ResourceProfile | None:
-    """One GPU a task, on clusters that offer GPUs; in local mode Spark refuses a profile."""
+    """One GPU a task, on the executors that are there, which offer GPUs; in local mode Spark refuses a profile.
+
+    It asks nothing of executors: a profile that does wants new ones, and without dynamic allocation Spark refuses it.
+    """
     if not settings.gpu_profile:
         return None
-    from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
+    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
 
-    executor = ExecutorResourceRequests().resource("gpu", 1)
-    task = TaskResourceRequests().cpus(1).resource("gpu", 1)
-    return ResourceProfileBuilder().require(executor).require(task).build
+    return ResourceProfileBuilder().require(TaskResourceRequests().cpus(1).resource("gpu", 1)).build
