@@ -1,0 +1,221 @@
+"""Kills runs of nights at random moments, runs each night again to its end, and keeps what that came to."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from deltalake import DeltaTable
+
+from bench.nights import VICTIMS, Nights, Run
+from bench.tally import CallTally, holder, taken_time
+
+ENDS_RUN = ("driver", "jvm")  # Spark gets another worker, and another daemon
+_POLL_SECONDS = 0.05
+_RUN_SECONDS = 900  # a run that takes longer hangs
+_GONE_SECONDS = 20  # workers look for their parents every 2 s
+_MOST_KILLS = 4  # of a night
+_MOST_FAILURES = 5  # of a night, by themselves
+_REFUSED_SECONDS = 2  # before a run that was refused is tried again
+_ELSEWHERE = 0.25  # of the leases that killed drivers leave: another machine's from then on
+EXIT_HELD = 75
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One SIGKILL: ``in_flight`` requests were with an engine, ``uncommitted`` had been asked and not committed."""
+
+    victim: str
+    night: int
+    seconds: float  # since the run's start
+    in_flight: int
+    uncommitted: int
+
+
+@dataclass
+class Figures:
+    """Of all nights of a warehouse; seconds in lists, one a case."""
+
+    kills: list[Kill] = field(default_factory=list)
+    nights: int = 0
+    runs: int = 0
+    failed_runs: int = 0  # ended by themselves and not well, though only workers were killed
+    refused_runs: int = 0  # ended with 75, while the lease was another machine's
+    lost: int = 0
+    doubled: int = 0
+    changed: int = 0
+    orphans: int = 0
+    leftovers: int = 0
+    respent_tokens: int = 0
+    in_flight_tokens: int = 0
+    gone_s: list[float] = field(default_factory=list)  # from a kill of driver or JVM to the end of its last process
+    takeover_s: list[float] = field(default_factory=list)  # from a run's start to the lease of a killed one
+    stale_takeover_s: list[float] = field(default_factory=list)  # from the last heartbeat, of another machine's lease
+
+
+class Killer:
+    """Runs nights of one warehouse and kills ``kills`` times, the ``victims`` in turn.
+
+    ``pace``: seconds of an undisturbed night. ``in_requests``: the share of kills that wait for requests.
+    """
+
+    def __init__(
+        self,
+        nights: Nights,
+        dice: random.Random,
+        *,
+        users: int,
+        kills: int,
+        pace: float,
+        in_requests: float = 0.5,
+        victims: Sequence[str] = VICTIMS,
+    ) -> None:
+        self.figures = Figures()
+        self._nights, self._dice, self._users, self._pace, self._in_requests = nights, dice, users, pace, in_requests
+        self._kills = kills
+        self._victims = deque(victims)
+        self._calls = CallTally(nights.folder)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all kills were made."""
+        return len(self.figures.kills) >= self._kills
+
+    def night(self, number: int, kills: int | None = None) -> None:
+        """Run a night to its end, killed ``kills`` times on the way or up to four; SystemExit where it fails by itself.
+
+        It may end before all were made.
+        """
+        kills, failures = kills or self._dice.randint(1, _MOST_KILLS), 0
+        self.figures.nights += 1
+        while True:
+            run = self._start(number)
+            before = len(self.figures.kills)
+            if not self._is_stale_lease():
+                kills -= self._disturb(run, number, kills)
+            code = self._end(run)
+            if code == 0:
+                self._count_takeover(run)
+                return
+            if code == EXIT_HELD:
+                self.figures.refused_runs += 1
+                time.sleep(_REFUSED_SECONDS)
+            elif not any(kill.victim in ENDS_RUN for kill in self.figures.kills[before:]):
+                self.figures.failed_runs += 1
+                failures += 1
+                print(f"night {number}: a run ended with {code} though its driver and JVM lived", flush=True)
+            if failures >= _MOST_FAILURES:
+                raise SystemExit(f"night {number} fails by itself:\n{self._nights.printed[-2000:]}")
+
+    def close(self) -> None:
+        """Count tokens; call when the last night has ended."""
+        self.figures.respent_tokens, self.figures.in_flight_tokens = self._calls.tokens()
+
+    def _start(self, number: int) -> Run:
+        self._left = holder(self._nights.folder)
+        self.figures.runs += 1
+        return self._nights.start(number)
+
+    def _is_stale_lease(self) -> bool:
+        """Whether the run that was started is to take over another machine's lease: it is left alone meanwhile."""
+        return self._left is not None and self._left["host"] == "elsewhere"
+
+    def _disturb(self, run: Run, number: int, most: int) -> int:
+        """Kill the run or its workers up to ``most`` times; returns how often."""
+        killed = 0
+        while killed < most and not self.is_done:
+            kill = self._kill(run, number)
+            if kill is None:
+                break
+            killed += 1
+            self.figures.kills.append(kill)
+            print(
+                f"kill {len(self.figures.kills)} of {self._kills}: {kill.victim} after {kill.seconds:.0f} s of night "
+                f"{number}, {kill.in_flight} requests in flight, {kill.uncommitted} not committed",
+                flush=True,
+            )
+            if kill.victim in ENDS_RUN:
+                self._hand_over()
+                break
+        return killed
+
+    def _kill(self, run: Run, number: int) -> Kill | None:
+        """The next victim's end at a random moment; None where the run ended before."""
+        if not self._moment_came(run):
+            return None
+        victim = self._victims[0]
+        while not (found := self._nights.processes().get(victim)):
+            if run.ended:
+                return None
+            time.sleep(_POLL_SECONDS)
+        process, seconds = self._dice.choice(sorted(found)), run.seconds
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            return None
+        self._victims.rotate(-1)
+        if victim in ENDS_RUN:
+            self._end(run)
+            self.figures.gone_s.append(run.seconds - seconds)
+        else:
+            self._await_end_of(victim, process)
+        found_by = self._calls.killed()
+        return Kill(victim, number, seconds, found_by.in_flight, len(found_by.keys))
+
+    def _moment_came(self, run: Run) -> bool:
+        """Wait for a random moment of the run, by its clock or by its requests; False where the run ended before."""
+        requests = self._dice.randint(1, max(1, self._users // 4))
+        moment = run.seconds + self._dice.random() * max(self._pace - run.seconds, self._pace / 4)
+        waits_for_requests = self._dice.random() < self._in_requests
+        while not run.ended:
+            if self._calls.started_since_kill() >= requests if waits_for_requests else run.seconds >= moment:
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _await_end_of(self, victim: str, process: int) -> None:
+        """Until the killed process is gone, of a daemon its workers too."""
+        until = time.monotonic() + _GONE_SECONDS
+        workers = set(self._nights.processes().get("worker", [])) if victim == "daemon" else set()
+        while time.monotonic() < until:
+            alive = self._nights.processes()
+            if process not in alive.get(victim, []) and not workers & set(alive.get("worker", [])):
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _end(self, run: Run) -> int:
+        """Wait for the run's end and that of its processes; what is there after 20 s is an orphan, and killed.
+
+        A run that hangs is an orphan too. Returns the driver's exit code.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            run.driver.wait(_RUN_SECONDS)
+        left = self._nights.survivors(_GONE_SECONDS)
+        if left:
+            print(f"orphans: {self._nights.processes()}", flush=True)
+        self.figures.orphans += len(left)
+        self._nights.end()
+        return run.driver.wait()
+
+    def _count_takeover(self, run: Run) -> None:
+        """How long it took the run to get the lease that a killed one had left."""
+        taken = taken_time(self._nights.folder, run.run_id)
+        if self._left is None or taken is None:
+            return
+        if self._left["host"] == "elsewhere":
+            self.figures.stale_takeover_s.append((taken - self._left["heartbeat_time"]).total_seconds())
+        else:
+            self.figures.takeover_s.append((taken - datetime.fromtimestamp(run.started, UTC)).total_seconds())
+
+    def _hand_over(self) -> None:
+        """Make some leases of killed runs another machine's: these are free only when they are stale."""
+        if holder(self._nights.folder) is not None and self._dice.random() < _ELSEWHERE:
+            DeltaTable(self._nights.folder / "warehouse" / "leases").update(new_values={"host": "elsewhere"})
