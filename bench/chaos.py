@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--poison", action="store_true", help="poison rows, no kills")
     parser.add_argument("--poison-rows", type=int, default=5000, help="rows of that night, a multiple of 250")
     args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
         line = poisoned(Path(scratch), args.poison_rows) if args.poison else _killed(Path(scratch), args)
     print(json.dumps(line), flush=True)

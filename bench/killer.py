@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -15,17 +16,16 @@ from datetime import UTC, datetime
 
 from deltalake import DeltaTable
 
-from bench.nights import VICTIMS, Nights, Run
+from bench.nights import VICTIMS, Nights, Run, parent_of
 from bench.tally import CallTally, holder, taken_time
 
 ENDS_RUN = ("driver", "jvm")  # Spark gets another worker, and another daemon
 _POLL_SECONDS = 0.05
 _RUN_SECONDS = 900  # a run that takes longer hangs
 _GONE_SECONDS = 20  # workers look for their parents every 2 s
-_MOST_KILLS = 4  # of a night
+_KILLS = (2, 6)  # of a night
 _MOST_FAILURES = 5  # of a night, by themselves
 _REFUSED_SECONDS = 2  # before a run that was refused is tried again
-_ELSEWHERE = 0.25  # of the leases that killed drivers leave: another machine's from then on
 EXIT_HELD = 75
 
 
@@ -64,7 +64,8 @@ class Figures:
 class Killer:
     """Runs nights of one warehouse and kills ``kills`` times, the ``victims`` in turn.
 
-    ``pace``: seconds of an undisturbed night. ``in_requests``: the share of kills that wait for requests.
+    ``pace``: seconds of an undisturbed night. ``in_requests``: the share of kills that wait for requests, ``elsewhere``
+    that of the leases of killed runs which are made another machine's.
     """
 
     def __init__(
@@ -76,11 +77,12 @@ class Killer:
         kills: int,
         pace: float,
         in_requests: float = 0.5,
+        elsewhere: float = 0.25,
         victims: Sequence[str] = VICTIMS,
     ) -> None:
         self.figures = Figures()
         self._nights, self._dice, self._users, self._pace, self._in_requests = nights, dice, users, pace, in_requests
-        self._kills = kills
+        self._kills, self._elsewhere = kills, elsewhere
         self._victims = deque(victims)
         self._calls = CallTally(nights.folder)
 
@@ -90,11 +92,11 @@ class Killer:
         return len(self.figures.kills) >= self._kills
 
     def night(self, number: int, kills: int | None = None) -> None:
-        """Run a night to its end, killed ``kills`` times on the way or up to four; SystemExit where it fails by itself.
+        """Run a night to its end, killed ``kills`` times on the way, or two to six times.
 
-        It may end before all were made.
+        It may end before all were made. SystemExit where it fails by itself.
         """
-        kills, failures = kills or self._dice.randint(1, _MOST_KILLS), 0
+        kills, failures = kills or self._dice.randint(*_KILLS), 0
         self.figures.nights += 1
         while True:
             run = self._start(number)
@@ -104,6 +106,7 @@ class Killer:
             code = self._end(run)
             if code == 0:
                 self._count_takeover(run)
+                self._pace = (self._pace + run.seconds) / 2  # a machine may be busier or less than it was
                 return
             if code == EXIT_HELD:
                 self.figures.refused_runs += 1
@@ -149,14 +152,14 @@ class Killer:
 
     def _kill(self, run: Run, number: int) -> Kill | None:
         """The next victim's end at a random moment; None where the run ended before."""
-        if not self._moment_came(run):
+        waits_for_requests = self._dice.random() < self._in_requests
+        if not self._moment_came(run, waits_for_requests):
             return None
         victim = self._victims[0]
-        while not (found := self._nights.processes().get(victim)):
-            if run.ended:
-                return None
-            time.sleep(_POLL_SECONDS)
-        process, seconds = self._dice.choice(sorted(found)), run.seconds
+        process = self._at_work(run, victim) if waits_for_requests else None
+        process, seconds = process or self._process(run, victim), run.seconds
+        if process is None:
+            return None
         try:
             os.kill(process, signal.SIGKILL)
         except ProcessLookupError:
@@ -170,13 +173,33 @@ class Killer:
         found_by = self._calls.killed()
         return Kill(victim, number, seconds, found_by.in_flight, len(found_by.keys))
 
-    def _moment_came(self, run: Run) -> bool:
-        """Wait for a random moment of the run, by its clock or by its requests; False where the run ended before."""
-        requests = self._dice.randint(1, max(1, self._users // 4))
-        moment = run.seconds + self._dice.random() * max(self._pace - run.seconds, self._pace / 4)
-        waits_for_requests = self._dice.random() < self._in_requests
+    def _at_work(self, run: Run, victim: str) -> int | None:
+        """The victim among the last call's worker and what is above it: without a search, while requests run."""
+        worker = self._calls.last_worker()
+        daemon = parent_of(worker)
+        process = {"worker": worker, "daemon": daemon, "jvm": parent_of(daemon), "driver": run.driver.pid}[victim]
+        return process if self._nights.owns(process) else None
+
+    def _process(self, run: Run, victim: str) -> int | None:
+        """One of the victim's kind; where there is none yet, a while after there is. None where the run ended."""
+        until = 0.0
         while not run.ended:
-            if self._calls.started_since_kill() >= requests if waits_for_requests else run.seconds >= moment:
+            found = self._nights.processes().get(victim, [])
+            if not found:
+                until = math.inf
+            elif until == math.inf:  # it is there now: not always as it starts
+                until = time.monotonic() + self._dice.random() * self._pace / 8
+            elif time.monotonic() > until:
+                return self._dice.choice(sorted(found))
+            time.sleep(_POLL_SECONDS)
+        return None
+
+    def _moment_came(self, run: Run, waits_for_requests: bool) -> bool:
+        """Wait for a random moment of the run, by its clock or by the engines' calls; False where it ended before."""
+        calls = self._dice.randint(1, self._users)
+        moment = run.seconds + self._dice.random() * max(self._pace - run.seconds, self._pace / 4)
+        while not run.ended:
+            if self._calls.since_kill() >= calls if waits_for_requests else run.seconds >= moment:
                 return True
             time.sleep(_POLL_SECONDS)
         return False
@@ -217,5 +240,5 @@ class Killer:
 
     def _hand_over(self) -> None:
         """Make some leases of killed runs another machine's: these are free only when they are stale."""
-        if holder(self._nights.folder) is not None and self._dice.random() < _ELSEWHERE:
+        if holder(self._nights.folder) is not None and self._dice.random() < self._elsewhere:
             DeltaTable(self._nights.folder / "warehouse" / "leases").update(new_values={"host": "elsewhere"})

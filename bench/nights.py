@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,7 +133,7 @@ class Nights:
     def processes(self) -> dict[str, list[int]]:
         """The living processes of all runs by what they are: driver, jvm, daemon, worker, other."""
         found: dict[str, list[int]] = {}
-        commands = dict(_marked(f"{_MARK}={self.mark}".encode()))
+        commands = {process: _read(process, "cmdline") for process in _all() if self.owns(process)}
         for process, command in commands.items():
             kind = "other"
             if "java" in command.split("\0")[0]:
@@ -144,6 +144,10 @@ class Nights:
                 kind = "worker" if "pyspark.daemon" in commands.get(parent_of(process), "") else "daemon"
             found.setdefault(kind, []).append(process)
         return found
+
+    def owns(self, process: int) -> bool:
+        """Whether the process lives and is one of these runs'; a zombie does not."""
+        return f"{_MARK}={self.mark}" in _read(process, "environ").split("\0")
 
     def survivors(self, seconds: float) -> list[int]:
         """Processes that are still there after ``seconds``, or as soon as there are none: no ids."""
@@ -182,12 +186,16 @@ class Run:
         return time.time() - self.started
 
 
-def _marked(mark: bytes) -> Iterator[tuple[int, str]]:
-    """Id and command of the processes in whose environment ``mark`` stands; a zombie has none."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name), (folder / "cmdline").read_bytes().decode(errors="replace")
+def _all() -> list[int]:
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+
+
+def _read(process: int, file: str) -> str:
+    """A file of /proc/<process>; empty where the process is gone or another user's."""
+    try:
+        return Path(f"/proc/{process}/{file}").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def parent_of(process: int) -> int:

@@ -38,9 +38,14 @@ class CallTally:
         self._lines = 0  # calls at the last kill
         self._interrupted: Counter[str] = Counter()
 
-    def started_since_kill(self) -> int:
-        """Requests that were handed to an engine since the last kill."""
-        return sum(call["event"] == "started" for call in self._calls()[self._lines :])
+    def since_kill(self) -> int:
+        """Requests that were handed to an engine since the last kill, and requests that it finished: their sum."""
+        return len(self._calls()) - self._lines
+
+    def last_worker(self) -> int:
+        """The process of the last call; 0 where there is none."""
+        calls = self._calls()
+        return int(calls[-1]["process"]) if calls else 0
 
     def killed(self) -> Interrupted:
         """Call after each kill, once those that it killed are gone and before a request is asked again."""

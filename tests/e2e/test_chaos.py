@@ -17,6 +17,7 @@ from jobs import nightly
 pytestmark = pytest.mark.e2e
 
 USERS = 24
+SEED = 23  # kills in the first chunk, the second and the second again
 VICTIMS = ("worker", "daemon", "driver")
 
 
@@ -31,7 +32,8 @@ def killed(spark, tmp_path_factory):
         write_settings(place, folder, SCRIPTED | {"chunk_rows": 8}, lease=LEASE)
     assert nightly.main(["--conf", str(places[1] / "conf.yaml")]) == 0
     nights = Nights(places[0])
-    killer = Killer(nights, random.Random(15), users=USERS, kills=3, pace=60, in_requests=1, victims=VICTIMS)
+    dice = random.Random(SEED)
+    killer = Killer(nights, dice, users=USERS, kills=3, pace=60, in_requests=1, elsewhere=0, victims=VICTIMS)
     try:
         killer.night(0, kills=3)
     finally:

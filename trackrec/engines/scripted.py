@@ -17,7 +17,7 @@ from trackrec.engines.interface import Completion, Finished, Request
 from trackrec.engines.spec import EngineSpec
 
 _HANGING_SECONDS = 0.001  # of a step with a request that never finishes
-_SLOW_SECONDS = 0.03  # of a step with a slow request
+_SLOW_SECONDS = 0.06  # of a step with a slow request
 _WORDS = ("stories", "of", "quiet", "heroes", "and", "bold", "voyages", "with", "warm", "humour")
 
 
