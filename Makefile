@@ -105,7 +105,7 @@ bench-reading: install ## whether V reads RecCoTs: every remedy alone and all to
 bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)
 	$(BIN)/python -m bench.loop --full
 
-chaos: install ## 50 kills at random moments of repeated nights, 3 of them with vLLM: what is lost, doubled, paid twice (TIME)
+chaos: install ## 53 kills at random moments of repeated nights, 3 of them with vLLM: lost, doubled, paid twice, left (an hour)
 	$(BIN)/python -m bench.chaos
 
 lock: install ## requirements/cpu.txt from setup.py

@@ -160,6 +160,8 @@ class Killer:
         process, seconds = process or self._process(run, victim), run.seconds
         if process is None:
             return None
+        worker = self._calls.last_worker()
+        ends = {process, worker} if parent_of(worker) == process else {process}  # a daemon takes its workers along
         try:
             os.kill(process, signal.SIGKILL)
         except ProcessLookupError:
@@ -169,7 +171,7 @@ class Killer:
             self._end(run)
             self.figures.gone_s.append(run.seconds - seconds)
         else:
-            self._await_end_of(victim, process)
+            self._await_end_of(ends)
         found_by = self._calls.killed()
         return Kill(victim, number, seconds, found_by.in_flight, len(found_by.keys))
 
@@ -204,15 +206,11 @@ class Killer:
             time.sleep(_POLL_SECONDS)
         return False
 
-    def _await_end_of(self, victim: str, process: int) -> None:
-        """Until the killed process is gone, of a daemon its workers too."""
+    def _await_end_of(self, processes: set[int]) -> None:
+        """Until these are gone: what is asked from then on is asked again."""
         until = time.monotonic() + _GONE_SECONDS
-        workers = set(self._nights.processes().get("worker", [])) if victim == "daemon" else set()
-        while time.monotonic() < until:
-            alive = self._nights.processes()
-            if process not in alive.get(victim, []) and not workers & set(alive.get("worker", [])):
-                return
-            time.sleep(_POLL_SECONDS)
+        while any(map(self._nights.owns, processes)) and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS / 10)
 
     def _end(self, run: Run) -> int:
         """Wait for the run's end and that of its processes; what is there after 20 s is an orphan, and killed.

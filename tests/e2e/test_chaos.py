@@ -73,4 +73,4 @@ def test_the_next_run_takes_the_lease_over_and_leaves_nothing_behind(killed):
 
 @pytest.mark.slow
 def test_one_poison_row_in_five_stops_a_night_by_its_gates_and_costs_the_others_nothing(tmp_path):
-    assert poisoned(tmp_path / "poison", 500)["passed"]
+    assert poisoned(tmp_path / "poison", 250)["passed"]
