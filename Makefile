@@ -11,7 +11,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test test-all lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reader bench-reading bench-loop
+	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reader bench-reading bench-loop chaos
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ bench-reading: install ## whether V reads RecCoTs: every remedy alone and all to
 
 bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)
 	$(BIN)/python -m bench.loop --full
+
+chaos: install ## 53 kills at random moments of repeated nights, 3 of them with vLLM: lost, doubled, paid twice, left (an hour)
+	$(BIN)/python -m bench.chaos
 
 lock: install ## requirements/cpu.txt from setup.py
 	$(BIN)/uv pip compile requirements/cpu.in --override requirements/overrides.txt --python-version 3.11 --no-header -o requirements/cpu.txt

@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bench.nights import TINY
 from trackrec.runtime.settings import Settings
 from trackrec.runtime.settings_files import load_settings
 
@@ -30,16 +31,6 @@ os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 {_CODE}")
 # An example may take long on a busy machine; what hangs is ended by pytest's timeout.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
-
-# On frames of a few rows Spark mostly compiles: with these a night on a tiny log takes two thirds of the time.
-TINY = {
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.shuffle.partitions": "2",
-    # Files of a few rows have nothing to skip: looking for it took 12 % of the JVM's time after the loop's test.
-    "spark.databricks.delta.stats.skipping": "false",
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trackrec.engines.call_log import logged
 from trackrec.engines.interface import Engine
 from trackrec.engines.spec import COUNTED, EngineSpec, resolved_engine
 from trackrec.models.threads import use_threads
@@ -9,7 +10,14 @@ from trackrec.runtime.errors import BadInputError
 
 
 def build_engine(spec: EngineSpec) -> Engine:
-    """Start the engine that ``spec`` names, in this process. Raises BadInputError for a name that is none."""
+    """Start the engine that ``spec`` names, in this process, its calls logged where the environment says so.
+
+    Raises BadInputError for a name that is none.
+    """
+    return logged(_engine_of(spec))
+
+
+def _engine_of(spec: EngineSpec) -> Engine:
     name = resolved_engine(spec.engine)
     if name not in ("scripted", COUNTED, "vllm", "transformers", "packed"):
         remedy = "Write auto, vllm, transformers, packed, counted or scripted."

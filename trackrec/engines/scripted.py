@@ -2,8 +2,8 @@
 
 Markers in a prompt steer it: ``SCRIPT:crash`` raises in step, ``SCRIPT:empty`` writes nothing, ``SCRIPT:cut`` is ended
 by the token limit in mid-sentence, ``SCRIPT:fail`` is a permanent and ``SCRIPT:flaky`` a transient fault;
-``SCRIPT:kill`` ends the process without a word, as the system does where memory runs out, and ``SCRIPT:hang`` never
-finishes.
+``SCRIPT:kill`` ends the process without a word, as the system does where memory runs out, ``SCRIPT:hang`` never
+finishes, and ``SCRIPT:slow`` takes as long for each word as a small model does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from trackrec.engines.interface import Completion, Finished, Request
 from trackrec.engines.spec import EngineSpec
 
 _HANGING_SECONDS = 0.001  # of a step with a request that never finishes
+_SLOW_SECONDS = 0.06  # of a step with a slow request
 _WORDS = ("stories", "of", "quiet", "heroes", "and", "bold", "voyages", "with", "warm", "humour")
 
 
@@ -42,7 +43,10 @@ class ScriptedEngine:
     def step(self) -> list[Finished]:
         """One word for every running request; RuntimeError when one of them says SCRIPT:crash."""
         done: list[Finished] = []
-        for key in list(self._in_flight)[: self._spec.max_num_seqs]:
+        running = list(self._in_flight)[: self._spec.max_num_seqs]
+        if any("SCRIPT:slow" in self._in_flight[key][0].prompt for key in running):
+            time.sleep(_SLOW_SECONDS)
+        for key in running:
             request, started, steps = self._in_flight[key]
             if "SCRIPT:crash" in request.prompt:
                 raise RuntimeError("the script says crash")
