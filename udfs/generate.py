@@ -38,8 +38,8 @@ def generate_udf(
     Input: prompt_key (unique), prompt_body, seed (long), row_keys (array<string>, one a sample), ``tables.identity``.
     Output (``tables.written``): one row a row_key, in the order in which requests finish; a request that failed has
     status ``failed`` in all its rows. ``read_text`` is pickled. A worker in which no request finishes for
-    ``stall_seconds`` ends. With ``window``, no more requests than that in flight, a task whose worker is lost is not
-    tried again.
+    ``stall_seconds`` ends. A task whose worker is lost is tried once more; with ``window``, no more requests than that
+    in flight, not at all.
     """
     spec = spec.resolved()
 
@@ -47,8 +47,9 @@ def generate_udf(
         from udfs.stall import guarded
         from udfs.worker import engine_of, refuse_retry
 
-        if window is not None:
-            refuse_retry()
+        # Of a whole chunk once more: an executor may have been taken away. A row that ends its worker would else be
+        # asked, with all of its chunk, as often as spark.task.maxFailures, 4 times.
+        refuse_retry(retries=1 if window is None else 0)
         running, pumped = engine_of(spec, progress), replace(spec, high_water=window or spec.high_water)
         with guarded(running.engine, stall_seconds, progress) as engine:
             yield from generated_frames(

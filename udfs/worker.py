@@ -57,12 +57,15 @@ def engine_of(spec: EngineSpec, progress: ProgressSender = SILENT) -> WorkerEngi
     return _running[1]
 
 
-def refuse_retry() -> None:
-    """Raise LostWorkerError where Spark tries this task again: what ended its worker would end this one too."""
+def refuse_retry(retries: int = 0) -> None:
+    """Raise LostWorkerError where Spark tries this task again, and did so more than ``retries`` times before.
+
+    What ended its worker would end this one too.
+    """
     from pyspark import TaskContext
 
     context = TaskContext.get()
-    if context is not None and context.attemptNumber():
+    if context is not None and context.attemptNumber() > retries:
         raise LostWorkerError("this task lost its Python worker.", "The driver looks for the request that ends it.")
 
 

@@ -13,7 +13,8 @@ from trackrec.runtime.clock import utc_now
 from trackrec.runtime.errors import LeaseHeldError, LeaseLostError
 from trackrec.runtime.settings import LeaseSettings
 from trackrec.tables.lease import TABLE, Lease
-from trackrec.tables.warehouse import Warehouse
+from trackrec.tables.scratch import drop_scratch
+from trackrec.tables.warehouse import SCRATCH, Warehouse
 
 pytestmark = pytest.mark.spark
 
@@ -160,3 +161,13 @@ def test_a_warehouse_takes_its_lease_before_the_first_write_and_no_read_does(tab
     tables.create("runs")
     assert holders(tables) == ["first"]
     tables.lease.release()
+
+
+def test_scratch_tables_of_killed_runs_are_dropped_when_the_lease_is_taken(spark, tables, tmp_path):
+    spark.range(3).write.format("delta").save(str(tmp_path / "warehouse" / f"{SCRATCH}of_a_killed_run"))
+    lease = Lease(tables, SETTINGS, run_id="next", job="nightly", at_start=lambda: drop_scratch(tables))
+    tables.lease = lease
+    tables.insert_rows("nights", [])
+    assert list((tmp_path / "warehouse").glob(f"{SCRATCH}*")) == []
+    assert holders(tables) == ["next"]
+    lease.release()

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
     """The run and its warehouse in a Spark session; raises BadInputError (settings, Java, Delta, schema).
 
-    The first write takes the warehouse's lease, which the job's end gives back. Rows that an earlier version keyed
+    The first write takes the warehouse's lease, which the job's end gives back, and
+    drops what killed runs left. Rows that an earlier version keyed
     otherwise are re-keyed first.
     """
     from trackrec.runtime.session import spark_session
     from trackrec.stages.rekey import needs_rekeying, rekey_rows
     from trackrec.tables.lease import Lease
+    from trackrec.tables.scratch import drop_scratch
     from trackrec.tables.warehouse import Warehouse
 
     run = job.run
     tables = job.record_in(Warehouse(spark_session(run.settings, run.name), run.settings.warehouse))
-    tables.lease = Lease(tables, run.settings.lease, run_id=run.run_id, job=run.name)
+    tables.lease = Lease(
+        tables, run.settings.lease, run_id=run.run_id, job=run.name, at_start=lambda: drop_scratch(tables)
+    )
     job.at_end(tables.lease.release)
     if needs_rekeying(tables):
         rekey_rows(run, tables)

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,20 @@ _TRY_SECONDS = 0.5
 class Lease:
     """The right of one run to write; taken at the first ``hold``, kept by a thread, given back by ``release``.
 
-    A lease is free where its holder's process is gone from this machine, or was not heard of for ``stale_seconds``.
+    ``at_start`` is called once, when it is taken: nobody else writes then. A lease is free where its holder's process is gone from this machine, or was not heard of for ``stale_seconds``.
     """
 
-    def __init__(self, tables: Warehouse, settings: LeaseSettings, *, run_id: str, job: str) -> None:
+    def __init__(
+        self,
+        tables: Warehouse,
+        settings: LeaseSettings,
+        *,
+        run_id: str,
+        job: str,
+        at_start: Callable[[], object] = lambda: None,
+    ) -> None:
         self._tables = tables
+        self._at_start = at_start
         self._settings = settings
         self._holder = {"run_id": run_id, "job": job, "host": socket.gethostname(), "process": os.getpid()}
         self._token = uuid.uuid4().hex
@@ -62,6 +72,7 @@ class Lease:
             self._take()
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
+            self._at_start()
 
     def release(self) -> None:
         """Give the lease back, where it was taken."""
