@@ -38,7 +38,8 @@ _TRY_SECONDS = 0.5
 class Lease:
     """The right of one run to write; taken at the first ``hold``, kept by a thread, given back by ``release``.
 
-    ``at_start`` is called once, when it is taken: nobody else writes then. A lease is free where its holder's process is gone from this machine, or was not heard of for ``stale_seconds``.
+    A lease is free where its holder's process is gone from this machine, or was not heard of for ``stale_seconds``.
+    ``at_start`` is called once, when it is taken: nobody else writes then.
     """
 
     def __init__(
