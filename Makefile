@@ -11,7 +11,8 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor install demo loop adapter test test-all lint format type docs lock clean bench-histories bench-generate bench-sdpo \
-	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reader bench-reading bench-loop chaos
+	bench-feedback bench-rewards bench-counts bench-parts bench-gain bench-headroom bench-results bench-reader bench-reading bench-loop \
+	bench-incremental bench-month chaos
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -104,6 +105,12 @@ bench-reading: install ## whether V reads RecCoTs: every remedy alone and all to
 
 bench-loop: install ## the loop on all histories, three rounds; for a GPU (a day on a CPU)
 	$(BIN)/python -m bench.loop --full
+
+bench-incremental: install ## a night in which 1 % of 100,000 users have news against the first, and as the log doubles (20 minutes)
+	$(BIN)/python -m bench.incremental
+
+bench-month: install ## thirty nights on one warehouse: time and files (half an hour)
+	$(BIN)/python -m bench.month
 
 chaos: install ## 53 kills at random moments of repeated nights, 3 of them with vLLM: lost, doubled, paid twice, left (an hour)
 	$(BIN)/python -m bench.chaos
