@@ -42,7 +42,7 @@ _VLLM = {
 # A beat is a commit: no more than one in 10 s. Another machine's lease is taken over after three.
 LEASE = {"heartbeat_seconds": 10, "stale_seconds": 30}
 _ANY_TEXT = {"min_coverage": 0, "max_duplicate_share": 1}  # 24 tokens may hold no whole sentence
-_ZERO = ("lost", "doubled", "orphans", "leftovers", "changed")
+_ZERO = ("lost", "doubled", "orphans", "leftovers", "changed", "extra")
 _TOKENS = ("respent_tokens", "in_flight_tokens")
 _RUNS = ("nights", "runs", "failed_runs", "refused_runs")
 _SECONDS = ("gone_s", "takeover_s", "stale_takeover_s")
@@ -124,8 +124,10 @@ def compare(figures: Figures, folder: Path, undisturbed: Path, number: int) -> N
     figures.lost += found.lost
     figures.doubled += found.doubled
     figures.changed += found.changed
+    figures.extra += found.extra
     print(
-        f"night {number}: {found.rows} rows, {found.lost} lost, {found.doubled} doubled, {found.changed} changed",
+        f"night {number}: {found.rows} rows, {found.lost} lost, {found.doubled} doubled, "
+        f"{found.changed} changed, {found.extra} that the undisturbed one has not",
         flush=True,
     )
 

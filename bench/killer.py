@@ -52,6 +52,7 @@ class Figures:
     lost: int = 0
     doubled: int = 0
     changed: int = 0
+    extra: int = 0
     orphans: int = 0
     leftovers: int = 0
     respent_tokens: int = 0

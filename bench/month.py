@@ -56,7 +56,8 @@ def _night(nights: Nights, conf: Path, number: int) -> float:
     run = nights.start(number)
     if run.driver.wait():
         raise SystemExit(f"night {number + 1} ended with {run.driver.returncode}:\n{nights.printed[-2000:]}")
-    return round(sum(n for name, n in _counts(conf, run.run_id).items() if name.endswith("_seconds")), 1)
+    seconds: float = sum(n for name, n in _counts(conf, run.run_id).items() if name.endswith("_seconds"))
+    return round(seconds, 1)
 
 
 def _upkeep(conf: Path, number: int) -> dict[str, int]:

@@ -85,12 +85,13 @@ class CallTally:
 
 @dataclass(frozen=True)
 class Difference:
-    """``rows`` of an undisturbed night, and of them missing, more than one of a key, and of another text."""
+    """``rows`` of an undisturbed night: missing, more than one of a key, of another text; and those it has not."""
 
     rows: int
     lost: int
     doubled: int
     changed: int
+    extra: int
 
 
 def difference(folder: Path, undisturbed: Path, night: datetime) -> Difference:
@@ -101,6 +102,7 @@ def difference(folder: Path, undisturbed: Path, night: datetime) -> Difference:
         lost=len(theirs.keys() - mine.keys()),
         doubled=sum(len(texts) > 1 for texts in mine.values()),
         changed=sum(mine[key][0] != theirs[key][0] for key in theirs.keys() & mine.keys()),
+        extra=len(mine.keys() - theirs.keys()),
     )
 
 

@@ -84,6 +84,7 @@ def rows(folder: Path, table: str) -> list[dict[str, Any]]:
 
 
 def counts(folder: Path, run_id: str, stage: str) -> dict[str, int]:
-    """What the ledger says of a stage of a run."""
+    """What the ledger says of a stage of a run, but its seconds."""
     (ledger,) = [dict(row["counts"]) for row in rows(folder, "runs") if row["run_id"] == run_id]
-    return {name.removeprefix(f"{stage}_"): int(n) for name, n in ledger.items() if name.startswith(f"{stage}_")}
+    named = {name.removeprefix(f"{stage}_"): int(n) for name, n in ledger.items() if name.startswith(f"{stage}_")}
+    return {name: n for name, n in named.items() if name != "seconds"}

@@ -80,7 +80,7 @@ def test_upkeep_prunes_and_compacts_and_the_next_night_asks_for_nothing(copy):
     before = {name: sorted(map(str, rows(folder, name))) for name in ("user_histories", "reccots", "reccot_vectors")}
     assert maintain.main([*flags, "--run-id", "upkeep"]) == 0
     done = counts(folder, "upkeep", "maintain")
-    assert (done["staged rows"], done["scratch tables"]) == (4, 1)
+    assert done["staged rows"] == 4
     assert done["files"] < done["files before"], "the rows that were appended one by one are in one file"
     assert done["files"] <= len(TABLES)
     assert not list((folder / "warehouse").glob("_scratch*"))

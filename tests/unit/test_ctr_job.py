@@ -390,7 +390,8 @@ COUNTS = {"train_ctr_rows": 3.0, "train_ctr_late_labels": 0.0}
 
 def ledger(warehouse):
     rows = DeltaTable(warehouse / "runs").to_pyarrow_table().to_pylist()
-    return [(row["run_id"], row["job"], row["status"], dict(row["counts"])) for row in rows]
+    counts = [{name: n for name, n in row["counts"] if name != "train_ctr_seconds"} for row in rows]
+    return [(row["run_id"], row["job"], row["status"], of_run) for row, of_run in zip(rows, counts, strict=True)]
 
 
 def test_the_run_is_in_the_ledger_once_however_often_it_is_run_again(warehouse):

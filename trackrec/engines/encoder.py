@@ -19,7 +19,8 @@ def load_encoder(path: str, threads: int) -> Any:
     from sentence_transformers import SentenceTransformer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return SentenceTransformer(path, device=device, local_files_only=True, trust_remote_code=False)
+    safe = {"use_safetensors": True}
+    return SentenceTransformer(path, device=device, local_files_only=True, trust_remote_code=False, model_kwargs=safe)
 
 
 def encode_texts(encoder: Any, texts: Sequence[str], batch_size: int) -> npt.NDArray[np.float32]:

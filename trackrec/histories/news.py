@@ -3,7 +3,8 @@
 A digest of each user's rows is compared with the one of the last night that read them. So an event that arrives late, a
 rating that is corrected and one that is taken back are found like a new one, by what the log says and not by a clock.
 Exact but for collisions: two hashes of 64 and 33 bits and the number of rows have to agree. One pass over the log that
-neither sorts nor joins it; only rows of users with news go on into windows, lists and prompts.
+does not sort it, and joins it with nothing but the items that changed; only rows of users with news go on into windows,
+lists and prompts.
 """
 
 from __future__ import annotations

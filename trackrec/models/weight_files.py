@@ -10,9 +10,10 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.terminal import printable_line
 
 _PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
-# Where one of these is, transformers, peft and sentence-transformers load nothing else. Beside safetensors of another
-# name they would load the pickled file.
-_LOADED = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+# Where one of these is, transformers and sentence-transformers load nothing else, and peft nothing beside the last.
+# Beside safetensors of another name they would load the pickled file.
+_LOADED = ("model.safetensors", "model.safetensors.index.json")
+_LOADED_OF_ADAPTER = ("adapter_model.safetensors",)
 
 
 def check_weights(folder: Path, what: str) -> None:
@@ -31,7 +32,8 @@ def check_pickled(folder: Path, what: str) -> None:
     """The part of ``check_weights`` about pickled files, which holds for an adapter's folder too."""
     pickled = [path for path in sorted(folder.rglob("*")) if path.suffix in _PICKLED]
     for path in pickled:
-        if not any((path.parent / name).is_file() for name in _LOADED):
+        loaded = _LOADED_OF_ADAPTER if path.stem == "adapter_model" else _LOADED
+        if not any((path.parent / name).is_file() for name in loaded):
             raise BadInputError(
                 f"{what}: {path.relative_to(folder)} is pickled and could run code when loaded.",
                 "Give weights as safetensors (save_pretrained writes them as model.safetensors).",

@@ -33,6 +33,12 @@ class Shorthand:
         return f"{self.setting}={self.value(given)}"
 
 
+def _positive(given: str) -> int:
+    if not given.isdecimal() or not int(given):
+        raise argparse.ArgumentTypeError(f"{given} is no number from 1 on")
+    return int(given)
+
+
 def _listed(given: str) -> str:
     """``a,b`` as a YAML list of strings: an id may be a number."""
     return json.dumps([name.strip() for name in given.split(",") if name.strip()])
@@ -73,5 +79,7 @@ def job_flags(job: str, description: str | None) -> argparse.ArgumentParser:
         parser.add_argument(
             "--dry-run", action="store_true", help="say what the run would ask of G and cost; write nothing"
         )
-        parser.add_argument("--probe", type=int, metavar="N", help="--dry-run measures G on so many prompts first")
+        parser.add_argument(
+            "--probe", type=_positive, metavar="N", help="--dry-run measures G on so many prompts first"
+        )
     return parser

@@ -76,18 +76,20 @@ KNOWN_FAULTS = (
         "damaged log",
         r"DELTA_VERSIONS_NOT_CONTIGUOUS|DELTA_TRUNCATED_TRANSACTION_LOG|DELTA_LOG_FILE_(NOT_FOUND|MALFORMED)"
         r"|DELTA_STATE_RECOVER_ERROR|DELTA_MISSING_(PART_FILES|TRANSACTION_LOG)|DELTA_INVALID_(LOG_VERSION|COMMIT)"
-        r"|reading file \S*/_delta_log/|Kernel error: .*(Json error|contiguous commit|[Mm]issing|No table metadata)",
+        r"|reading file \S*/_delta_log/|Kernel error: .*(Json error|contiguous commit|No table metadata)",
         "the Delta log of {place} is damaged: a file of its folder _delta_log is cut, or gone.",
-        "Put the folder back from a backup; or move it away, and the job that writes the table makes it anew (of "
-        "reccots and reccot_staging the texts are then paid for again).",
+        "Run it again, in case the storage did not answer. Still so: put the folder back from a backup; or move it "
+        "away, and the job that writes the table makes it anew, a night with --full (of reccots and reccot_staging the "
+        "texts are then paid for again).",
         nowhere="a table",
         error=BadInputError,
     ),
     KnownFault(
         "damaged data",
-        r"FAILED_READ_FILE|DELTA_FILE_NOT_FOUND|is not a Parquet file",
+        r"FAILED_READ_FILE\.(FILE_NOT_EXIST|CANNOT_READ_FILE_FOOTER)|DELTA_FILE_NOT_FOUND|is not a Parquet file",
         "{place}, a file of a table, is damaged or gone.",
-        "Put it back from a backup, or go back to a version before it (RESTORE TABLE … TO VERSION AS OF …).",
+        "Put it back from a backup, or go back to a version before it (RESTORE TABLE … TO VERSION AS OF …) and run the "
+        "next night with --full.",
         nowhere="something",
         error=BadInputError,
     ),
@@ -168,7 +170,14 @@ def _words(error: BaseException) -> Iterator[str]:
         yield f"{type(current).__name__}: " + "\n".join(lines)
         if isinstance(current, ConnectionError) and _passed_py4j(current):
             yield _NO_JVM
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        current = current.__cause__ or _handled(current)
+
+
+def _handled(error: BaseException) -> BaseException | None:
+    """What an error of Spark's or py4j's was raised in the handling of; of others that is nobody's cause."""
+    if error.__suppress_context__ or not type(error).__module__.startswith(("pyspark.", "py4j.")):
+        return None
+    return error.__context__
 
 
 def _passed_py4j(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from trackrec.reccots.causes import pending_by_cause
 from trackrec.reccots.costs import Rates, cost_of
 from trackrec.reccots.feature_version import generator_version
 from trackrec.reccots.requests import limited, pending_requests, requests, settled
+from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
@@ -73,7 +74,9 @@ def _rates(
 ) -> Rates:
     """What a text takes: its prompt by the tokenizer, the rest by a probe of G or its runs before."""
     if probe is not None:
-        rates = _probed(run, tables, stage, limited(pending, probe), spec, version)
+        # More would wait for a free place, and what a text takes is read off the slowest of those begun at once.
+        most = spec.high_water * run.settings.generator.engines
+        rates = _probed(run, tables, stage, limited(pending, min(probe, most)), spec, version)
     else:
         written = F.col("generator_version") == version, F.col("sampling") == spec.sampling.canonical()
         texts = tables.read_or_empty("reccots").where(written[0] & written[1])
@@ -95,8 +98,10 @@ def _probed(run: Run, tables: Rehearsal, stage: Stage, prompts: DataFrame, spec:
     settings, stage.counts["rows"] = run.settings.generator, 0
     with worker_progress(tables.spark, stage, prompts.count(), RECCOTS.plural) as channel:
         job = GenerationJob(settings, RECCOTS.tables, RECCOTS.read_text, spec, version, channel)
-        rows = job.rows(prompts, Group()).select("output_tokens", "latency_ms", "engine_id").collect()
+        rows = job.rows(prompts, Group()).where("status != 'failed'").collect()
     del stage.counts["rows"]
+    if not rows:
+        raise TrackrecError("G failed on every prompt of the probe.", "Run generate on a few (--limit 4), and see why.")
     # All are submitted at once, so an engine is done when its slowest text is.
     slowest: dict[str, float] = {}
     for row in rows:

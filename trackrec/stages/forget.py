@@ -25,7 +25,7 @@ from trackrec.tables.warehouse import Warehouse
 def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
     """Forget ``users``, as from ``users_of``: the tombstones first, so that a run that was killed is just run again.
 
-    Counts users, rows, by table too, and scratch tables. What remains: files of older table versions, until
+    Counts users and rows, by table too. What remains: files of older table versions, until
     ``jobs/maintain.py``; models that learned from the users' rows; the team's own tables.
     """
     with run.stage("forget") as stage:
@@ -38,7 +38,7 @@ def forget_users(run: Run, tables: Warehouse, users: DataFrame) -> Outcome:
             deleted = delete_users(tables, rows)
         stage.counts["rows"] = sum(deleted.values())
         stage.counts |= {f"rows of {table}": count for table, count in deleted.items() if count}
-        stage.counts["scratch tables"] = drop_scratch(tables)
+        drop_scratch(tables)
         gone = utc_now() + timedelta(days=run.settings.maintenance.retention_days)
         stage.notice(
             f"files of older table versions hold the rows until jobs/maintain.py runs after {gone:%Y-%m-%d %H:%M} UTC; "

@@ -62,6 +62,8 @@ def _left_out(settings: Settings, tables: Warehouse, snapshots: DataFrame | None
     before = of_users(settings, stored_histories(settings, tables)).where(
         F.col("as_of") < F.lit(settings.histories.night())
     )
+    wanted = wanted_histories(settings, tables).select("user_id", "as_of")
+    before = before.join(wanted, ["user_id", "as_of"], "left_anti")
     lacking = before.join(reccots_of(settings, tables).select("prompt_key"), "prompt_key", "left_anti")
     generator, sampling = generator_of(settings)
     staged = tables.read("reccot_staging").where(

@@ -18,7 +18,7 @@ from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
 from trackrec.runtime.settings import Settings
 from trackrec.stages.inputs import cleaned_items, stored_histories
-from trackrec.stages.night_log import NightLog, night_log
+from trackrec.stages.night_log import NightLog, check_reaches, night_log
 from trackrec.tables.quarantine import gate_quarantine
 from trackrec.tables.stamp import stamped
 from trackrec.tables.warehouse import Warehouse
@@ -66,6 +66,8 @@ def _build(run: Run, tables: Warehouse, stage: Stage, sources: Sources, items: D
     raw = sources.interactions if log is None else log.interactions(sources.interactions)
     interactions = clean_interactions(raw, settings.source)
     counts = _set_aside(run, tables, stage, "interactions", interactions, log)
+    if log is not None:
+        check_reaches(log.figures, settings)
     events = interactions.good.persist()
     try:
         scope = _scope(sources, events, settings)
@@ -125,8 +127,8 @@ def _write(
     labelled = _labelled(stage, events, run.settings)
     ranked = snapshots.rank_events(events.drop("split").join(scope, "user_id", "left_semi"))
     taken = _snapshots(ranked, run.settings)
-    with_history = taken if log is None else log.logs.where("newest_time IS NOT NULL")
-    stage.counts["users without history"] = scope.join(with_history, "user_id", "left_anti").count()
+    without = scope.join(taken, "user_id", "left_anti").count() if log is None else log.without_history(scope)
+    stage.counts["users without history"] = without
     if labelled is not None and settings.policy == "every_n_events":
         # For training data only snapshots that some sample joins are generated.
         joined = windows.join_newest_snapshot(labelled, taken).where(F.col("window").isin(*settings.windows))

@@ -1,4 +1,4 @@
-"""Upkeep of a warehouse: staged rows that were merged, scratch tables, small files, and files of older versions."""
+"""Upkeep of a warehouse: staged rows that were merged, small files, and files of older versions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from pyspark.sql import functions as F
 from trackrec.runtime.events import Outcome
 from trackrec.runtime.run import Run
 from trackrec.tables.schemas import DESCRIPTION_TEXTS, RECCOT_TEXTS, TABLES, GeneratedTables
-from trackrec.tables.scratch import drop_scratch
 from trackrec.tables.warehouse import Warehouse
 
 
 def maintain(run: Run, tables: Warehouse) -> Outcome:
-    """Prune, compact and VACUUM; counts staged rows, scratch tables, and files before and after compaction.
+    """Prune, compact and VACUUM; counts staged rows, and files before and after compaction.
 
     What staging says of faults stays: by it a row that was given up is asked for no more.
     """
     hours = 24 * run.settings.maintenance.retention_days
     with run.stage("maintain") as stage:
-        stage.counts["scratch tables"] = drop_scratch(tables)
         stage.counts["staged rows"] = sum(_prune(tables, kind) for kind in (RECCOT_TEXTS, DESCRIPTION_TEXTS))
         names = [table.name for table in TABLES.values() if not table.external and tables.exists(table.name)]
         stage.counts |= {"files before": 0, "files": 0}

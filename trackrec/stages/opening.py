@@ -39,11 +39,19 @@ def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
 
 def open_rehearsal(job: RecordedRun) -> tuple[Run, Rehearsal]:
     """As ``open_warehouse``, for a run that writes nothing, not even its row of the ledger."""
+    from trackrec.runtime.errors import BadInputError
     from trackrec.runtime.session import spark_session
+    from trackrec.stages.rekey import needs_rekeying
     from trackrec.tables.rehearsal import Rehearsal
 
     run = job.run
-    return run, Rehearsal(spark_session(run.settings, run.name), run.settings.warehouse)
+    tables = Rehearsal(spark_session(run.settings, run.name), run.settings.warehouse)
+    if needs_rekeying(tables):
+        raise BadInputError(
+            f"the rows of G in {tables.root} have keys of an earlier version: all would count as pending.",
+            "Run the job once without --dry-run and with --limit 1, which gives them their keys.",
+        )
+    return run, tables
 
 
 def open_lake(job: RecordedRun) -> tuple[Run, Lake]:

@@ -14,7 +14,14 @@ def measured_rates(tables: Warehouse, texts: DataFrame, stage: str) -> Rates:
     row = texts.agg(F.avg("prompt_tokens"), F.avg("output_tokens")).first()
     assert row is not None  # an aggregate without groups has one row
     runs = tables.read_or_empty("runs").join(texts.select("run_id").distinct(), "run_id", "left_semi")
-    took = runs.agg(*[F.sum(F.element_at("counts", f"{stage}_{word}")) for word in ("seconds", "rows")]).first()
+    measured = {word: F.element_at("counts", f"{stage}_{word}") for word in ("seconds", "rows")}
+    # Seconds are of runs that ended well, since there are any in the ledger; rows of others would make texts cheap.
+    took = (
+        runs.select(*[c.alias(w) for w, c in measured.items()])
+        .where("seconds IS NOT NULL")
+        .agg(F.sum("seconds"), F.sum("rows"))
+        .first()
+    )
     assert took is not None
     seconds, rows = took
     return Rates(row[0], row[1], seconds / rows if seconds and rows else None)

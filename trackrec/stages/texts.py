@@ -59,10 +59,14 @@ def write_texts(
     version = generator_version(settings, spec.model)
     requested = requests(prompts, version, spec.sampling, kind.tables.identity)
     done = settled(tables.read(texts), tables.read(staging), run_id=run.run_id, max_attempts=settings.max_attempts)
-    with tables.materialised(limited(pending_requests(requested, done), settings.limit)) as pending:
-        total = pending.count()
+    with tables.materialised(pending_requests(requested, done)) as waiting:
+        lacking = waiting.count()
+        total = min(lacking, settings.limit or lacking)
+        pending = limited(waiting, settings.limit)
         _check_cost(run, tables, stage, kind, total, spec, version)
-        stage.counts |= {"rows": 0, "tokens": 0, "unchanged": requested.count() - total}
+        stage.counts |= {"rows": 0, "tokens": 0, "unchanged": requested.count() - lacking}
+        if total < lacking:
+            stage.counts["left for later"] = lacking - total
         stage.counts |= dict.fromkeys((*_COUNTED, "quarantined"), 0)
         _write_chunks(run, tables, stage, kind, pending, total, spec, version)
     # A transient fault that used up its attempts is asked for no more: it may not disappear in staging.

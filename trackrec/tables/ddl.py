@@ -10,9 +10,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import quoted
 from trackrec.tables.contract import Column, Table
 from trackrec.tables.migration import KEY_PROPERTY, Migration, StoredTable, key_text, migration_of
+from trackrec.tables.spark_errors import error_condition
 
 # deltalake (delta-rs) refuses tables with these features, and consumers read ours with it.
 _READABLE_WITHOUT_SPARK = {
@@ -97,3 +99,20 @@ def _apply(spark: SparkSession, identifier: str, migration: Migration) -> None:
 def _column_text(column: Column) -> str:
     comment = column.comment.replace("\\", "\\\\").replace("'", "\\'")
     return f"{column.name} {column.type} COMMENT '{comment}'"
+
+
+def check_schema(spark: SparkSession, root: str) -> None:
+    """Raise BadInputError where the schema ``root``, <catalog>.<schema>, is not there or cannot be used."""
+    try:
+        spark.sql(f"DESCRIBE SCHEMA {quoted(root)}")
+    except (PySparkException, Py4JJavaError) as error:
+        if error_condition(error) == "SCHEMA_NOT_FOUND":
+            raise BadInputError(
+                f"schema {root} does not exist.", f"Run CREATE SCHEMA {quoted(root)} in Spark SQL, or set warehouse."
+            ) from None
+        catalog = root.split(".")[0]
+        raise BadInputError(
+            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it "
+            f"({error_condition(error)}).",
+            f"Set spark.sql.catalog.{catalog} in spark-defaults.conf, ask for USE SCHEMA on {root}, or set warehouse.",
+        ) from None

@@ -45,6 +45,15 @@ class Rehearsal(Warehouse):
         """Called before each write to a table: there is none in a rehearsal."""
         raise RuntimeError(f"a rehearsal would write to {name or 'a scratch table'}")
 
+    def replace_slice(self, name: str, rows: DataFrame, where: str) -> int:
+        """Raises: it is no MERGE of new rows alone."""
+        self.hold(name)
+        return 0
+
+    def drop(self, name: str) -> None:
+        """Raises: a rehearsal has no table of its own."""
+        self.hold(name)
+
     def _stored(self, name: str) -> DataFrame:
         stored = self.spark.table(self.identifier(name))
         columns = TABLES[name].columns

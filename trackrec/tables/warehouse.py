@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -24,9 +22,9 @@ from trackrec.runtime.errors import BadInputError
 from trackrec.runtime.places import is_path, quoted
 from trackrec.runtime.session import is_local
 from trackrec.tables.contract import STAMP, Table, check_columns
-from trackrec.tables.ddl import create_at_path, create_in_schema, migrate_table
+from trackrec.tables.ddl import check_schema, create_at_path, create_in_schema, migrate_table
 from trackrec.tables.schemas import LEASES, TABLES
-from trackrec.tables.spark_errors import error_condition, naming
+from trackrec.tables.spark_errors import naming
 
 if TYPE_CHECKING:
     from trackrec.tables.lease import Lease
@@ -49,7 +47,7 @@ class Warehouse:
         self.lease: Lease | None = None  # held before each write, where a job gives one
         self._current: set[str] = set()  # tables that are known to have all that their schema has
         if not self.is_path:
-            _check_schema(spark, root)
+            check_schema(spark, root)
 
     def identifier(self, name: str) -> str:
         """How SQL calls the table: delta.`<path>` or `<catalog>`.`<schema>`.`<name>`."""
@@ -281,22 +279,6 @@ def _differs(table: Table) -> str:
     """SQL that holds where two rows of one key differ in a value; who wrote them and when is none."""
     values = [column for column in table.column_names if column not in (*table.key, *STAMP)]
     return " OR ".join(f"NOT (old.{column} <=> new.{column})" for column in values)
-
-
-def _check_schema(spark: SparkSession, root: str) -> None:
-    try:
-        spark.sql(f"DESCRIBE SCHEMA {quoted(root)}")
-    except (PySparkException, Py4JJavaError) as error:
-        if error_condition(error) == "SCHEMA_NOT_FOUND":
-            raise BadInputError(
-                f"schema {root} does not exist.", f"Run CREATE SCHEMA {quoted(root)} in Spark SQL, or set warehouse."
-            ) from None
-        catalog = root.split(".")[0]
-        raise BadInputError(
-            f"schema {root} cannot be used: Spark knows no catalog {catalog}, or may not use it "
-            f"({error_condition(error)}).",
-            f"Set spark.sql.catalog.{catalog} in spark-defaults.conf, ask for USE SCHEMA on {root}, or set warehouse.",
-        ) from None
 
 
 def _affected(metrics: DataFrame) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.runtime.errors import BadInputError
@@ -67,7 +69,8 @@ class Cleaned:
             *[F.count_if(flag).alias(flag) for flag in _FLAGS],
             F.max("line_breaks").alias("line_breaks"),
         )
-        rows = self._collected(by_reason)
+        with told_by_table(self._table):
+            rows = by_reason.collect()
         line_breaks = max((r["line_breaks"] for r in rows), default=0)
         if line_breaks > _MAX_LINE_BREAKS:
             raise self._open_quote(line_breaks)
@@ -96,17 +99,20 @@ class Cleaned:
             "A table that does have such cells can be read from Parquet or Delta.",
         )
 
-    def _collected(self, frame: DataFrame) -> list[Row]:
-        try:
-            return frame.collect()
-        except (PySparkException, Py4JJavaError) as error:
-            if not error_condition(error).startswith("FAILED_READ_FILE"):
-                raise
-            raise BadInputError(
-                f"table {self._table}: a file of it cannot be read to its end ({error_condition(error)}).",
-                "Mend or leave out the file. In a CSV look for a quote that is opened and never closed; where quotes "
-                f"mean nothing, set source.{self._table}.options.quote to ''.",
-            ) from error
+
+@contextmanager
+def told_by_table(table: str) -> Iterator[None]:
+    """What Spark cannot read in this block is a file of the source ``table``: BadInputError."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        if not error_condition(error).startswith("FAILED_READ_FILE"):
+            raise
+        raise BadInputError(
+            f"table {table}: a file of it cannot be read to its end ({error_condition(error)}).",
+            "Mend or leave out the file. In a CSV look for a quote that is opened and never closed; where quotes "
+            f"mean nothing, set source.{table}.options.quote to ''.",
+        ) from error
 
 
 def flags_of(**flags: Column) -> list[Column]:
