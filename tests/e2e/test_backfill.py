@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs import build_histories, nightly
+from jobs import build_histories, generate_reccot, nightly
 from tests.e2e.logs import counts, log_rows, rows, write_conf, write_csv
 
 pytestmark = pytest.mark.e2e
@@ -30,13 +30,14 @@ def test_a_changed_setting_makes_a_night_write_about_its_own_histories_alone(nig
     assert "4 histories of nights before have no RecCoT of this G; --backfill asks for them" in capsys.readouterr().out
     assert {row["user_id"] for row in rows(folder, "reccots") if '"max_tokens":40' in row["sampling"]} == {"u2"}
 
-    assert nightly.main([*flags, "--run-id", "backfill", "--backfill", "--set", "generator.max_pending=2"]) == 1
+    assert generate_reccot.main([*flags, "--run-id", "backfill", "--backfill", "--set", "generator.max_pending=2"]) == 1
     assert "about " in (said := capsys.readouterr().err)
     assert "written tokens" in said
     assert "on 1 engine" in said
-    assert nightly.main([*flags, "--run-id", "some", "--backfill", "--users", "u0,u1", "--limit", "1"]) == 0
-    assert counts(folder, "some", "generate")["rows"] == 1
-    assert nightly.main([*flags, "--run-id", "all", "--backfill"]) == 0
+    assert generate_reccot.main([*flags, "--run-id", "some", "--backfill", "--users", "u0,u1", "--limit", "1"]) == 0
+    some = counts(folder, "some", "generate")
+    assert (some["rows"], some["left for later"], some["unchanged"]) == (1, 1, 0)
+    assert generate_reccot.main([*flags, "--run-id", "all", "--backfill"]) == 0
     assert counts(folder, "all", "generate")["rows"] == 3
 
 

@@ -10,7 +10,7 @@ from tests.e2e.logs import START, counts, rows, write_conf, write_csv
 
 pytestmark = pytest.mark.e2e
 
-FIRST_NIGHT, NIGHTS = 8, 4
+FIRST_NIGHT, NIGHTS = 8, 3
 
 
 def event(user: int, item: int, hours: float, stars: int) -> dict[str, object]:
@@ -46,20 +46,27 @@ def test_nights_of_a_random_log_come_to_what_full_ones_come_to(spark, tmp_path, 
     for name in ("incremental", "full"):
         (tmp_path / name).mkdir()
         confs[name] = ["--conf", str(write_conf(tmp_path / name, histories={"policy": "nightly"}))]
-    log, titles = some_events(dice, 150, 20, 24 * (FIRST_NIGHT - 1)), [f"Title {n}" for n in range(9)]
+    log = [*some_events(dice, 150, 20, 24 * (FIRST_NIGHT - 1)), event(5, 3, 24 * (FIRST_NIGHT - 2), 4)]
+    titles = [f"Title {n}" for n in range(9)]
     for night in range(FIRST_NIGHT, FIRST_NIGHT + NIGHTS):
         log = changed(dice, log, night)
-        if night == FIRST_NIGHT + 2:
+        if night == FIRST_NIGHT + 1:
             titles[3] = "Another title"
+        # In the first night an item has not been loaded, in the next a user, who met the item of the other title.
+        loaded = [row for row in log if night != FIRST_NIGHT + 1 or row["member"] != "u5"]
+        catalogue = [
+            {"sku": f"i{n}", "name": title, "genres": "War"}
+            for n, title in enumerate(titles)
+            if night != FIRST_NIGHT or n != 7
+        ]
         for name, flags in confs.items():
-            write_csv(tmp_path / name / "log.csv", log)
-            catalogue = [{"sku": f"i{n}", "name": title, "genres": "War"} for n, title in enumerate(titles)]
+            write_csv(tmp_path / name / "log.csv", loaded)
             write_csv(tmp_path / name / "items.csv", catalogue)
             as_of = f"histories.as_of={(START + timedelta(days=night)).isoformat()}"
             full = ["--full"] if name == "full" else []
             assert build_histories.main([*flags, "--set", as_of, "--run-id", str(night), *full]) == 0
         assert histories(tmp_path / "incremental") == histories(tmp_path / "full"), night
-        if night == FIRST_NIGHT + 1:
+        if night == FIRST_NIGHT + 2:
             assert counts(tmp_path / "incremental", str(night), "histories")["users without news"] > 3
 
 

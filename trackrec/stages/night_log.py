@@ -78,7 +78,8 @@ class NightLog:
             again = kept.select("user_id", F.lit(True).alias("_kept"))
             digest = F.when(F.col("_kept"), "").otherwise(F.col("digest")).alias("digest")
             digests = digests.join(again, "user_id", "left").select("user_id", digest)
-        if self.users is None:  # killed between the digests and the night, it left digests of no night
+        # Killed between the digests and its own row, it would leave the last night with digests of another.
+        if self.users is None and tables.exists("nights"):
             self._insert_night(run, tables, _UNFINISHED)
         tables.upsert("log_digests", stamped(digests, run.stamp()))
         tables.upsert("item_digests", stamped(self.changed_items, run.stamp()))
