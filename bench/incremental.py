@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from bench.nights import ledger_counts
 from trackrec.models.resolve import resolve
 from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake
 
 BOUNDS = {"tokens_share": 0.02, "wall_share": 0.15, "growth": 1.3}
 CHANGED = 0.01  # of the users
@@ -143,8 +143,7 @@ def night(conf: Path, as_of: pd.Timestamp, said: str) -> dict[str, Any]:
     start = time.perf_counter()
     subprocess.run([sys.executable, *job], check=True)
     seconds = time.perf_counter() - start
-    runs = Lake(load_settings(conf).warehouse).read_columns("runs", ["run_id", "counts"]).to_pylist()
-    (counts,) = [dict(row["counts"]) for row in runs if row["run_id"] == run_id]
+    counts = ledger_counts(conf, run_id)
     stages = {name.removesuffix("_seconds"): round(s, 1) for name, s in counts.items() if name.endswith("_seconds")}
     return {
         "seconds": round(seconds, 1),

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 
 from bench.nights import VICTIMS, Nights, Run, parent_of
 from bench.tally import CallTally, holder, taken_time
+from trackrec.runtime.errors import EXIT_HELD
 
 ENDS_RUN = ("driver", "jvm")  # Spark gets another worker, and another daemon
 _POLL_SECONDS = 0.05
@@ -26,7 +27,6 @@ _GONE_SECONDS = 20  # workers look for their parents every 2 s
 _KILLS = (2, 6)  # of a night
 _MOST_FAILURES = 5  # of a night, by themselves
 _REFUSED_SECONDS = 2  # before a run that was refused is tried again
-EXIT_HELD = 75
 
 
 @dataclass(frozen=True)

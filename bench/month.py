@@ -18,11 +18,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from bench.nights import Nights, night_of, write_log, write_settings
-from trackrec.runtime.settings_files import load_settings
-from trackrec.tables.lake import Lake
+from bench.nights import Nights, ledger_counts, night_of, write_log, write_settings
 
 BOUND_GROWTH, BOUND_FILES = 1.3, 2.0
 
@@ -56,7 +53,7 @@ def _night(nights: Nights, conf: Path, number: int) -> float:
     run = nights.start(number)
     if run.driver.wait():
         raise SystemExit(f"night {number + 1} ended with {run.driver.returncode}:\n{nights.printed[-2000:]}")
-    seconds: float = sum(n for name, n in _counts(conf, run.run_id).items() if name.endswith("_seconds"))
+    seconds: float = sum(n for name, n in ledger_counts(conf, run.run_id).items() if name.endswith("_seconds"))
     return round(seconds, 1)
 
 
@@ -66,14 +63,8 @@ def _upkeep(conf: Path, number: int) -> dict[str, int]:
     job = [sys.executable, "-m", "jobs.maintain", "--conf", str(conf), "--run-id", run_id]
     job += ["--set", f"histories.as_of={night_of(number):%Y-%m-%d}"]
     subprocess.run(job, check=True, stdout=subprocess.DEVNULL)
-    counts = _counts(conf, run_id)
+    counts = ledger_counts(conf, run_id)
     return {"before": int(counts["maintain_files before"]), "after": int(counts["maintain_files"])}
-
-
-def _counts(conf: Path, run_id: str) -> dict[str, Any]:
-    runs = Lake(load_settings(conf).warehouse).read_columns("runs", ["run_id", "counts"]).to_pylist()
-    (counts,) = [dict(row["counts"]) for row in runs if row["run_id"] == run_id]
-    return counts
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from trackrec.engines.call_log import VARIABLE as CALL_LOG
+from trackrec.runtime.settings_files import load_settings
 
 ITEMS = 9
 VICTIMS = ("driver", "worker", "jvm", "daemon")
@@ -90,6 +91,15 @@ def write_settings(folder: Path, log: Path, generator: Mapping[str, Any], **chan
     path = folder / "conf.yaml"
     path.write_text(yaml.safe_dump(tree | changes))
     return path
+
+
+def ledger_counts(conf: Path, run_id: str) -> dict[str, Any]:
+    """What the ledger of the warehouse of ``conf`` counts of a run."""
+    from trackrec.tables.lake import Lake  # here: every test process reads TINY
+
+    runs = Lake(load_settings(conf).warehouse).read_columns("runs", ["run_id", "counts"]).to_pylist()
+    (counts,) = [dict(row["counts"]) for row in runs if row["run_id"] == run_id]
+    return counts
 
 
 @dataclass

@@ -24,9 +24,7 @@ class Undisturbed:
         run = Nights(self.folder).start(0)
         code, seconds = run.driver.wait(), run.seconds
         if code:
-            raise SystemExit(
-                f"an undisturbed night ended with {code}:\n{(self.folder / 'out.txt').read_text()[-2000:]}"
-            )
+            raise SystemExit(f"an undisturbed night ended with {code}:\n{Nights(self.folder).printed[-2000:]}")
         taken = taken_time(self.folder, run.run_id)
         self.lease_seconds = taken.timestamp() - run.started if taken else None
         return seconds
@@ -45,8 +43,8 @@ class Undisturbed:
         self._serving.stdin.flush()
         answer = self._serving.stdout.readline().strip()
         if answer != "0":
-            log_end = (self.folder / "out.txt").read_text()[-2000:]
-            raise SystemExit(f"an undisturbed night ended with {answer or 'no answer'}:\n{log_end}")
+            printed = Nights(self.folder).printed[-2000:]
+            raise SystemExit(f"an undisturbed night ended with {answer or 'no answer'}:\n{printed}")
 
     def close(self) -> None:
         """End the process."""

@@ -29,10 +29,10 @@ def fill_snapshots(
 ) -> DataFrame:
     """Fill snapshots with lists, tallies, prompt_body and prompt_key.
 
-    ``ranked``: as from ``rank_events``; ``items``: item_id, title, attributes, neutralised, and
-    marked for broadcast where they are few. ``late``: whether some
-    event arrives after its event_time; then the newest events are not a range of ranks and each snapshot looks at all
-    the user's known events. Returns the columns of user_histories without policy, run_id and created_time.
+    ``ranked``: as from ``rank_events``; ``items``: item_id, title, attributes, neutralised, and marked for
+    broadcast where they are few. ``late``: whether some event arrives after its event_time; then the newest events are
+    not a range of ranks and each snapshot looks at all the user's known events. Returns the columns of user_histories
+    without policy, run_id and created_time.
     """
     titled = ranked.join(items.select("item_id", "title", "attributes"), "item_id", "left").withColumns(
         {

@@ -14,6 +14,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from trackrec.tables.keys import row_hash
+
 _OF_ITEM = ("title", "titled", "attributes", "year", "description")
 
 
@@ -61,8 +63,7 @@ def users_with_news(logs: DataFrame, stored: DataFrame) -> DataFrame:
 
 def item_digests(items: DataFrame) -> DataFrame:
     """item_id, digest of each item: rows as from ``clean_items``."""
-    # xxhash64 passes NULLs over: which columns are NULL is hashed too.
-    return items.select("item_id", F.hex(F.xxhash64(*_OF_ITEM, *map(F.isnull, _OF_ITEM))).alias("digest"))
+    return items.select("item_id", F.hex(row_hash(*_OF_ITEM)).alias("digest"))
 
 
 def changed_items(digests: DataFrame, stored: DataFrame) -> DataFrame:

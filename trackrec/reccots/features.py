@@ -12,13 +12,14 @@ _IDENTITY = ("user_id", "as_of", "feature_version", "row_key", "encoder_version"
 VECTORS = ("reccot_vector", "prompt_vector", *PART_VECTORS)
 
 
+def written_by(texts: DataFrame, generator_version: str, sampling: str) -> DataFrame:
+    """The rows of a table of G's texts, or of its staging table, by this writer and sampling (canonical JSON)."""
+    return texts.where((F.col("generator_version") == generator_version) & (F.col("sampling") == sampling))
+
+
 def asked_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:
     """Sample 0 of this writer and sampling, which is what is served; of ``reccots`` or its staging table."""
-    return reccots.where(
-        (F.col("generator_version") == spec.generator_version)
-        & (F.col("sampling") == spec.sampling)
-        & (F.col("sample_number") == 0)
-    )
+    return written_by(reccots, spec.generator_version, spec.sampling).where(F.col("sample_number") == 0)
 
 
 def served_reccots(reccots: DataFrame, spec: FeatureSpec) -> DataFrame:

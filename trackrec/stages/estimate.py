@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.histories.templates import template_of
 from trackrec.reccots.causes import pending_by_cause
 from trackrec.reccots.costs import Rates, cost_of
-from trackrec.reccots.feature_version import generator_version
-from trackrec.reccots.requests import limited, pending_requests, requests, settled
+from trackrec.reccots.feature_version import GeneratorIdentity, generator_version
+from trackrec.reccots.requests import limited
 from trackrec.runtime.errors import TrackrecError
 from trackrec.runtime.events import Outcome, Stage
 from trackrec.runtime.run import Run
@@ -21,6 +20,7 @@ from trackrec.stages.generate import RECCOTS, generator_spec, wanted_histories
 from trackrec.stages.generation_job import GenerationJob
 from trackrec.stages.lost_workers import Group
 from trackrec.stages.rates import measured_rates
+from trackrec.stages.texts import requests_of
 from trackrec.stages.worker_progress import worker_progress
 from trackrec.tables.rehearsal import Rehearsal
 
@@ -37,7 +37,8 @@ def estimate_reccots(run: Run, tables: Rehearsal, probe: int | None = None) -> O
     with run.stage("estimate") as stage:
         spec = generator_spec(run.settings)
         version = generator_version(settings, spec.model)
-        with tables.materialised(_pending(run, tables, spec, version)) as pending:
+        histories = wanted_histories(run.settings, tables)
+        with tables.materialised(requests_of(run, tables, RECCOTS, histories, spec, version)[1]) as pending:
             total = pending.count()
             asked = min(total, settings.limit or total)
             stage.counts = {"pending": total, **_causes(run.settings, tables, pending)}
@@ -54,19 +55,10 @@ def estimate_reccots(run: Run, tables: Rehearsal, probe: int | None = None) -> O
     return stage.outcome
 
 
-def _pending(run: Run, tables: Rehearsal, spec: EngineSpec, version: str) -> DataFrame:
-    wanted = requests(wanted_histories(run.settings, tables), version, spec.sampling, RECCOTS.tables.identity)
-    texts, staging = tables.read_or_empty("reccots"), tables.read_or_empty("reccot_staging")
-    attempts = run.settings.generator.max_attempts
-    return pending_requests(wanted, settled(texts, staging, run_id=run.run_id, max_attempts=attempts))
-
-
 def _causes(settings: Settings, tables: Rehearsal, pending: DataFrame) -> dict[str, int]:
     template = template_of(settings.prompt, settings.histories).version
-    night = settings.histories.night() if settings.histories.policy == "nightly" else None
-    return pending_by_cause(
-        pending, tables.read_or_empty("reccots"), tables.read_or_empty("user_histories"), template, night
-    )
+    texts, histories = (tables.read_or_empty(name) for name in ("reccots", "user_histories"))
+    return pending_by_cause(pending, texts, histories, template, settings.histories.only_night)
 
 
 def _rates(
@@ -78,9 +70,8 @@ def _rates(
         most = spec.high_water * run.settings.generator.engines
         rates = _probed(run, tables, stage, limited(pending, min(probe, most)), spec, version)
     else:
-        written = F.col("generator_version") == version, F.col("sampling") == spec.sampling.canonical()
-        texts = tables.read_or_empty("reccots").where(written[0] & written[1])
-        rates = measured_rates(tables, texts, "generate")
+        writer = GeneratorIdentity(version, spec.sampling.canonical())
+        rates = measured_rates(tables, RECCOTS.tables.texts.name, writer, "generate")
     bodies = [row["prompt_body"] for row in limited(pending, _SAMPLE).select("prompt_body").collect()]
     return replace(rates, prompt_tokens=_prompt_tokens(spec, bodies))
 

@@ -10,6 +10,7 @@ from trackrec.histories.templates import template_of
 from trackrec.models.resolve import resolve
 from trackrec.reccots.backlog import histories_of_night
 from trackrec.reccots.feature_version import generator_of
+from trackrec.reccots.features import written_by
 from trackrec.reccots.requests import given_up
 from trackrec.reccots.sentences import served_text
 from trackrec.runtime.events import Outcome
@@ -35,7 +36,8 @@ def generate_reccots(run: Run, tables: Warehouse, snapshots: DataFrame | None = 
         else:
             histories = stored_histories(run.settings, tables).join(snapshots, ["user_id", "as_of"], "left_semi")
         write_texts(run, tables, stage, RECCOTS, histories, spec)
-        if left := _left_out(run.settings, tables, snapshots):
+        left = _left_out(run.settings, tables) if snapshots is None else 0
+        if left:
             stage.notice(f"{left:,} histories of nights before have no RecCoT of this G; --backfill asks for them")
     return stage.outcome
 
@@ -50,24 +52,21 @@ def generator_spec(settings: Settings) -> EngineSpec:
 def wanted_histories(settings: Settings, tables: Warehouse) -> DataFrame:
     """The stored histories that a run asks G about: under nightly, unless backfilled, its own and the backlog."""
     histories = of_users(settings, stored_histories(settings, tables))
-    if settings.histories.policy != "nightly" or settings.generator.backfill:
+    night = settings.histories.only_night
+    if night is None or settings.generator.backfill:
         return histories
-    return histories_of_night(histories, tables.read_or_empty("reccots"), settings.histories.night())
+    return histories_of_night(histories, tables.read_or_empty("reccots"), night)
 
 
-def _left_out(settings: Settings, tables: Warehouse, snapshots: DataFrame | None) -> int:
+def _left_out(settings: Settings, tables: Warehouse) -> int:
     """How many stored histories of nights before have no RecCoT of the settings' G and are not asked for."""
-    if snapshots is not None or settings.histories.policy != "nightly" or settings.generator.backfill:
+    night = settings.histories.only_night
+    if night is None or settings.generator.backfill:
         return 0
-    before = of_users(settings, stored_histories(settings, tables)).where(
-        F.col("as_of") < F.lit(settings.histories.night())
-    )
+    before = of_users(settings, stored_histories(settings, tables)).where(F.col("as_of") < F.lit(night))
     wanted = wanted_histories(settings, tables).select("user_id", "as_of")
     before = before.join(wanted, ["user_id", "as_of"], "left_anti")
     lacking = before.join(reccots_of(settings, tables).select("prompt_key"), "prompt_key", "left_anti")
-    generator, sampling = generator_of(settings)
-    staged = tables.read("reccot_staging").where(
-        (F.col("generator_version") == generator) & (F.col("sampling") == sampling)
-    )
+    staged = written_by(tables.read("reccot_staging"), *generator_of(settings))
     faults = given_up(staged, max_attempts=settings.generator.max_attempts)
     return lacking.join(faults.select("prompt_key"), "prompt_key", "left_anti").count()

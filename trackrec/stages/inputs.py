@@ -17,6 +17,7 @@ from trackrec.histories.sources.cleaning import clean_items
 from trackrec.histories.sources.reader import Sources, read_sources
 from trackrec.histories.templates import template_of
 from trackrec.reccots.feature_version import generator_of
+from trackrec.reccots.features import written_by
 from trackrec.runtime.settings import Settings
 from trackrec.tables.warehouse import Warehouse
 
@@ -54,8 +55,7 @@ def items_of_log(sources: Sources) -> DataFrame:
 
 def reccots_of(settings: Settings, tables: Warehouse) -> DataFrame:
     """The RecCoTs of the generator and the sampling that the settings name; BadInputError where weights are missing."""
-    generator, sampling = generator_of(settings)
-    return tables.read("reccots").where((F.col("generator_version") == generator) & (F.col("sampling") == sampling))
+    return written_by(tables.read("reccots"), *generator_of(settings))
 
 
 def questions_about(

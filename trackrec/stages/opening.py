@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 def open_warehouse(job: RecordedRun) -> tuple[Run, Warehouse]:
     """The run and its warehouse in a Spark session; raises BadInputError (settings, Java, Delta, schema).
 
-    The first write takes the warehouse's lease, which the job's end gives back, and
-    drops what killed runs left. Rows that an earlier version keyed
-    otherwise are re-keyed first.
+    The first write takes the warehouse's lease, which the job's end gives back, and drops what killed runs left. Rows
+    that an earlier version keyed otherwise are re-keyed first.
     """
     from trackrec.runtime.session import spark_session
     from trackrec.stages.rekey import needs_rekeying, rekey_rows

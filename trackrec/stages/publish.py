@@ -28,7 +28,7 @@ def publish_features(run: Run, tables: Warehouse, spec: FeatureSpec | None = Non
         reccots = served_reccots(tables.read("reccots"), spec)
         embeddings = tables.read("reccot_embeddings").where(F.col("encoder_version") == spec.encoder_version)
         rows = feature_rows(histories, reccots, embeddings, spec.feature_version)
-        night = settings.histories.night() if settings.histories.policy == "nightly" else None
+        night = settings.histories.only_night
         expected = histories if night is None else histories.where(F.col("as_of") == F.lit(night))
         faults = asked_reccots(tables.read_or_empty("reccot_staging"), spec).where("status = 'failed'")
         if not faults.isEmpty():  # of most nights: two windows over staging are planned for nothing

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from trackrec.reccots.costs import Rates
+from trackrec.reccots.feature_version import GeneratorIdentity
+from trackrec.reccots.features import written_by
 from trackrec.tables.warehouse import Warehouse
 
 
-def measured_rates(tables: Warehouse, texts: DataFrame, stage: str) -> Rates:
-    """Rates of the G that wrote ``texts`` (run_id, prompt_tokens, output_tokens) in ``stage`` of its runs."""
+def measured_rates(tables: Warehouse, name: str, writer: GeneratorIdentity, stage: str) -> Rates:
+    """Rates of ``writer``, by what table ``name`` has of it and by ``stage`` of the runs that wrote that."""
+    texts = written_by(tables.read_or_empty(name), *writer)
     row = texts.agg(F.avg("prompt_tokens"), F.avg("output_tokens")).first()
     assert row is not None  # an aggregate without groups has one row
     runs = tables.read_or_empty("runs").join(texts.select("run_id").distinct(), "run_id", "left_semi")

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from trackrec.engines.spec import EngineSpec
 from trackrec.reccots.costs import cost_of
-from trackrec.reccots.feature_version import generator_version
+from trackrec.reccots.feature_version import GeneratorIdentity, generator_version
 from trackrec.reccots.requests import chunks_of, exhausted, limited, pending_requests, requests, settled
 from trackrec.runtime.errors import QualityGateError
 from trackrec.runtime.events import Stage
@@ -57,9 +57,8 @@ def write_texts(
     tables.create(staging)
     _commit(run, tables, kind, tables.read(staging))  # what a run that was killed had staged
     version = generator_version(settings, spec.model)
-    requested = requests(prompts, version, spec.sampling, kind.tables.identity)
-    done = settled(tables.read(texts), tables.read(staging), run_id=run.run_id, max_attempts=settings.max_attempts)
-    with tables.materialised(pending_requests(requested, done)) as waiting:
+    requested, lacking_texts = requests_of(run, tables, kind, prompts, spec, version)
+    with tables.materialised(lacking_texts) as waiting:
         lacking = waiting.count()
         total = min(lacking, settings.limit or lacking)
         pending = limited(waiting, settings.limit)
@@ -74,6 +73,16 @@ def write_texts(
     stage.counts["quarantined"] += _quarantine(run, tables, kind, given_up)
 
 
+def requests_of(
+    run: Run, tables: Warehouse, kind: TextKind, prompts: DataFrame, spec: EngineSpec, version: str
+) -> tuple[DataFrame, DataFrame]:
+    """The requests that ``prompts`` make, as ``requests`` has them, and those of them that are to be asked now."""
+    requested = requests(prompts, version, spec.sampling, kind.tables.identity)
+    texts, staging = (tables.read_or_empty(table.name) for table in (kind.tables.texts, kind.tables.staging))
+    done = settled(texts, staging, run_id=run.run_id, max_attempts=run.settings.generator.max_attempts)
+    return requested, pending_requests(requested, done)
+
+
 def _check_cost(
     run: Run, tables: Warehouse, stage: Stage, kind: TextKind, pending: int, spec: EngineSpec, version: str
 ) -> None:
@@ -81,8 +90,8 @@ def _check_cost(
     settings = run.settings.generator
     if pending <= settings.max_pending:
         return
-    written = F.col("generator_version") == version, F.col("sampling") == spec.sampling.canonical()
-    rates = measured_rates(tables, tables.read(kind.tables.texts.name).where(written[0] & written[1]), stage.name)
+    writer = GeneratorIdentity(version, spec.sampling.canonical())
+    rates = measured_rates(tables, kind.tables.texts.name, writer, stage.name)
     cost = cost_of(pending * spec.sampling.n, rates, settings.engines, settings.price_per_gpu_hour)
     raise QualityGateError(
         f"{kind.plural} are pending for {pending:,} prompts, above generator.max_pending {settings.max_pending:,}: "

@@ -17,6 +17,14 @@ def key_of(*columns: Column | str) -> Column:
     return F.sha2(F.concat(*parts), 256)
 
 
+def row_hash(*names: str) -> Column:
+    """64 bits over columns of any type, as a Spark expression: rows that differ in one differ in it, but by chance."""
+    from pyspark.sql import functions as F
+
+    # Which columns are NULL is hashed too, as xxhash64 passes them over.
+    return F.xxhash64(*names, *map(F.isnull, names))
+
+
 def bucket_of(key: Column | str, buckets: int, *, part: int = 0) -> Column:
     """0 … buckets - 1 by 32 bits of ``key`` (hex, as from ``key_of``); a bigint, about as many rows each.
 

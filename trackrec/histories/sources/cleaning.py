@@ -17,6 +17,7 @@ from trackrec.histories.splits import SPLITS
 from trackrec.histories.untrusted import neutralise, title_or_id
 from trackrec.runtime.settings import SourceSettings, TableSource
 from trackrec.tables import schemas
+from trackrec.tables.keys import row_hash
 from trackrec.tables.quarantine import fault_rows
 
 # Later times do not fit pandas' nanoseconds, and milliseconds mistaken for seconds land far beyond.
@@ -147,8 +148,7 @@ def checked_interactions(raw: DataFrame, source: SourceSettings) -> DataFrame:
         reason.alias("reason"),
         _event_as_json(raw),
         line_breaks_of(raw, source.interactions),
-        # Which columns are NULL is hashed too, as xxhash64 passes them over.
-        F.xxhash64(*raw.columns, *map(F.isnull, raw.columns)).alias("row_hash"),
+        row_hash(*raw.columns).alias("row_hash"),
     )
 
 

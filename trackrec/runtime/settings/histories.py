@@ -47,6 +47,11 @@ class HistorySettings(Section):
             raise BadInputError("policy nightly needs a night.", "Add --set histories.as_of=2026-01-31 (UTC).")
         return self.as_of
 
+    @property
+    def only_night(self) -> datetime | None:
+        """``night()`` under policy nightly; None under another, where snapshots are of many times."""
+        return self.night() if self.policy == "nightly" else None
+
 
 class WindowSettings(Section):
     """Alignment < CTR train < CTR validation < CTR test, by event_time.

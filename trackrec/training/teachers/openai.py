@@ -123,9 +123,8 @@ class OpenAITeacher:
         content = getattr(getattr(choices[0], "message", None), "content", None) if choices else None
         if not choices or not isinstance(content, str):
             return "", f"garbage: no message in {self._line(answer)}"
-        text = self._without_key(content).rsplit("</think>", 1)[
-            -1
-        ]  # what some servers leave of a reasoning model's thoughts
+        text = self._without_key(content)
+        text = text.rsplit("</think>", 1)[-1]  # what some servers leave of a reasoning model's thoughts
         if self._settings.prefill and not one_line(text).startswith(self._opening):
             text = f"{self._opening} {text.lstrip()}"
         text, fault = read_text(text, self._opening, str(choices[0].finish_reason))
